@@ -1,0 +1,28 @@
+# make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table
+# make test:      environment, linter, tests
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
+
+.PHONY: benchmark test lint clean
+
+benchmark: .venv/installed
+	$(BIN)/dvc repro
+	@$(BIN)/python -m stages.reports --show
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Made once; again when the dependencies change.
+.venv/installed: pyproject.toml
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# What the pipeline made here; the environment and DVC's cache stay.
+clean:
+	rm -rf .store .pytest_cache .ruff_cache .hypothesis data/sources data/targets data/zoo features labels scores reports

@@ -1,0 +1,27 @@
+"""Room 1, data: every dataset as Parquet, train and test splits that share no image.
+
+`DATASETS` maps a name to a function of `(train, test, image_size, seed)` that returns both splits. One file a family.
+`CORPORA` are known by name only: what public PTMs were trained on, without their images.
+"""
+
+from stages.data.corpora import CORPORA
+from stages.data.games import games_classic, games_modern
+from stages.data.handwriting import digits, mnist
+from stages.data.letters import letters
+from stages.data.solar import solar_defect, solar_type
+from stages.data.sprites import sprites_orientation, sprites_scale, sprites_shape
+
+DATASETS = {
+    "mnist": mnist,
+    "digits": digits,
+    "letters": letters,
+    "games_classic": games_classic,
+    "games_modern": games_modern,
+    "solar_type": solar_type,
+    "solar_defect": solar_defect,
+    "sprites_shape": sprites_shape,
+    "sprites_orientation": sprites_orientation,
+    "sprites_scale": sprites_scale,
+}
+
+__all__ = ["CORPORA", "DATASETS"]

@@ -1,0 +1,22 @@
+"""What public PTMs were trained on, where its images are not here: class names, size, licence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.data.images import splits
+from stages.files import Images
+
+
+def imagenet() -> dict[str, Images]:
+    """ImageNet-1k (Russakovsky et al. 2015): its 1,000 class names in timm's order, without its images."""
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    classes = [info.index_to_description(i) for i in range(info.num_classes())]
+    none = ([], np.zeros(0, np.int64))
+    return splits("imagenet", "classification", classes, {"train": none, "test": none},
+                  licence="research only", origin="image-net.org; names from timm")  # fmt: skip
+
+
+CORPORA = {"imagenet": imagenet}

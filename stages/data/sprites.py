@@ -1,0 +1,84 @@
+"""Sprites after dSprites' definition (Matthey et al. 2017): one white shape on black, five factors.
+
+Shape (square, ellipse, heart), scale (6 values, 0.5 to 1), orientation (40 values over a full turn), position x and y
+(32 values each). Images are rendered anew, anti-aliased by supersampling, not dSprites' own pixels.
+The training and the test split draw disjoint sets of factor combinations.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from stages.data.images import balanced_labels, png, splits
+from stages.files import Images
+
+SHAPES = ("square", "ellipse", "heart")
+SIZES = (3, 6, 40, 32, 32)  # number of values of shape, scale, orientation, x, y
+ORIENTATIONS = 8  # classes of sprites_orientation: five neighbouring angles each
+
+
+def _outline(shape: int) -> np.ndarray:
+    """Points of a shape's outline within [-1, 1]^2, (P, 2)."""
+    t = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    if SHAPES[shape] == "square":
+        return np.array([[-0.75, -0.75], [0.75, -0.75], [0.75, 0.75], [-0.75, 0.75]])
+    if SHAPES[shape] == "ellipse":
+        return np.stack([np.cos(t), 0.55 * np.sin(t)], axis=1)
+    heart = np.stack([16 * np.sin(t) ** 3, -(13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t))])
+    return heart.T / 17
+
+
+def _draw(factors: np.ndarray, image_size: int) -> Image.Image:
+    shape, scale, orientation, x, y = factors
+    big = 4 * image_size
+    angle = 2 * np.pi * orientation / SIZES[2]
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    size = 0.22 * (0.5 + 0.1 * scale)
+    centre = 0.25 + 0.5 * np.array([x, y]) / 31
+    points = (_outline(shape) @ turn.T * size + centre) * big
+    image = Image.new("L", (big, big))
+    ImageDraw.Draw(image).polygon([tuple(p) for p in points], fill=255)
+    return image.resize((image_size, image_size), Image.Resampling.BOX)
+
+
+def _sprites(name: str, classes: tuple[str, ...], fix: dict[int, np.ndarray], train: int, test: int, image_size: int,
+             seed: int) -> dict[str, Images]:  # fmt: skip
+    """`fix` maps the factor that makes the classes to the values of each class, (C, values)."""
+    (factor, values), *constants = fix.items()
+    random = np.random.default_rng(seed)
+    labels = np.concatenate([balanced_labels(train, len(classes)), balanced_labels(test, len(classes))])
+    drawn: set[tuple[int, ...]] = set()
+    rows = []
+    for label in labels:
+        while True:
+            factors = random.integers(SIZES)
+            for constant, value in constants:
+                factors[constant] = value.item()
+            factors[factor] = random.choice(values[label])
+            if tuple(factors) not in drawn:
+                break
+        drawn.add(tuple(factors))
+        rows.append(factors)
+    images = [png(_draw(factors, image_size)) for factors in rows]
+    parts = {"train": (images[:train], labels[:train]), "test": (images[train:], labels[train:])}
+    return splits(name, "classification", classes, parts, licence="Apache-2.0",
+                  origin="generated after dSprites' definition")  # fmt: skip
+
+
+def sprites_shape(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+    """Which shape?"""
+    return _sprites("sprites_shape", SHAPES, {0: np.arange(3)[:, None]}, train, test, image_size, seed)
+
+
+def sprites_scale(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+    """Which of the six sizes?"""
+    classes = ("tiny", "small", "rather small", "rather large", "large", "huge")
+    return _sprites("sprites_scale", classes, {1: np.arange(6)[:, None]}, train, test, image_size, seed)
+
+
+def sprites_orientation(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+    """Where does the heart point? Hearts only, the one shape without rotational symmetry; eight directions."""
+    classes = ("up", "up right", "right", "down right", "down", "down left", "left", "up left")
+    angles = (np.arange(40).reshape(8, 5) - 2) % 40
+    return _sprites("sprites_orientation", classes, {2: angles, 0: np.array(2)}, train, test, image_size, seed)

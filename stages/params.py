@@ -1,0 +1,170 @@
+"""params.yaml, typed and checked: the only reader of the benchmark's parameters.
+
+Every stage calls `load()`; a misspelt key, an unknown name or a value of the wrong type stops it with a message
+that names the key and, where a known name is near, says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class ParamsError(ValueError):
+    """params.yaml asks for something that does not exist or cannot be."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetParams(_Section):
+    """How much of a dataset to take. A corpus that is known by name only (no images here) has neither."""
+
+    train: int | None = Field(default=None, ge=2)
+    test: int | None = Field(default=None, ge=2)
+    image_size: int = Field(default=64, ge=8)
+
+
+class PtmParams(_Section):
+    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source."""
+
+    architecture: str
+    source: Name
+    input_size: int | None = Field(default=None, ge=8)
+
+    @property
+    def public(self) -> bool:
+        return "." in self.architecture
+
+
+class PretrainParams(_Section):
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+
+
+class FeaturesParams(_Section):
+    batch_size: int = Field(ge=1)
+
+
+class FinetuneParams(_Section):
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    weight_decay: float = Field(ge=0)
+    validation_fraction: float = Field(gt=0, lt=1)
+    seeds: int = Field(ge=1)
+
+
+class ReportsParams(_Section):
+    bootstrap: int = Field(ge=10)
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    seed: int
+    threads: int = Field(ge=1)
+    sources: dict[Name, DatasetParams]
+    targets: dict[Name, DatasetParams]
+    ptms: dict[Name, PtmParams]
+    pretrain: PretrainParams
+    features: FeaturesParams
+    finetune: FinetuneParams
+    methods: list[Name]
+    reports: ReportsParams
+
+    @property
+    def datasets(self) -> dict[str, DatasetParams]:
+        """Sources and targets together; sources first."""
+        return {**self.sources, **self.targets}
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or the whole list."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+
+
+def check_known(name: str, known: Iterable[str], what: str) -> None:
+    """Raises ParamsError when `name` is none of `known`."""
+    known = list(known)
+    if name not in known:
+        raise ParamsError(f"unknown {what} '{name}': {did_you_mean(name, known)}")
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Reads and checks params.yaml.
+
+    Raises ParamsError naming every wrong key, with the nearest right one.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: not found; run from the root of the repository") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        raise ParamsError(f"{path}: " + "; ".join(_sentence(e) for e in error.errors())) from None
+    _check_names(params, path)
+    return params
+
+
+def _sentence(error: dict) -> str:
+    """One validation error as a sentence a person can act on."""
+    place = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        section = Params
+        for part in error["loc"][:-1]:
+            field = section.model_fields.get(part) if isinstance(part, str) else None
+            inner = field.annotation if field else None
+            if inner is None:  # the key of a dict of sections: stay in the section that the dict holds
+                continue
+            section = next((a for a in (inner, *getattr(inner, "__args__", ())) if hasattr(a, "model_fields")), section)
+        return f"unknown key '{place}': {did_you_mean(str(error['loc'][-1]), section.model_fields)}"
+    if error["type"] == "missing":
+        return f"missing key '{place}'"
+    return f"'{place}': {error['msg']}, got {error['input']!r}"
+
+
+def _check_names(params: Params, path: Path) -> None:
+    # Imported here: the rooms import this module for its errors.
+    from stages.data import CORPORA, DATASETS
+    from stages.scores import METHODS
+
+    def fail(message: str) -> None:
+        raise ParamsError(f"{path}: {message}")
+
+    for role, known in (("sources", [*DATASETS, *CORPORA]), ("targets", list(DATASETS))):
+        for name, spec in getattr(params, role).items():
+            if name not in known:
+                fail(f"unknown dataset '{name}' in '{role}': {did_you_mean(name, known)}")
+            if name in DATASETS and (spec.train is None or spec.test is None):
+                fail(f"'{role}.{name}' needs 'train' and 'test', the numbers of images to take")
+    for name in params.sources.keys() & params.targets.keys():
+        if params.sources[name] != params.targets[name]:
+            fail(f"dataset '{name}' is a source and a target with different settings; make them equal")
+    for name, ptm in params.ptms.items():
+        if ptm.source not in params.sources:
+            fail(f"ptms.{name}: unknown source '{ptm.source}': {did_you_mean(ptm.source, params.sources)}")
+        if not ptm.public and ptm.source not in DATASETS:
+            fail(
+                f"ptms.{name}: '{ptm.architecture}' would be trained here, but the images of '{ptm.source}' are not; "
+                "for public weights give timm's full name, with its tag ('resnet18.a1_in1k')"
+            )
+    for method in params.methods:
+        if method not in METHODS:
+            fail(f"unknown method '{method}' in 'methods': {did_you_mean(method, METHODS)}")

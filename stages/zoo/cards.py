@@ -1,0 +1,58 @@
+"""What is known of a PTM: `data/zoo/<ptm>/card.json`, strict both ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages import files
+
+
+class Preprocessing(BaseModel):
+    """timm's data config of the model: how an image becomes its input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input_size: tuple[int, int, int]
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Card(BaseModel):
+    """A PTM's card. `checkpoint` is the sha256 of model.safetensors beside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    architecture: str
+    source: str
+    source_classes: list[str]
+    source_accuracy: float | None = Field(ge=0, le=1)
+    n_parameters: int = Field(gt=0)
+    feature_width: int = Field(gt=0)
+    preprocessing: Preprocessing
+    licence: str
+    origin: str
+    checkpoint: str
+
+
+def read_card(ptm: str) -> Card:
+    """Reads a PTM's card. Raises FileError when it is missing, damaged or another PTM's."""
+    path = files.zoo_path(ptm) / "card.json"
+    try:
+        card = Card.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise files.FileError(f"{path}: not found; `dvc repro zoo@{ptm}` makes it, `dvc pull` fetches it") from None
+    except ValidationError as error:
+        raise files.FileError(f"{path}: not a PTM's card ({error.errors()[0]['msg']}); run `dvc repro` again") from None
+    if card.name != ptm:
+        raise files.FileError(f"{path}: the card of '{card.name}', not of '{ptm}'; run `dvc repro` again")
+    return card
+
+
+def write_card(card: Card, folder: Path) -> None:
+    files.write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
