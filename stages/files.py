@@ -24,11 +24,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.errors import UserError
+
 SCHEMA = 1  # of the Parquet and HDF5 files; raised when a reader of the old one would misread the new one
 STORE = Path(".store")
 
 
-class FileError(RuntimeError):
+class FileError(UserError):
     """A file is missing, incomplete, of another kind, or made from something else than asked for."""
 
 
@@ -216,13 +218,12 @@ class Features:
 @contextmanager
 def features_writer(path: Path, rows: int, made_from: dict) -> Iterator[h5py.File]:
     """An HDF5 file to fill batch by batch; it is marked complete and renamed only when the block ends well."""
-    with atomic(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["schema"] = SCHEMA
-            file.attrs["rows"] = rows
-            file.attrs["made_from"] = json.dumps(made_from, sort_keys=True)
-            yield file
-            file.attrs["complete"] = True
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        file.attrs["rows"] = rows
+        file.attrs["made_from"] = json.dumps(made_from, sort_keys=True)
+        yield file
+        file.attrs["complete"] = True
 
 
 def read_features(path: Path, made_from: dict | None = None) -> Features:
@@ -243,9 +244,7 @@ def read_features(path: Path, made_from: dict | None = None) -> Features:
             probabilities = file["probabilities"][:] if "probabilities" in file else None
             targets = file["targets"][:]
             kind = str(file.attrs["kind"])
-    except (OSError, KeyError, RuntimeError) as error:
-        if isinstance(error, FileError):
-            raise
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise FileError(f"{path}: truncated or not a feature file ({error}); {again}") from None
     for what in made_from or {}:
         if found.get(what) != made_from[what]:

@@ -14,10 +14,12 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from stages.errors import UserError
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
-class ParamsError(ValueError):
+class ParamsError(UserError):
     """params.yaml asks for something that does not exist or cannot be."""
 
 

@@ -6,6 +6,7 @@ import argparse
 
 from stages import files, params
 from stages.data import CORPORA, DATASETS
+from stages.errors import tell
 
 
 def main() -> None:
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(main)

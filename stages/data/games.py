@@ -24,7 +24,7 @@ NEAR = 0.98  # correlation of two thumbnails from which on two crops count as th
 def _thumbnail(crop: np.ndarray) -> np.ndarray:
     """28 x 28 grey values, centred and of unit length, so that a product of two is their correlation."""
     small = np.asarray(Image.fromarray(crop).resize((28, 28), Image.Resampling.BOX), dtype=np.float32).ravel()
-    small -= small.mean()
+    small = small - small.mean()
     return small / np.linalg.norm(small)
 
 

@@ -44,12 +44,12 @@ def decode(
 def stratified_split(labels: np.ndarray, train: int, test: int, seed: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Indices of two disjoint splits in which classes have the shares that they have in `labels`.
 
-    Raises ValueError when there are fewer than train + test images.
+    Raises FileError when there are fewer than train + test images.
     """
     from sklearn.model_selection import train_test_split
 
     if train + test > len(labels):
-        raise ValueError(f"dataset '{name}' has {len(labels)} images; {train} train + {test} test were asked for")
+        raise FileError(f"dataset '{name}' has {len(labels)} images; {train} train + {test} test were asked for")
     first, second = train_test_split(
         np.arange(len(labels)), train_size=train, test_size=test, stratify=labels, random_state=seed
     )

@@ -1,4 +1,4 @@
-"""Printed letters A to Z, upper and lower case, in the fonts that matplotlib ships, turned, shifted and on any ground."""
+"""Printed letters A to Z, both cases, in the fonts that matplotlib ships: turned, shifted, on any ground."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from stages import compute, files, params
 from stages.data import images
+from stages.errors import tell
 from stages.features import extract
 from stages.zoo import models, pixels
 from stages.zoo.cards import Card, read_card
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(main)

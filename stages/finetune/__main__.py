@@ -9,7 +9,6 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from stages import compute, files, params
 from stages.data import images
+from stages.errors import tell
 from stages.finetune import truth
 from stages.finetune.truth import Run
 from stages.zoo import models, pixels, training
@@ -94,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tell(main)

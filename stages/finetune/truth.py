@@ -10,13 +10,14 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 
 from stages import compute, files
+from stages.errors import UserError
 from stages.params import FinetuneParams
 from stages.zoo import models, training
 from stages.zoo.cards import Card
 from stages.zoo.pixels import pixels
 
 
-class TargetError(ValueError):
+class TargetError(UserError):
     """A target that nobody can be fine-tuned on: one class, or too few images."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages import files, params
+from stages.errors import tell
 from stages.reports.build import build
 from stages.reports.evaluate import evaluate
 from stages.reports.published import replay
@@ -56,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(main)

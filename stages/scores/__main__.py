@@ -8,6 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from stages import files, params
+from stages.errors import tell
 from stages.scores.runner import score
 from stages.zoo.cards import Card, read_card
 
@@ -50,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(main)

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from stages import compute, files, params
+from stages.errors import tell
 from stages.zoo import cards, models, training
 from stages.zoo.cards import Card, Preprocessing
 from stages.zoo.pixels import pixels
@@ -101,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(main)

@@ -1,0 +1,180 @@
+"""The report's figures as SVG text, the same bytes from run to run.
+
+Colours stay apart for the colour-blind (blue and orange, after P. Tol), text stays text, and whatever is black in a
+figure becomes `currentColor`, so that a page can show it dark or light.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from functools import wraps
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from stages.reports.evaluate import Evaluation
+
+BLUE, ORANGE, GREY = "#3b76af", "#d1701f", "#808080"
+GROUP_COLOURS = {"blind": GREY, "aggregation": ORANGE, "method": BLUE}
+DIVERGING = LinearSegmentedColormap.from_list("tau", [ORANGE, "#f6dcc2", "#f4f4f4", "#c3d8ea", BLUE])
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "orbweaver",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.transparent": True,
+}
+
+
+def svg(draw: Callable[..., Figure]) -> Callable[..., str]:
+    """Runs a drawing function in our style and gives its figure as an `<svg>` element."""
+
+    @wraps(draw)
+    def drawn(*args: object) -> str:
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}):
+            buffer = io.StringIO()
+            draw(*args).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+        text = buffer.getvalue()
+        text = text[text.index("<svg") :]
+        text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+        # as wide as its place allows, up to its own size
+        size = 'style="width: 100%; max-width: \\1; height: auto"'
+        text = re.sub(r' height="[^"]*"', "", text, count=1)
+        text = re.sub(r'\bwidth="([^"]*)"', size, text, count=1)
+        text = re.sub(r"(font|fill|stroke)(:\s*)#000000", r"\1\2currentColor", text)
+        return text.replace("<text ", '<text fill="currentColor" ')
+
+    return drawn
+
+
+@svg
+def heat_map(evaluation: Evaluation) -> Figure:
+    """Weighted tau, method by target, values in the cells; groups of methods stand apart."""
+    others = [target for target in evaluation.kinds if target not in evaluation.headline]
+    columns = ["mean", *evaluation.headline, *others]
+    values = evaluation.tau[columns].to_numpy(dtype=float)
+    group = evaluation.tau["group"].tolist()
+    figure = Figure(figsize=(2.6 + 0.72 * len(columns), 1.1 + 0.27 * len(values)))
+    axes = figure.subplots()
+    axes.pcolormesh(values, cmap=DIVERGING, vmin=-1, vmax=1, edgecolors="none")
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        dark = abs(value) > 0.75
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            "–" if np.isnan(value) else f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if dark else GREY if np.isnan(value) else "#1a1a1a",
+            fontweight="bold" if column == 0 else "normal",
+        )
+    for row in range(1, len(group)):
+        if group[row] != group[row - 1]:
+            axes.axhline(row, color="black", linewidth=1.2)
+    axes.axvline(1, color="black", linewidth=1.2)
+    if others:
+        axes.axvline(1 + len(evaluation.headline), color="black", linewidth=1.2)
+    axes.set_yticks(np.arange(len(values)) + 0.5, evaluation.tau.index)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=35, ha="left")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.invert_yaxis()
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+@svg
+def intervals(evaluation: Evaluation) -> Figure:
+    """Each method's mean with its bootstrap interval, and its range when one PTM is left out."""
+    tau = evaluation.tau
+    place = np.arange(len(tau))
+    colours = [GROUP_COLOURS[group] for group in tau["group"]]
+    figure = Figure(figsize=(5.2, 0.9 + 0.25 * len(tau)))
+    axes = figure.subplots()
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.hlines(place, tau["low"], tau["high"], color=colours, linewidth=1.2)
+    axes.hlines(place, tau["without_one_low"], tau["without_one_high"], color=colours, linewidth=5, alpha=0.45)
+    faces = [colour if tied else "none" for colour, tied in zip(colours, tau["tied_with_best"], strict=True)]
+    axes.scatter(tau["mean"], place, s=30, zorder=3, facecolors=faces, edgecolors=colours)
+    axes.set_yticks(place, tau.index)
+    axes.set_ylim(len(tau) - 0.4, -0.6)
+    axes.set_xlim(min(0.0, float(tau["low"].min())) - 0.05, 1.02)
+    axes.set_xlabel("mean weighted tau")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+@svg
+def truth_spread(truth: pd.DataFrame) -> Figure:
+    """Every PTM's truth, one panel a target, with two standard errors of its fine-tuning seeds."""
+    targets = list(truth["dataset"].unique())
+    columns = min(4, len(targets))
+    rows = -(-len(targets) // columns)
+    figure = Figure(figsize=(2.1 * columns, 2.5 * rows))
+    for axes, target in zip(figure.subplots(rows, columns, squeeze=False).flat, targets, strict=False):
+        part = truth[truth["dataset"] == target].dropna(subset=["value"]).sort_values("value", kind="stable")
+        noise = part["noise"] if "noise" in part else pd.Series(np.nan, part.index)
+        seeds = part.get("seeds", 1)
+        error = 2 * (noise / np.sqrt(seeds)).fillna(0.0)
+        axes.errorbar(
+            np.arange(len(part)),
+            part["value"],
+            yerr=error,
+            fmt="o",
+            markersize=3,
+            color=BLUE,
+            ecolor=GREY,
+            elinewidth=1,
+        )
+        axes.set_title(target, fontsize=10)
+        axes.set_xticks([])
+        axes.set_xlabel("PTMs in order", fontsize=8)
+        axes.tick_params(labelsize=8)
+    _hide_rest(figure, len(targets))
+    figure.subplots_adjust(wspace=0.5, hspace=0.5)
+    return figure
+
+
+@svg
+def scatter(evaluation: Evaluation, method: str) -> Figure:
+    """Score of one method against the truth, one panel a target that it answers."""
+    scores = evaluation.scores[method]
+    targets = [target for target in evaluation.kinds if (scores.loc[target].notna() & _known(evaluation, target)).any()]
+    columns = max(1, min(4, len(targets)))
+    rows = max(1, -(-len(targets) // columns))
+    figure = Figure(figsize=(2.1 * columns, 2.1 * rows))
+    for axes, target in zip(figure.subplots(rows, columns, squeeze=False).flat, targets, strict=False):
+        _panel(axes, evaluation.truth.loc[target], scores.loc[target])
+        axes.set_title(f"{target}  {evaluation.tau.loc[method, target]:.2f}", fontsize=10)
+    _hide_rest(figure, len(targets))
+    figure.subplots_adjust(wspace=0.5, hspace=0.5)
+    return figure
+
+
+def _panel(axes: Axes, truth: pd.Series, scores: pd.Series) -> None:
+    axes.scatter(scores, truth, s=14, color=BLUE)
+    axes.set_xlabel("score", fontsize=8)
+    axes.set_ylabel("truth", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.locator_params(nbins=4)
+
+
+def _known(evaluation: Evaluation, target: str) -> pd.Series:
+    return evaluation.truth.loc[target].notna()
+
+
+def _hide_rest(figure: Figure, used: int) -> None:
+    for axes in figure.axes[used:]:
+        axes.set_visible(False)

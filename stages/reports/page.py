@@ -1,0 +1,134 @@
+"""The report as one page that opens from disk: figures inside, no request to anywhere."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from stages.reports.evaluate import FRACTIONS, Evaluation
+from stages.reports.published import TOLERANCE, Replay
+from stages.reports.tables import notes, tau_rows
+
+COSTS = {
+    "kendall_tau": "Kendall tau",
+    "pearson": "Pearson",
+    "rel_at_1": "Rel@1",
+    "rel_at_3": "Rel@3",
+    "recall_at_3": "Recall@3",
+    "regret_at_1": "Regret@1",
+    "regret_at_3": "Regret@3",
+}
+
+
+def render(evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str], replay: Replay | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        evaluation: what `stages.reports.evaluate.evaluate` gave.
+        spread: what `stages.reports.spread.truth_spread` gave.
+        figures: SVG by name: heat_map, intervals, truth_spread, and scatter_<method> for the methods to be shown.
+        replay: the published table, for its section.
+    """
+    folder = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    panels = min(4, len(evaluation.kinds))
+    return environment.get_template("page.html.j2").render(
+        figures={name: Markup(_own_ids(name, svg)) for name, svg in figures.items()},  # our own drawings
+        scatters=[method for method in evaluation.tau.index if f"scatter_{method}" in figures],
+        rows=_plain(tau_rows(evaluation)),
+        groups=evaluation.tau["group"].tolist(),
+        notes=notes(evaluation),
+        spread=_spread_rows(spread),
+        costs=_cost_rows(evaluation),
+        unit=", in accuracy points" if evaluation.kinds[evaluation.headline[0]] in FRACTIONS else "",
+        verdict=verdict(evaluation),
+        best=evaluation.best,
+        published=_published(replay) if replay else None,
+        n_methods=len(evaluation.tau),
+        n_ptms=evaluation.truth.shape[1],
+        n_targets=len(evaluation.kinds),
+        map_width=max(28, 9 + 3 * (len(evaluation.kinds) + 1)),
+        truth_width=9 * panels,
+    )
+
+
+def verdict(evaluation: Evaluation) -> str:
+    """The result in two or three sentences, claiming no more than the intervals allow."""
+    tau = evaluation.tau
+    best, tied = tau.loc[evaluation.best], tau[tau["tied_with_best"]]
+    text = f"The highest mean weighted tau is {best['mean']:.2f} ({evaluation.best}); "
+    others = [method for method in tied.index if method != evaluation.best]
+    text += f"{len(others)} of the other {len(tau) - 1} cannot be told from it. " if others else "no other comes near. "
+    blind = tau[tau["group"] == "blind"].dropna(subset=["mean"])
+    if blind.empty:
+        return text
+    leader = blind["mean"].idxmax()
+    told = "is among them" if leader in others else "is it" if leader == evaluation.best else "is clearly below"
+    return text + (
+        f"The best ranking that never looks at the target, {leader}, reaches {blind['mean'].max():.2f} and {told}."
+    )
+
+
+def _cost_rows(evaluation: Evaluation) -> pd.DataFrame:
+    rows = evaluation.measures[evaluation.measures["dataset"].isin(evaluation.headline)]
+    means = rows.groupby("method", sort=False)[list(COSTS)].mean().reindex(evaluation.tau.index)
+    return _strings(means.rename(columns=COSTS).reset_index())
+
+
+def _spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
+    rows = spread[["dataset", "kind", "n_ptms", "min", "median", "max", "noise"]].copy()
+    rows["spread"] = [_number(value, 1) for value in spread["std_over_error"]]
+    rows["tied pairs"] = [
+        "-" if np.isnan(tied) else f"{tied:.0f} of {pairs}"
+        for tied, pairs in zip(spread["tied"], spread["pairs"], strict=True)
+    ]
+    rows["ceiling"] = [_number(value, 2) for value in spread["ceiling"]]
+    return _strings(rows.rename(columns={"dataset": "target", "n_ptms": "PTMs"}))
+
+
+def _published(replay: Replay) -> dict[str, object]:
+    tau = replay.evaluation.tau
+    rows = _plain(tau_rows(replay.evaluation))
+    printed = {column: _number(replay.printed_only.get(column, np.nan), 3) for column in rows.columns}
+    rows.loc[len(rows)] = printed | {"method": replay.printed_only.name}
+    misses = replay.cells[~replay.cells["matches"]]
+    return {
+        "rows": rows,
+        "groups": [*tau["group"], "printed"],
+        "matching": int(replay.cells["matches"].sum()),
+        "total": len(replay.cells),
+        "tolerance": TOLERANCE,
+        "constant": f"{tau.loc[tau['group'] == 'blind', 'mean'].max():.3f}",
+        "single": f"{tau.loc[tau['group'] == 'method', 'mean'].max():.3f}",
+        "misses": [
+            f"{row.method} on {row.dataset}: printed {row.printed:.3f}, recomputed {row.recomputed:.3f}. {row.reason}"
+            for row in misses.itertuples()
+        ],
+    }
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.map(str.strip)
+
+
+def _strings(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.map(lambda cell: _number(cell, 3) if isinstance(cell, float) else str(cell))
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _own_ids(name: str, svg: str) -> str:
+    """Every figure numbers its parts from one; in one page they need names of their own."""
+    prefix = re.sub(r"\W", "-", name)
+    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)

@@ -1,0 +1,74 @@
+"""A tiny benchmark in a folder of its own: two sources, two targets, PTMs that train in a second."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "seed": 0,
+    "threads": 1,
+    "sources": {"sprites_shape": {"train": 60, "test": 30, "image_size": 32}},
+    "targets": {
+        "digits": {"train": 60, "test": 40, "image_size": 32},
+        "sprites_scale": {"train": 60, "test": 40, "image_size": 32},
+    },
+    "ptms": {
+        "vit_sprites": {"architecture": "test_vit", "source": "sprites_shape", "input_size": 32},
+        "byobnet_sprites": {"architecture": "test_byobnet", "source": "sprites_shape", "input_size": 32},
+    },
+    "pretrain": {"epochs": 1, "batch_size": 32, "learning_rate": 0.002, "weight_decay": 0.05},
+    "features": {"batch_size": 32},
+    "finetune": {
+        "epochs": 1,
+        "batch_size": 16,
+        "learning_rates": [0.001, 0.01],
+        "weight_decay": 0.05,
+        "validation_fraction": 0.2,
+        "seeds": 2,
+    },
+    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme"],
+    "reports": {"bootstrap": 20},
+}
+
+
+@pytest.fixture
+def tiny() -> dict:
+    """A copy of the tiny benchmark's parameters, to change at will."""
+    return yaml.safe_load(yaml.safe_dump(TINY))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: dict) -> Path:
+    """An empty working folder with the tiny params.yaml, made the current one."""
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny, sort_keys=False))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def clone_repository(folder: Path, params: dict) -> Path:
+    """The repository's files as they are now, as a git repository of its own with the given parameters."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split("\n")
+    for name in filter(None, tracked):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    for command in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "tiny benchmark"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder

@@ -1,0 +1,151 @@
+"""Files: writes are all or nothing, readers refuse what is not whole or not what was asked for."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import files
+from stages.data.images import png
+
+
+def images(n: int = 5, kind: str = "classification") -> files.Images:
+    pixels = [png(np.full((8, 8), 10 * i, np.uint8)) for i in range(n)]
+    targets = np.arange(n) % 2 if kind == "classification" else np.linspace(0, 1, n)
+    return files.Images("toy", kind, ["no", "yes"] if kind == "classification" else [], pixels, targets, "MIT", "here")
+
+
+def write_features(path: Path, rows: int = 4, fill: float = 1.0, **made_from: str) -> None:
+    with files.features_writer(path, rows, made_from) as out:
+        out.attrs["kind"] = "classification"
+        out["features"] = np.full((rows, 3), fill, np.float32)
+        out["probabilities"] = np.full((rows, 2), 0.5, np.float32)
+        out["targets"] = np.arange(rows) % 2
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), files.atomic(path) as temporary:
+        temporary.write_text("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_images_come_back_and_pandas_opens_them(tmp_path: Path, kind: str) -> None:
+    path, split = tmp_path / "train.parquet", images(kind=kind)
+    files.write_images(path, split)
+    first = path.read_bytes()
+    back = files.read_images(path)
+    assert (back.name, back.kind, back.classes, back.licence) == ("toy", kind, split.classes, "MIT")
+    assert back.images == split.images
+    np.testing.assert_array_equal(back.targets, split.targets)
+    assert back.digest == files.digest(path)
+    frame = pd.read_parquet(path)
+    assert frame["image"][1]["bytes"] == split.images[1]
+    files.write_images(path, split)
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"GIF89a" + b[6:]])
+def test_damaged_parquet_is_named(tmp_path: Path, damage) -> None:
+    path = tmp_path / "train.parquet"
+    files.write_images(path, images())
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(files.FileError, match=r"train.parquet: truncated or not Parquet"):
+        files.read_images(path)
+
+
+def test_foreign_and_missing_parquet(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(files.FileError, match="without Orbweaver's metadata"):
+        files.read_images(tmp_path / "x.parquet")
+    with pytest.raises(files.FileError, match="not found"):
+        files.read_images(tmp_path / "y.parquet")
+
+
+def test_features_come_back_with_equal_bytes(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.h5", ptm="p")
+    write_features(tmp_path / "b.h5", ptm="p")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    found = files.read_features(tmp_path / "a.h5", {"ptm": "p"})
+    assert found.features.shape == (4, 3)
+    assert found.kind == "classification"
+
+
+def test_features_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.h5", ptm="p", checkpoint="1")
+    with pytest.raises(files.FileError, match=r"a.h5: made from another checkpoint"):
+        files.read_features(tmp_path / "a.h5", {"ptm": "p", "checkpoint": "2"})
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1000, 3000])
+def test_truncated_features_are_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "a.h5"
+    write_features(path, ptm="p")
+    assert path.stat().st_size > keep
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(files.FileError, match=r"a.h5: truncated or not a feature file"):
+        files.read_features(path)
+
+
+def test_foreign_unfinished_and_missing_features_are_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["x"] = [1]
+    with pytest.raises(files.FileError, match=r"foreign.h5: not a complete feature file"):
+        files.read_features(tmp_path / "foreign.h5")
+    with pytest.raises(ZeroDivisionError), files.features_writer(tmp_path / "half.h5", 4, {}) as out:
+        out["features"] = np.ones((4, 3))
+        raise ZeroDivisionError
+    with pytest.raises(files.FileError, match=r"half.h5: not found"):
+        files.read_features(tmp_path / "half.h5")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_features_are_refused(tmp_path: Path, bad: float) -> None:
+    write_features(tmp_path / "a.h5", fill=bad)
+    with pytest.raises(files.FileError, match=r"a.h5: 12 values of 'features' are NaN or infinite"):
+        files.read_features(tmp_path / "a.h5")
+
+
+def test_rows_that_do_not_add_up_are_refused(tmp_path: Path) -> None:
+    with files.features_writer(tmp_path / "a.h5", 5, {}) as out:
+        out.attrs["kind"] = "classification"
+        out["features"], out["targets"] = np.ones((4, 3)), np.ones(4)
+    with pytest.raises(files.FileError, match="says 5 rows but holds 4 features"):
+        files.read_features(tmp_path / "a.h5")
+
+
+def test_tables_that_are_not_ours_are_named(tmp_path: Path) -> None:
+    with pytest.raises(files.FileError, match="not found"):
+        files.read_csv(tmp_path / "a.csv", ["x"])
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(files.FileError, match="not a table"):
+        files.read_csv(tmp_path / "a.csv", ["x"])
+    (tmp_path / "a.csv").write_text("y\n1\n")
+    with pytest.raises(files.FileError, match="has no column 'x'"):
+        files.read_csv(tmp_path / "a.csv", ["x"])
+
+
+def test_code_version_sees_code_and_not_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(source: str) -> str:
+        monkeypatch.setattr(files.inspect, "getsource", lambda module: source)
+        return files.code_version(types.ModuleType("m"))
+
+    assert version("a = 1  # one\n\n") == version("a = 1")
+    assert version("a = 1") != version("a = 2")
+
+
+def test_link_replaces_and_survives_the_loss_of_its_source(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("new")
+    (tmp_path / "out").write_text("old")
+    files.link(tmp_path / "kept", tmp_path / "out")
+    (tmp_path / "kept").unlink()
+    assert (tmp_path / "out").read_text() == "new"
