@@ -44,7 +44,7 @@ def test_splits_share_no_image(parts: dict[str, Images]) -> None:
     assert len({*parts["train"].images}) == 40
 
 
-@pytest.mark.parametrize("name", ["digits", "letters", "sprites_shape", "sprites_orientation", "games_modern"])
+@pytest.mark.parametrize("name", ["digits", "letters", "sprites_shape", "sprites_direction", "games_modern"])
 def test_bytes_depend_on_the_seed_alone(name: str) -> None:
     first, again, other = (DATASETS[name](30, 20, 32, seed)["train"] for seed in (0, 0, 1))
     assert first.images == again.images
@@ -60,11 +60,11 @@ def test_games_share_neither_games_nor_near_frames() -> None:
         assert alike.max() <= games.NEAR
 
 
-def test_orientation_turns_hearts_and_nothing_else() -> None:
-    parts = DATASETS["sprites_orientation"](80, 8, 64, 0)
+def test_direction_turns_hearts_and_nothing_else() -> None:
+    parts = DATASETS["sprites_direction"](80, 8, 64, 0)
     up, down = (
         [grey(i) for i, c in zip(parts["train"].images, parts["train"].targets, strict=True) if c == label]
-        for label in (0, 4)
+        for label in (2, 0)
     )
 
     def mass_above_middle(image: np.ndarray) -> float:  # the heart's lobes are wider than its tip

@@ -9,7 +9,7 @@ from stages.data.games import games_classic, games_modern
 from stages.data.handwriting import digits, mnist
 from stages.data.letters import letters
 from stages.data.solar import solar_defect, solar_type
-from stages.data.sprites import sprites_orientation, sprites_scale, sprites_shape
+from stages.data.sprites import sprites_direction, sprites_scale, sprites_shape
 
 DATASETS = {
     "mnist": mnist,
@@ -20,7 +20,7 @@ DATASETS = {
     "solar_type": solar_type,
     "solar_defect": solar_defect,
     "sprites_shape": sprites_shape,
-    "sprites_orientation": sprites_orientation,
+    "sprites_direction": sprites_direction,
     "sprites_scale": sprites_scale,
 }
 

@@ -15,7 +15,6 @@ from stages.files import Images
 
 SHAPES = ("square", "ellipse", "heart")
 SIZES = (3, 6, 40, 32, 32)  # number of values of shape, scale, orientation, x, y
-ORIENTATIONS = 8  # classes of sprites_orientation: five neighbouring angles each
 
 
 def _outline(shape: int) -> np.ndarray:
@@ -77,8 +76,8 @@ def sprites_scale(train: int, test: int, image_size: int, seed: int) -> dict[str
     return _sprites("sprites_scale", classes, {1: np.arange(6)[:, None]}, train, test, image_size, seed)
 
 
-def sprites_orientation(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
-    """Where does the heart point? Hearts only, the one shape without rotational symmetry; eight directions."""
-    classes = ("up", "up right", "right", "down right", "down", "down left", "left", "up left")
-    angles = (np.arange(40).reshape(8, 5) - 2) % 40
-    return _sprites("sprites_orientation", classes, {2: angles, 0: np.array(2)}, train, test, image_size, seed)
+def sprites_direction(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+    """Where does the heart point? Hearts only, the one shape without rotational symmetry; ten angles a direction."""
+    angles = (np.arange(40).reshape(4, 10) - 5) % 40
+    return _sprites("sprites_direction", ("down", "left", "up", "right"), {2: angles, 0: np.array(2)}, train, test,
+                    image_size, seed)  # fmt: skip

@@ -1,4 +1,4 @@
-"""python -m stages.reports: writes reports/; with --show prints the table instead (and what the scores cost here)."""
+"""python -m stages.reports: writes reports/; --show prints the table instead, --readme puts it into README.md."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pandas as pd
 
 from stages import files, params
 from stages.errors import tell
+from stages.reports import figures
 from stages.reports.build import build
 from stages.reports.evaluate import evaluate
 from stages.reports.published import replay
-from stages.reports.tables import text_table
+from stages.reports.tables import markdown_table, text_table
 from stages.zoo.cards import read_card
+
+BEGIN, END = "<!-- result table -->", "<!-- end of result table -->"
 
 
 def read_truth(p: params.Params) -> pd.DataFrame:
@@ -29,7 +32,7 @@ def read_truth(p: params.Params) -> pd.DataFrame:
 def read_scores(p: params.Params) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets])
-    return table[table["ptm"].isin(p.ptms) & table["method"].isin([*p.methods, "borda_all", "borda_3"])]
+    return table[table["ptm"].isin(p.ptms) & table["method"].isin([*p.methods, "borda_trio", "borda_all"])]
 
 
 def read_cards(p: params.Params) -> pd.DataFrame:
@@ -45,11 +48,21 @@ def read_seconds(p: params.Params) -> pd.DataFrame | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--show", action="store_true", help="print the result table and write nothing")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--show", action="store_true", help="print the table, and what the scores cost here")
+    action.add_argument("--readme", action="store_true", help="renew the table and the picture of README.md")
     args = parser.parse_args()
     p = params.load()
     tables = read_truth(p), read_scores(p), read_cards(p)
-    if args.show:
+    if args.readme:
+        evaluation = evaluate(*tables, p.seed, p.reports.bootstrap)
+        files.write_text(Path("docs/heat_map.svg"), figures.heat_map(evaluation))
+        before, _, rest = Path("README.md").read_text(encoding="utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not end:
+            raise files.FileError(f"README.md: no place for the table; it stands between '{BEGIN}' and '{END}'")
+        files.write_text(Path("README.md"), f"{before}{BEGIN}\n{markdown_table(evaluation)}{END}{after}")
+    elif args.show:
         print(text_table(evaluate(*tables, p.seed, p.reports.bootstrap), read_seconds(p)))
     else:
         published = replay(seed=p.seed, n_resamples=p.reports.bootstrap)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from stages import files, params
 from stages.errors import tell
+from stages.scores import TARGET_BLIND
+from stages.scores.borda import TRIO, borda
 from stages.scores.runner import score
 from stages.zoo.cards import Card, read_card
 
@@ -35,6 +38,19 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     return arrays
 
 
+def aggregated(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target."""
+    scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
+    looking = [method for method in scores if method not in TARGET_BLIND]
+    rows = []
+    for name, methods in (("borda_trio", TRIO), ("borda_all", looking)):
+        if len(methods) > 1 and {*methods} <= {*scores}:
+            values = borda({method: scores[method].to_numpy() for method in methods})
+            reasons = ["no method has a score" if np.isnan(value) else "" for value in values]
+            rows.append(pd.DataFrame({"ptm": scores.index, "method": name, "score": values, "reason": reasons}))
+    return pd.concat(rows, ignore_index=True) if rows else table.iloc[:0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
@@ -46,7 +62,8 @@ def main() -> None:
         found = score(p.methods, arrays_of(read_card(ptm), args.dataset, p.seed))
         rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in found]
     table = pd.DataFrame(rows)
-    files.write_csv(table.drop(columns=["score", "reason"]), files.seconds_path(args.dataset))
+    table = pd.concat([table, aggregated(table).assign(dataset=args.dataset)], ignore_index=True)
+    files.write_csv(table.drop(columns=["score", "reason"]).dropna(), files.seconds_path(args.dataset))
     files.write_csv(table.drop(columns="seconds"), files.scores_path(args.dataset))
 
 

@@ -1,0 +1,129 @@
+"""What every method asks of its arrays, asked in one place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from .shared import remembered
+
+
+class ScoreError(ValueError):
+    """The arrays are sound, but this method has no value for them; the message is the reason, in a sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Labels as consecutive codes: gaps between class ids vanish, so only classes with samples count."""
+
+    codes: np.ndarray  # (N,) 0..C-1
+    counts: np.ndarray  # (C,) samples of each class, all positive
+    order: np.ndarray  # (N,) sample indices, class after class
+    ends: np.ndarray  # (C,) where each class ends in `order`
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def members(self) -> list[np.ndarray]:
+        """The sample indices of each class."""
+        return np.split(self.order, self.ends[:-1])
+
+    def sums(self, rows: np.ndarray, where: slice = slice(None)) -> np.ndarray:
+        """(C, D) sums over each class of the rows (n, D) of the samples `where`."""
+        codes = self.codes[where]
+        indicator = sparse.csr_array((np.ones(len(codes)), codes, np.arange(len(codes) + 1)), (len(codes), len(self)))
+        return indicator.T @ rows
+
+
+@remembered
+def checked_matrix(array: np.ndarray, name: str = "features") -> np.ndarray:
+    """The array itself, once it is known to be a real matrix with at least two rows and no NaN or infinity.
+
+    It keeps its dtype: a float64 copy of everything is what the methods must not need (see `algebra.row_blocks`).
+    """
+    array = np.asarray(array)
+    if array.ndim != 2 or array.shape[0] < 2 or array.shape[1] < 1:
+        raise ValueError(f"{name} must be a matrix of two samples or more, one a row, not of shape {array.shape}")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
+    # One sum shows whether anything is amiss; only then is it worth counting.
+    with np.errstate(over="ignore", invalid="ignore"):
+        sound = np.isfinite(array.sum(dtype=np.float64))
+    if not sound and (wrong := sum(int((~np.isfinite(row)).sum()) for row in array)):
+        raise ValueError(f"{name} hold {wrong} values that are NaN or infinite, of {array.size}")
+    return array
+
+
+@remembered
+def checked_probabilities(array: np.ndarray, name: str = "probabilities") -> np.ndarray:
+    """The array itself, once each row is known to be a distribution (to the precision of float16)."""
+    array = checked_matrix(array, name)
+    if array.min() < 0:
+        raise ValueError(f"{name} must not be negative")
+    worst = np.abs(array.sum(axis=1, dtype=np.float64) - 1).max()
+    if worst > 1e-2:
+        raise ValueError(f"{name} must sum to 1 in each row; a row is off by {worst:.3g}")
+    return array
+
+
+@remembered
+def checked_labels(labels: np.ndarray, samples: int, name: str = "labels") -> Classes:
+    """Labels (N,) as `Classes`.
+
+    Raises ValueError unless they are `samples` integers from 0 up, ScoreError when they name a single class.
+    """
+    labels = np.asarray(labels)
+    if labels.shape != (samples,):
+        raise ValueError(f"{name} must have shape ({samples},) to fit the samples, not {labels.shape}")
+    if labels.dtype.kind not in "iub":
+        raise ValueError(f"{name} must be integers, not {labels.dtype}")
+    if labels.min() < 0:
+        raise ValueError(f"{name} must count from 0; the smallest is {labels.min()}")
+    present, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(present) < 2:
+        raise ScoreError(f"all {name} are of one class")
+    return Classes(codes, counts, np.argsort(codes, kind="stable"), np.cumsum(counts))
+
+
+def labelled(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, Classes]:
+    """Checked features with their checked labels."""
+    features = checked_matrix(features)
+    return features, checked_labels(labels, len(features))
+
+
+def classes_or_targets(
+    samples: int, labels: np.ndarray | None, targets: np.ndarray | None
+) -> tuple[Classes | None, np.ndarray | None]:
+    """Either checked labels or checked targets, for the methods that take one of the two.
+
+    Target columns that never vary tell nothing apart and are dropped; ScoreError when none is left.
+    """
+    if (labels is None) == (targets is None):
+        raise ValueError("give either labels or targets")
+    if targets is None:
+        return checked_labels(labels, samples), None
+    targets = checked_matrix(targets, "targets")
+    if len(targets) != samples:
+        raise ValueError(f"targets have {len(targets)} rows for {samples} samples")
+    targets = targets[:, np.ptp(targets, axis=0) > 0].astype(np.float64)
+    if not targets.shape[1]:
+        raise ScoreError("no target varies over the samples")
+    return None, targets
+
+
+def stratified_sample(classes: Classes, size: int, seed: int) -> np.ndarray:
+    """Sorted indices of at most `size` samples, drawn so that each class keeps its share to within one sample."""
+    if len(classes.codes) <= size:
+        return np.arange(len(classes.codes))
+    random = np.random.default_rng(seed)
+    shuffled = np.concatenate([random.permutation(members) for members in classes.members()])
+    # Equal steps through the samples in class order take from each class its share.
+    steps = (np.arange(size) + random.random()) * len(shuffled) / size
+    return np.sort(shuffled[steps.astype(np.intp)])
+
+
+def plain_sample(samples: int, size: int, seed: int) -> np.ndarray:
+    """Sorted indices of at most `size` of the samples."""
+    if samples <= size:
+        return np.arange(samples)
+    return np.sort(np.random.default_rng(seed).choice(samples, size, replace=False))

@@ -1,0 +1,83 @@
+"""LogME (You et al. 2021, arXiv 2102.11005)."""
+
+import warnings
+
+import numpy as np
+
+from .algebra import left_coefficients, raw_spectrum
+from .inputs import checked_matrix, classes_or_targets
+
+ROUNDS = 60
+
+
+def logme(features: np.ndarray, labels: np.ndarray | None = None, targets: np.ndarray | None = None) -> float:
+    """LogME: log evidence per sample of Bayesian linear regression, at its maximum over the two precisions.
+
+    For a target column y the evidence of y ~ N(0, 1/beta + X X^T / alpha) is
+
+        D/2 log alpha + N/2 log beta - 1/2 sum_{i <= D} log(alpha + beta s_i) - beta/2 |X m - y|^2 - alpha/2 |m|^2
+        - N/2 log 2 pi,   s_i the eigenvalues of X^T X, zero for i > k.
+
+    Published fixed-point code leaves the D - k zero eigenvalues out of the sum, -(D - k)/2 log alpha, which favours
+    wide PTMs when D > N. With t = alpha/beta and x = U^T y the whole is, beta = N / q(t) being optimal,
+
+        -N/2 log(2 pi e q(t) / N) - 1/2 sum_{i <= k} log(1 + s_i / t),
+        q(t) = |y|^2 - |x|^2 + sum_i x_i^2 t / (t + s_i),
+
+    where those terms cancel: one function of t, whose stationary points are the published fixed points. Here it is
+    maximised over a grid and then by Newton's method, so the best of several maxima is taken. The residual
+    |y|^2 - |x|^2 is kept above the rounding level of |y|^2; a perfect fit thus scores high, but finite.
+
+    Mean over columns: one-hot columns of labels (N,), or targets (N, T) as they are, whose scale matters as in the
+    paper (columns that never vary are left out). features (N, D) are not centred.
+    Raises ValueError for unsound arrays, ScoreError for one class or constant targets; warns when Newton's method
+    has not converged.
+    """
+    features = checked_matrix(features)
+    n = len(features)
+    classes, targets = classes_or_targets(n, labels, targets)
+    spectrum = raw_spectrum(features)
+    y = targets if classes is None else classes
+    powers = left_coefficients(features, spectrum, y) ** 2
+    lengths = (targets**2).sum(axis=0) if classes is None else classes.counts.astype(float)
+    residuals = np.maximum(lengths - powers.sum(axis=0), max(features.shape) * np.finfo(float).eps * lengths)
+    return float(_best_evidence(spectrum.values, powers, residuals, n).mean() / n)
+
+
+def _best_evidence(s: np.ndarray, powers: np.ndarray, residuals: np.ndarray, n: int) -> np.ndarray:
+    """(T,): the evidence at its maximum over u = log t; s (k,), powers (k, T) are x^2, residuals (T,)."""
+    if not len(s):
+        return -n / 2 * np.log(2 * np.pi * np.e * residuals / n)
+
+    def evidence(u: np.ndarray) -> np.ndarray:
+        """(T,) at u (T,), or (G, T) at a grid u (G, 1)."""
+        ratio = s / np.exp(u)[..., None]
+        if u.ndim == 2:
+            q = residuals + (1 / (1 + ratio[:, 0])) @ powers
+        else:
+            q = residuals + (powers.T / (1 + ratio)).sum(axis=1)
+        return -n / 2 * np.log(2 * np.pi * np.e * q / n) - np.log1p(ratio).sum(axis=-1) / 2
+
+    # At the ends the features explain nothing (t far above s) or all that they can (t far below).
+    grid = np.arange(np.log(s[-1]) - 14, np.log(s[0]) + 28, 0.5)
+    best = evidence(grid[:, None]).argmax(axis=0)
+    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    u = grid[best]
+    for _ in range(ROUNDS):
+        w = s / (s + np.exp(u)[:, None])  # (T, k), rising s/t
+        bend = w * (1 - w)
+        q = residuals + (powers.T * (1 - w)).sum(axis=1)
+        q1 = (powers.T * bend).sum(axis=1) / q
+        q2 = (powers.T * bend * (1 - 2 * w)).sum(axis=1) / q
+        slope = (w.sum(axis=1) - n * q1) / 2
+        curve = -(bend.sum(axis=1) + n * (-q2 - q1**2)) / 2
+        low, high = np.where(slope > 0, u, low), np.where(slope > 0, high, u)
+        step = np.divide(-slope, curve, out=np.full_like(u, np.inf), where=curve < 0)
+        inside = (u + step > low) & (u + step < high)
+        following = np.where(inside, u + step, (low + high) / 2)
+        moved, u = np.abs(following - u).max(), following
+        if moved < 1e-7:
+            break
+    else:
+        warnings.warn(f"LogME did not converge: log(alpha/beta) still moves by {moved:.2g}", stacklevel=3)
+    return evidence(u)

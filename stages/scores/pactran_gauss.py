@@ -1,0 +1,86 @@
+"""PACTran-Gauss (Ding et al. 2022, arXiv 2203.05126): a PAC-Bayesian bound on the loss of a linear head, negated."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .algebra import centred_spectrum, row_blocks
+from .inputs import ScoreError, labelled, stratified_sample
+
+SAMPLES = 8000
+STRENGTH = 1.0  # lambda
+PRIOR = 100.0  # sigma_0^2 D, the first of the two values that the authors pair with lambda = 1
+ROUNDS = 200
+TOLERANCE = 1e-7
+
+
+def pactran_gauss(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
+    """PACTran-Gauss: the bound for a linear head with a Gaussian prior and posterior, negated.
+
+    With z centred features, F the smallest value over w (D, C) and b (C,) of
+
+        -1/N sum_i log softmax(z_i w + b)_{y_i} + |w|^2 / (2 lambda N),
+
+    p_i the softmax there, K = D C and H the Hessian of the mean loss in w, tr H = 1/N sum_i |z_i|^2 (1 - |p_i|^2):
+
+        -( F + K sigma^2 / (2 lambda N) log(1 + lambda N tr H / K) ),   lambda = 1, sigma^2 = 100 / D.
+
+    That is the bound with the best isotropic posterior. Published code adds the Hessian over samples where the bound
+    has their mean, and starts from random weights; the minimum is unique, so here the start is zero. A stratified
+    sample of at most 8,000 (as published) is drawn with the seed.
+
+    Nearly all the time goes to the two products with the features in each round of L-BFGS. The rounds work in float32,
+    and in the N dimensions that the samples span when D > N; the value is taken in float64. They stop at a tolerance of
+    1e-7 (published: 1e-6), which leaves an error of about 1e-4 to 1e-3, nearly all of it in tr H: the minimum itself is
+    flat, the trace is not.
+
+    features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
+    """
+    features, classes = labelled(features, labels)
+    rows = stratified_sample(classes, SAMPLES, seed)
+    n, width = len(rows), features.shape[1]
+    if features.shape[0] < width:
+        spectrum = centred_spectrum(features)
+        features = spectrum.coordinates(features, len(spectrum.values))
+    if not features.shape[1]:
+        raise ScoreError("the features are the same for all samples")
+    mean = sum(block.sum(axis=0) for _, block in row_blocks(features, rows=rows)) / n
+    points = np.empty((n, features.shape[1]), dtype=np.float32)
+    for where, block in row_blocks(features, mean, rows):
+        points[where] = block
+    codes, size = classes.codes[rows], len(classes)
+    penalty = 1 / (STRENGTH * n)
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        head = flat.reshape(-1, size)
+        value, posterior = _cross_entropy(points, head.astype(np.float32), codes)
+        posterior[np.arange(n), codes] -= 1
+        posterior /= n
+        gradient = np.empty_like(head)
+        gradient[:-1] = points.T @ posterior
+        gradient[:-1] += head[:-1] * penalty
+        gradient[-1] = posterior.sum(axis=0)
+        return value + penalty / 2 * (head[:-1] ** 2).sum(), gradient.ravel()
+
+    options = {"maxiter": ROUNDS, "ftol": TOLERANCE, "gtol": TOLERANCE}
+    start = np.zeros((points.shape[1] + 1) * size)
+    head = minimize(loss, start, method="L-BFGS-B", jac=True, options=options).x.reshape(-1, size)
+
+    value, trace = penalty / 2 * (head[:-1] ** 2).sum(), 0.0
+    for where, block in row_blocks(features, mean, rows):
+        entropy, posterior = _cross_entropy(block, head, codes[where])
+        value += entropy * len(block) / n
+        trace += (block**2).sum(axis=1) @ (1 - (posterior**2).sum(axis=1)) / n
+    count = width * size
+    return float(-value - count * penalty / 2 * PRIOR / width * np.log1p(trace / (penalty * count)))
+
+
+def _cross_entropy(points: np.ndarray, head: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean cross-entropy and posterior (n, C) of a linear head, weights (D, C) above a row of offsets."""
+    logits = points @ head[:-1]
+    logits += head[-1]
+    logits -= logits.max(axis=1, keepdims=True)
+    true = logits[np.arange(len(codes)), codes]
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=1, keepdims=True)
+    logits /= total
+    return float((np.log(total[:, 0]) - true).mean(dtype=np.float64)), logits

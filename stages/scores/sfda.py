@@ -1,0 +1,98 @@
+"""SFDA (Shao et al. 2022, arXiv 2207.03036)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import eigsh
+from scipy.special import softmax
+
+from .algebra import centred_spectrum, class_sums, moments, row_blocks
+from .inputs import Classes, ScoreError, labelled
+
+
+def sfda(features: np.ndarray, labels: np.ndarray) -> float:
+    """SFDA: mean posterior of the true class under Fisher discriminants, after hard samples were made harder.
+
+    With S_w = 1/N sum_c sum_{i in c} (x_i - m_c)(x_i - m_c)^T and the strength
+    g = max(exp(-5 lambda_max(S_w)), 1e-10), the discriminants are those of S = (1 - g) S_w + g tr(S_w)/D I:
+
+        d_c(x) = x^T S^-1 m_c - 1/2 m_c^T S^-1 m_c + log n_c/N
+
+    ConfMix: x_i <- p_i x_i + (1 - p_i) o_{y_i}, with p_i the true-class entry of softmax(softmax(d(x_i))) and o_c
+    the mean of the other classes' means. A second discriminant analysis with the same g gives the posteriors.
+    lambda_max is exact here, where published code stops a power iteration after three rounds. The diagonal term is
+    kept above the rounding level of the total scatter, which matters where classes are single points.
+    For D > N all happens in the N dimensions that the samples span, with the same value. Between 0 and 1; it
+    depends on the scale of the features.
+
+    features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
+    """
+    features, classes = labelled(features, labels)
+    n, width = features.shape
+    second, spectrum = moments(features), centred_spectrum(features)
+    if not len(spectrum.values):
+        raise ScoreError("the features are the same for all samples")
+    if second.tall:
+        points, centre, sums, scatter = features, second.mean, class_sums(features, classes), second.gram
+    else:
+        points, centre = spectrum.coordinates(features, n), 0.0
+        sums, scatter = classes.sums(points), np.diag(spectrum.values)
+    least = max(features.shape) * np.finfo(float).eps * spectrum.values[0] / n
+
+    means = sums / classes.counts[:, None]
+    within = _within(scatter, sums, means, n)
+    strength = max(np.exp(-5 * _largest_eigenvalue(within)), 1e-10)
+    weights, offsets = _discriminants(within, means, classes, strength, width, least)
+    trust = np.empty(n)
+    for where, block in row_blocks(points, centre):
+        posterior = softmax(softmax(block @ weights + offsets, axis=1), axis=1)
+        trust[where] = posterior[np.arange(len(posterior)), classes.codes[where]]
+
+    others = (means.sum(axis=0) - means) / (len(classes) - 1)
+
+    def mixed() -> Iterator[tuple[slice, np.ndarray]]:
+        for where, block in row_blocks(points, centre):
+            block -= others[classes.codes[where]]
+            block *= trust[where, None]
+            block += others[classes.codes[where]]
+            yield where, block
+
+    scatter, sums = np.zeros_like(scatter), np.zeros_like(sums)
+    for where, block in mixed():
+        scatter += block.T @ block
+        sums += classes.sums(block, where)
+    means = sums / classes.counts[:, None]
+    within = _within(scatter, sums, means, n)
+    weights, offsets = _discriminants(within, means, classes, strength, width, least)
+    total = 0.0
+    for where, block in mixed():
+        posterior = softmax(block @ weights + offsets, axis=1)
+        total += posterior[np.arange(len(posterior)), classes.codes[where]].sum()
+    return float(total / n)
+
+
+def _within(scatter: np.ndarray, sums: np.ndarray, means: np.ndarray, n: int) -> np.ndarray:
+    within = -sums.T @ means
+    within += scatter
+    within /= n
+    return within
+
+
+def _largest_eigenvalue(matrix: np.ndarray) -> float:
+    if len(matrix) < 64:
+        return float(np.linalg.eigvalsh(matrix)[-1])
+    start = np.random.default_rng(0).normal(size=len(matrix))  # else ARPACK draws one, unseeded
+    return float(eigsh(matrix, k=1, v0=start, return_eigenvectors=False)[0])
+
+
+def _discriminants(
+    within: np.ndarray, means: np.ndarray, classes: Classes, strength: float, width: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (D, C) and offsets (C,) of the discriminants; uses up `within`."""
+    diagonal = max(strength * np.trace(within) / width, least)
+    within *= 1 - strength
+    within.flat[:: len(within) + 1] += diagonal
+    weights = cho_solve(cho_factor(within, overwrite_a=True), means.T)
+    offsets = np.log(classes.counts / classes.counts.sum()) - (means.T * weights).sum(axis=0) / 2
+    return weights, offsets

@@ -1,0 +1,177 @@
+"""Times and memory of the methods.
+
+    python tests/bench/bench_scores.py            times, as ratios to one Gram matrix and its eigendecomposition
+    python tests/bench/bench_scores.py --memory   peak memory of each method at N = 50,000, D = 2,048
+
+A method's time is the smallest of three; the methods of the first table run in one `shared_work`, as the runner calls
+them, so that what they share is counted once, at the first that asks for it. Machines differ and share their cores:
+read the ratios.
+"""
+
+import argparse
+import inspect
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from stages.scores import METHODS, shared_work
+
+# Seconds that published code took where the Gram matrix and its eigendecomposition took 0.2 s.
+PUBLISHED = {
+    "leep": 11.5, "pactran_dirichlet": 24, "pactran_gamma": 23, "gbc": 8.4, "transrate": 2.9, "lfc": 1.3, "logme": 0.8,
+    "h_score": 0.7, "nce": 0.01,
+}  # fmt: skip
+HEAVY = ("nleep", "pactran_gauss", "otce")
+
+
+def arrays(n: int, d: int, c: int, s: int) -> dict:
+    """Rectified features of 60 latent dimensions, half of them class, and source predictions that know the class."""
+    r = np.random.default_rng(0)
+    labels = r.integers(0, c, n)
+    centres, mixing = r.normal(size=(c, 60)), r.normal(size=(60, d)) / 8 * np.linspace(2, 0.2, d)
+    features = np.empty((n, d), dtype=np.float32)
+    probabilities = np.empty((n, s), dtype=np.float32)
+    source = r.normal(size=(c, s)) * 2
+    for start in range(0, n, 1000):
+        part = slice(start, start + 1000)
+        rows = labels[part]
+        latent = centres[rows] + r.normal(size=(len(rows), 60))
+        features[part] = np.maximum(latent @ mixing + r.normal(size=(len(rows), d)) * 0.3 + 0.3, 0)
+        weights = np.exp(source[rows] + r.normal(size=(len(rows), s)) * 3)
+        probabilities[part] = weights / weights.sum(axis=1, keepdims=True)
+    return {
+        "features": features,
+        "labels": labels,
+        "probabilities": probabilities,
+        "source_features": features[: n // 2, ::-1],
+        "source_labels": labels[: n // 2] % 43,
+    }
+
+
+def call(name: str, data: dict) -> float:
+    method = METHODS[name]
+    return method(**{p: data[p] for p in inspect.signature(method).parameters if p in data})
+
+
+def timed(work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def unit(data: dict) -> float:
+    x = data["features"].astype(np.float64)
+    return min(timed(lambda: np.linalg.eigh(x.T @ x)) for _ in range(3))
+
+
+def plain_nleep(data: dict) -> None:
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+
+    from stages.scores.leep import leep
+
+    n, c = len(data["labels"]), len(np.unique(data["labels"]))
+    points = PCA(0.8).fit_transform(data["features"].astype(np.float64))
+    mixture = GaussianMixture(max(c, min(5 * c, n // 10)), random_state=0).fit(points)
+    leep(mixture.predict_proba(points), data["labels"])
+
+
+def plain_otce(data: dict) -> None:
+    import ot
+
+    source = data["source_features"][:1000].astype(np.float64)
+    ot.emd(ot.unif(1000), ot.unif(1000), ot.dist(data["features"][:1000].astype(np.float64), source), numItermax=10**6)
+
+
+def plain_pactran_gauss(data: dict) -> None:
+    """Loss and gradient apart, in float64, from random weights, to a tolerance of 1e-6."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax, softmax
+
+    x = data["features"] - data["features"].mean(axis=0, dtype=np.float64)
+    y = np.eye(data["labels"].max() + 1)[data["labels"]]
+    (n, d), c = x.shape, y.shape[1]
+
+    def logits(flat):
+        return x @ flat[: d * c].reshape(d, c) + flat[d * c :]
+
+    def loss(flat):
+        return -(y * log_softmax(logits(flat), axis=1)).sum() / n + (flat[: d * c] ** 2).sum() / (2 * n)
+
+    def gradient(flat):
+        error = (softmax(logits(flat), axis=1) - y) / n
+        return np.concatenate([(x.T @ error).ravel() + flat[: d * c] / n, error.sum(axis=0)])
+
+    start = np.random.default_rng(0).normal(size=(d + 1) * c) * 0.03
+    minimize(loss, start, jac=gradient, method="L-BFGS-B", tol=1e-6, options={"maxiter": 100})
+
+
+def times() -> None:
+    data = arrays(5000, 1024, 100, 1000)
+    light = [name for name in METHODS if name not in HEAVY]
+    data |= {"n_parameters": 1, "source_accuracy": 1.0}
+    base, spent = unit(data), {}
+    for _ in range(3):
+        with shared_work():
+            for name in light:
+                spent[name] = min(spent.get(name, np.inf), timed(lambda name=name: call(name, data)))
+    base = min(base, unit(data))
+    print(f"N=5,000 D=1,024 C=100 S=1,000; Gram + eigendecomposition: {base:.3f} s = 1\n")
+    print(f"{'method':18} {'seconds':>8} {'ratio':>7} {'published':>10} {'faster':>7}")
+    for name in light:
+        ratio, line = spent[name] / base, PUBLISHED.get(name)
+        compared = f"{line / 0.2:10.2f} {line / 0.2 / ratio:6.0f}x" if line else ""
+        print(f"{name:18} {spent[name]:8.3f} {ratio:7.2f} {compared}")
+    print(f"{'all of these':18} {sum(spent.values()):8.3f} {sum(spent.values()) / base:7.2f}\n")
+    print(f"{'method':18} {'seconds':>8} {'ratio':>7} {'plain use':>10} {'faster':>7}")
+    with shared_work():
+        call("h_score", data)  # the decomposition is there when the runner comes to these
+        for name, plain in (("nleep", plain_nleep), ("otce", plain_otce), ("pactran_gauss", plain_pactran_gauss)):
+            own = min(timed(lambda name=name: call(name, data)) for _ in range(2))
+            other = min(timed(lambda plain=plain: plain(data)) for _ in range(2))
+            print(f"{name:18} {own:8.3f} {own / base:7.2f} {other:8.3f} s {other / own:6.1f}x")
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def memory_of(name: str) -> None:
+    """Peak resident memory: before and after the arrays are made, and after the method."""
+    bare = peak_megabytes()
+    wanted = inspect.signature(METHODS[name]).parameters
+    # Peaks never fall, so what the method does not need must not have been made.
+    data = arrays(50_000, 2048 if "features" in wanted else 1, 100, 1000 if "probabilities" in wanted else 1)
+    needed = {p: data[p] for p in wanted if p in data}
+    before = peak_megabytes()
+    seconds = timed(lambda: METHODS[name](**needed))
+    print(f"{name:18} {bare:8.0f} {before:8.0f} {peak_megabytes():8.0f} {seconds:8.1f}", flush=True)
+
+
+def memory() -> None:
+    matrix = 50_000 * 2048 * 4 / 2**20
+    print(f"N=50,000 D=2,048 C=100 S=1,000; features {matrix:.0f} MB, twice that {2 * matrix:.0f} MB\n")
+    print(f"{'method':18} {'MB bare':>8} {'MB ready':>8} {'MB peak':>8} {'seconds':>8}", flush=True)
+    for name in METHODS:
+        if "n_parameters" in inspect.signature(METHODS[name]).parameters or name == "source_accuracy":
+            continue
+        subprocess.run([sys.executable, __file__, "--memory-of", name], check=False)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--memory-of", choices=METHODS, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.memory_of:
+        memory_of(chosen.memory_of)
+    elif chosen.memory:
+        memory()
+    else:
+        times()
