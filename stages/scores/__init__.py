@@ -9,7 +9,6 @@ common is then computed once. A method that has no value for what it got raises 
 from collections.abc import Callable
 
 from .blind import parameters, source_accuracy
-from .borda import borda
 from .gbc import gbc
 from .h_score import h_score, h_score_shrunk
 from .inputs import ScoreError
@@ -51,4 +50,4 @@ METHODS: dict[str, Callable[..., float]] = {
 
 TARGET_BLIND = ("parameters", "source_accuracy")
 
-__all__ = ["METHODS", "TARGET_BLIND", "ScoreError", "borda", "shared_work"]
+__all__ = ["METHODS", "TARGET_BLIND", "ScoreError", "shared_work"]

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.lapack import dtrtri
-from sklearn.cluster import KMeans
 
 from .algebra import centred_spectrum
 from .inputs import ScoreError, labelled
@@ -67,6 +66,8 @@ class _Component(NamedTuple):
 
 def mixture_posterior(points: np.ndarray, components: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Entries (i, z, P(z | x_i)) above e^-40 of the posterior of a Gaussian mixture fitted to points (N, d)."""
+    from sklearn.cluster import KMeans  # here, since importing it takes longer than most methods
+
     home = KMeans(components, n_init=1, random_state=seed).fit(points).labels_.astype(np.intp)
     mixture = _maximised(points, np.arange(len(points)), home, np.ones(len(points)))
     before = -np.inf

@@ -35,7 +35,8 @@ def photographs(count: int, size: int) -> files.Images:
     random = np.random.default_rng(0)
     small = random.integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
     images = [png(Image.fromarray(s).resize((size, size), Image.Resampling.BICUBIC)) for s in small]
-    return files.Images(f"{size}px", "classification", ["a", "b"], images, np.arange(count) % 2, "", "", digest=f"{size}")
+    name = f"{size}px"
+    return files.Images(name, "classification", ["a", "b"], images, np.arange(count) % 2, "", "", digest=name)
 
 
 def raw(model: torch.nn.Module, config: models.Preprocessing, count: int) -> float:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.scores import borda
+from stages.scores.borda import borda
 
 NAN = np.nan
 
