@@ -144,24 +144,6 @@ def test_killed_work_goes_on_where_it_stopped(benchmark: Path, room: str, suffix
     assert digests(benchmark, *rooms) == undisturbed
 
 
-def test_two_complete_runs_give_equal_bytes(benchmark: Path) -> None:
-    rooms = ("data", "features", "scores", "reports")
-    first = digests(benchmark, *rooms)
-    for room in (
-        ".store",
-        *(r for r in rooms if r != "data"),
-        "data/sources",
-        "data/targets",
-        "data/zoo",
-        ".dvc/cache",
-    ):
-        shutil.rmtree(benchmark / room)
-    shutil.rmtree(benchmark / ".dvc/tmp", ignore_errors=True)
-    (benchmark / "dvc.lock").unlink()
-    assert len(ran(run(benchmark, "dvc", "repro"))) == 3 + 3 * 2 + 2 + 1
-    assert digests(benchmark, *rooms) == first
-
-
 def test_a_wrong_name_stops_with_one_clear_sentence(benchmark: Path) -> None:
     assert "unknown PTM 'vit_sprite': did you mean 'vit_sprites'?" in run(
         benchmark, "python", "-m", "stages.features", "vit_sprite", fails=True

@@ -33,8 +33,8 @@ def _draw(factors: np.ndarray, image_size: int) -> Image.Image:
     big = 4 * image_size
     angle = 2 * np.pi * orientation / SIZES[2]
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    size = 0.22 * (0.5 + 0.1 * scale)
-    centre = 0.25 + 0.5 * np.array([x, y]) / 31
+    size = 0.28 * (0.5 + 0.1 * scale)
+    centre = 0.3 + 0.4 * np.array([x, y]) / 31
     points = (_outline(shape) @ turn.T * size + centre) * big
     image = Image.new("L", (big, big))
     ImageDraw.Draw(image).polygon([tuple(p) for p in points], fill=255)
