@@ -1,6 +1,6 @@
 # make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table
 # make test:      environment, linter, tests
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
@@ -11,7 +11,7 @@ benchmark: .venv/installed
 	@$(BIN)/python -m stages.reports --show
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/installed
 	$(BIN)/ruff check .

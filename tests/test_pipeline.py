@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.conftest import TINY, clone_repository
 
@@ -48,11 +49,17 @@ def digests(folder: Path, *rooms: str) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone in which the tiny benchmark was built once."""
-    folder = clone_repository(tmp_path_factory.mktemp("built"), TINY)
-    run(folder, "dvc", "repro")
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A clone in which the tiny benchmark was built: once, by the first of pytest's workers that asks."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+    folder, done = root / "built", root / "built.done"
+    with FileLock(root / "built.lock"):
+        if not done.exists():
+            clone_repository(folder, TINY)
+            run(folder, "dvc", "repro")
+            done.touch()
     return folder
 
 
