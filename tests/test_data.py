@@ -62,17 +62,18 @@ def test_games_share_neither_games_nor_near_frames() -> None:
 
 def test_direction_turns_hearts_and_nothing_else() -> None:
     parts = DATASETS["sprites_direction"](80, 8, 64, 0)
-    up, down = (
-        [grey(i) for i, c in zip(parts["train"].images, parts["train"].targets, strict=True) if c == label]
-        for label in (2, 0)
-    )
+    classes, targets = parts["train"].classes, parts["train"].targets
+
+    def hearts(direction: str) -> list[np.ndarray]:
+        chosen = np.flatnonzero(targets == classes.index(direction))
+        return [grey(parts["train"].images[row]) for row in chosen]
 
     def mass_above_middle(image: np.ndarray) -> float:  # the heart's lobes are wider than its tip
         rows = np.flatnonzero(image.sum(axis=1))
         middle = (rows[0] + rows[-1]) // 2
         return image[: middle + 1].sum() / image.sum()
 
-    assert min(map(mass_above_middle, up)) > 0.5 > max(map(mass_above_middle, down))
+    assert min(map(mass_above_middle, hearts("down"))) > 0.5 > max(map(mass_above_middle, hearts("up")))
     assert SIZES == (3, 6, 40, 32, 32)
 
 

