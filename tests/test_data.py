@@ -10,7 +10,6 @@ from PIL import Image
 
 from stages.data import CORPORA, DATASETS, games
 from stages.data.images import stratified_split
-from stages.data.sprites import SIZES
 from stages.files import FileError, Images
 
 
