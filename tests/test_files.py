@@ -38,6 +38,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    stale, alive = tmp_path / ".a.txt.999999999.tmp", tmp_path / ".a.txt.1.tmp"
+    stale.touch()
+    alive.touch()
+    files.write_text(tmp_path / "a.txt", "new")
+    assert sorted(tmp_path.iterdir()) == [alive, tmp_path / "a.txt"]
+
+
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_images_come_back_and_pandas_opens_them(tmp_path: Path, kind: str) -> None:
     path, split = tmp_path / "train.parquet", images(kind=kind)
