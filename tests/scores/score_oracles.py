@@ -31,8 +31,7 @@ def h_score_shrunk(features, labels):
     return np.trace(np.linalg.pinv(covariance) @ means.T @ means / len(x) * (1 - a))
 
 
-def nce(probabilities, labels):
-    z = probabilities.argmax(axis=1)
+def negative_conditional_entropy(z, labels):
     total = 0.0
     for y in np.unique(labels):
         for source in np.unique(z):
@@ -40,6 +39,10 @@ def nce(probabilities, labels):
             if joint > 0:
                 total += joint * np.log(joint / np.mean(z == source))
     return total
+
+
+def nce(probabilities, labels):
+    return negative_conditional_entropy(probabilities.argmax(axis=1), labels)
 
 
 def leep(probabilities, labels):
@@ -125,14 +128,7 @@ def otce(features, labels, source_features, source_labels):
     x, s = features, source_features
     cost = ((x[:, None] - s[None]) ** 2).sum(axis=2)
     partner = linear_sum_assignment(cost)[1]
-    z = source_labels[partner]
-    total = 0.0
-    for y in np.unique(labels):
-        for source in np.unique(z):
-            joint = np.mean((labels == y) & (z == source))
-            if joint > 0:
-                total += joint * np.log(joint / np.mean(z == source))
-    return total
+    return negative_conditional_entropy(source_labels[partner], labels)
 
 
 def lfc(features, labels):
