@@ -287,7 +287,10 @@ def read_features(path: Path, made_from: dict | None = None) -> Features:
 
 @dataclass(frozen=True)
 class Labels:
-    """Targets as a text encoder sees them: embeddings (R, E) float32 of R texts, one row a "class" or a "sample"."""
+    """Targets as a text encoder sees them: embeddings (R, E) float32 of R texts, per "class" or per "sample".
+
+    A regression has none (R = 0, per "nothing").
+    """
 
     embeddings: np.ndarray
     texts: list[str]

@@ -39,7 +39,7 @@ TINY = {
         "validation_fraction": 0.2,
         "seeds": 2,
     },
-    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme"],
+    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms"],
     "reports": {"bootstrap": 20},
 }
 

@@ -1,4 +1,4 @@
-"""python -m stages.labels ENCODER: writes labels/<encoder>/<dataset>.h5 for every target that can be told in words."""
+"""python -m stages.labels ENCODER: writes labels/<encoder>/<dataset>.h5 for every target; no rows for a regression."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def main() -> None:
     compute.repeatable(p.seed, p.threads)
     encoder = encoders.load(args.encoder, p.encoders[args.encoder])
     versions = [torch.__version__, transformers.__version__, tokenizers.__version__]
+    padding = p.labels.pooling == "padded_mean"
     code = files.code_version(encoders, texts)
     for name in tqdm(p.targets, desc=args.encoder, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path("targets", name, "train"))
         lines = texts.texts_of(split, p.labels.template)
-        if not lines:
-            continue
         origin = {
             "encoder": p.encoders[args.encoder].model,
             "weights": encoder.weights,
@@ -40,10 +39,10 @@ def main() -> None:
         }
         kept = files.stored("labels", files.key_of(code, versions, origin, p.threads, p.labels.batch_size), ".h5")
         if not kept.exists():
-            per_class = split.kind in texts.PER_CLASS
-            padded = (len(lines) if per_class else NEIGHBOURS) if p.labels.pooling == "padded_mean" else 0
+            per = texts.PER[split.kind]
+            padded = {"class": len(lines), "sample": NEIGHBOURS}.get(per, 0) if padding else 0
             rows = encoders.embed(encoder, lines, padded, p.labels.batch_size)
-            files.write_labels(kept, files.Labels(rows, lines, "class" if per_class else "sample", origin))
+            files.write_labels(kept, files.Labels(rows, lines, per, origin))
         files.link(kept, files.labels_path(args.encoder, name))
 
 

@@ -41,14 +41,14 @@ def embed(encoder: Encoder, texts: list[str], padded: int = 0, batch_size: int =
     batch size changes neither. Vectors are not normalised, as published.
     """
     tokens = [encoder.tokenize(text) or [encoder.pad] for text in texts]
-    lengths = np.array([len(ids) for ids in tokens])
+    lengths = np.array([len(ids) for ids in tokens], dtype=np.intp)
     if padded:
         for start in range(0, len(texts), padded):
             lengths[start : start + padded] = lengths[start : start + padded].max()
     order = np.argsort(lengths, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1)
     batches = [group[start : start + batch_size] for group in groups for start in range(0, len(group), batch_size)]
-    out = None
+    found = [np.empty((0, 0), dtype=np.float32)] if not texts else []
     for batch in tqdm(batches, desc="texts", unit="batch", leave=False, disable=None):
         ids = np.full((len(batch), lengths[batch[0]]), encoder.pad)
         mask = np.zeros_like(ids)
@@ -56,11 +56,9 @@ def embed(encoder: Encoder, texts: list[str], padded: int = 0, batch_size: int =
             ids[row, : len(tokens[text])] = tokens[text]
             mask[row, : len(tokens[text])] = 1
         vectors = encoder.hidden(ids, mask)
-        if vectors.ndim == 3:
-            vectors = vectors.mean(axis=1)
-        if out is None:
-            out = np.empty((len(texts), vectors.shape[1]), dtype=np.float32)
-        out[batch] = vectors
+        found.append(vectors.mean(axis=1) if vectors.ndim == 3 else vectors)
+    out = np.concatenate(found).astype(np.float32)
+    out[order] = out.copy()
     return out
 
 

@@ -8,8 +8,15 @@ import numpy as np
 
 from stages.errors import UserError
 
-PER_CLASS = ("classification", "multilabel", "vqa")
-PER_SAMPLE = ("caption", "tqa", "grounding")
+PER = {
+    "classification": "class",
+    "multilabel": "class",
+    "vqa": "class",
+    "caption": "sample",
+    "tqa": "sample",
+    "grounding": "sample",
+    "regression": "nothing",  # a number is its own label
+}
 BOX_UNITS = 1000
 
 
@@ -34,7 +41,7 @@ def texts_of(split: Split, template: str = "{}") -> list[str]:
     vqa: the answers that are classes, plain, in label order.
     caption: each sample's caption, lower-cased. tqa: each sample's answer, plain.
     grounding: each sample's box as `box_text`; targets (N, 4).
-    regression: none; the target itself is the label.
+    regression: none; a number is its own label.
 
     The published code has classification and captions only; the rest is our choice after the paper's figure, which
     writes every label as text, boxes as "<3,20,408,307>".
@@ -51,7 +58,7 @@ def texts_of(split: Split, template: str = "{}") -> list[str]:
         return [box_text(box) for box in split.targets]
     if split.kind == "regression":
         return []
-    raise LabelsError(f"dataset '{split.name}': no rule writes targets of kind '{split.kind}' as text")
+    raise LabelsError(f"dataset '{split.name}': targets of kind '{split.kind}' have no form as text")
 
 
 def box_text(box: np.ndarray) -> str:
