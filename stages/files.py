@@ -51,6 +51,10 @@ def features_path(ptm: str, dataset: str) -> Path:
     return Path("features") / ptm / f"{dataset}.h5"
 
 
+def labels_path(encoder: str, dataset: str) -> Path:
+    return Path("labels") / encoder / f"{dataset}.h5"
+
+
 def finetune_path(ptm: str) -> Path:
     return Path("scores") / "finetune" / f"{ptm}.csv"
 
@@ -66,6 +70,11 @@ def tasks_path() -> Path:
 def ranker_path(ranker: str) -> Path:
     """Folder of a trained ranker: ranker.safetensors, card.json, training.csv."""
     return Path("scores") / "spider" / ranker
+
+
+def weights_path(dataset: str) -> Path:
+    """What each text encoder's F-labels say of each PTM: EMMS' weight of it, and scores on it alone."""
+    return Path("scores") / "weights" / f"{dataset}.csv"
 
 
 def seconds_path(dataset: str) -> Path:
@@ -357,6 +366,58 @@ def read_tasks(path: Path) -> Tasks:
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise FileError(f"{path}: truncated or not a task file ({error}); {again}") from None
     return Tasks(**names, **arrays, tokens=tokens)
+
+
+# --- F-labels: HDF5 -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Targets as a text encoder sees them: embeddings (R, E) float32 of R texts, per "class" or per "sample".
+
+    A regression has none (R = 0, per "nothing").
+    """
+
+    embeddings: np.ndarray
+    texts: list[str]
+    per: str
+    made_from: dict
+
+
+def write_labels(path: Path, labels: Labels) -> None:
+    """Raises FileError when an embedding is NaN or infinite: a text encoder that overflows is of no use."""
+    if not np.isfinite(labels.embeddings).all():
+        raise FileError(f"{labels.made_from['encoder']}: embeddings are NaN or infinite; take another text encoder")
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file["embeddings"] = labels.embeddings.astype(np.float32)
+        file.create_dataset("texts", data=labels.texts, dtype=h5py.string_dtype())
+        file.attrs.update(schema=SCHEMA, per=labels.per, made_from=json.dumps(labels.made_from, sort_keys=True))
+        file.attrs["complete"] = True
+
+
+def read_labels(path: Path, made_from: dict | None = None) -> Labels:
+    """Reads F-labels; with `made_from`, refuses those that another encoder, dataset or pooling made.
+
+    Raises FileError when the file is missing, truncated, foreign, incomplete or mismatched.
+    """
+    again = "delete it and run `dvc repro` again"
+    if not path.exists():
+        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull labels` fetches it")
+    try:
+        with h5py.File(path, "r") as file:
+            if not file.attrs.get("complete", False):
+                raise FileError(f"{path}: not complete F-labels of Orbweaver; {again}")
+            found = json.loads(file.attrs["made_from"])
+            embeddings, texts = file["embeddings"][:], file["texts"].asstr()[:].tolist()
+            per = str(file.attrs["per"])
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise FileError(f"{path}: truncated or not F-labels ({error}); {again}") from None
+    for what in made_from or {}:
+        if found.get(what) != made_from[what]:
+            raise FileError(f"{path}: made from another {what} than asked for; {again}")
+    if len(embeddings) != len(texts):
+        raise FileError(f"{path}: holds {len(embeddings)} embeddings of {len(texts)} texts; {again}")
+    return Labels(embeddings, texts, per, found)
 
 
 # --- tables: CSV ----------------------------------------------------------------------------------------------------

@@ -58,6 +58,19 @@ class FeaturesParams(_Section):
     batch_size: int = Field(ge=1)
 
 
+class EncoderParams(_Section):
+    """A text encoder: a package that holds one (stages/labels/encoders.py), a folder, or an id on the hub."""
+
+    model: str
+    revision: str | None = None
+
+
+class LabelsParams(_Section):
+    pooling: Literal["masked_mean", "padded_mean"]
+    template: str = Field(pattern=r"^[^{}]*\{\}[^{}]*$")
+    batch_size: int = Field(ge=1)
+
+
 class FinetuneParams(_Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
@@ -111,6 +124,8 @@ class Params(_Section):
     ptms: dict[Name, PtmParams]
     pretrain: PretrainParams
     features: FeaturesParams
+    encoders: dict[Name, EncoderParams] = Field(min_length=1)
+    labels: LabelsParams
     finetune: FinetuneParams
     methods: list[Name]
     spider: SpiderParams

@@ -29,6 +29,8 @@ TINY = {
     },
     "pretrain": {"epochs": 1, "batch_size": 32, "learning_rate": 0.002, "weight_decay": 0.05},
     "features": {"batch_size": 32},
+    "encoders": {"wordllama": {"model": "wordllama"}},
+    "labels": {"pooling": "masked_mean", "template": "{}", "batch_size": 32},
     "finetune": {
         "epochs": 1,
         "batch_size": 16,
@@ -37,7 +39,7 @@ TINY = {
         "validation_fraction": 0.2,
         "seeds": 2,
     },
-    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme"],
+    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms"],
     "reports": {"bootstrap": 20},
 }
 

@@ -1,8 +1,12 @@
-"""python -m stages.scores DATASET: writes scores/<dataset>.csv, every method's score of every PTM on one target."""
+"""python -m stages.scores DATASET: writes scores/<dataset>.csv, every method's score of every PTM on one target.
+
+And scores/weights/<dataset>.csv: what methods on F-labels make of each text encoder.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -10,10 +14,13 @@ from tqdm import tqdm
 
 from stages import files, params
 from stages.errors import tell
-from stages.scores import TARGET_BLIND
+from stages.scores import OF_ENCODERS, TARGET_BLIND, ScoreError, shared_work
 from stages.scores.borda import TRIO, borda
+from stages.scores.emms import SATURATED
 from stages.scores.runner import score
 from stages.zoo.cards import Card, read_card
+
+OTHERS_SATURATED = "adjusted: emms_gcv, as for the PTMs whose features fit any label"
 
 
 def arrays_of(card: Card, target: str, seed: int) -> dict:
@@ -38,6 +45,41 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     return arrays
 
 
+def labels_of(encoders: Iterable[str], target: str) -> dict[str, list[np.ndarray]]:
+    """The target's F-labels by every encoder, under the name by which methods ask for them; none for a regression."""
+    made_from = {"dataset": files.digest(files.dataset_path("targets", target, "train"))}
+    found = [files.read_labels(files.labels_path(encoder, target), made_from) for encoder in encoders]
+    name = {"class": "class_embeddings", "sample": "label_embeddings"}.get(found[0].per)
+    return {name: [labels.embeddings for labels in found]} if name else {}
+
+
+def of_encoders(methods: Iterable[str], encoders: list[str], arrays: dict) -> pd.DataFrame:
+    """One row an encoder: its `weight` in EMMS, and LogME's and TransRate's score on its F-labels alone."""
+    wanted = ("features", "labels", "class_embeddings", "label_embeddings", "targets")
+    table = pd.DataFrame({"encoder": encoders})
+    for method in (method for method in methods if method in OF_ENCODERS):
+        try:
+            values = OF_ENCODERS[method](*(arrays.get(name) for name in wanted))
+        except ScoreError:
+            values = np.nan  # for the reason that the method's own row gives
+        table["weight" if method == "emms" else method] = values
+    return table
+
+
+def compared_alike(table: pd.DataFrame, gcv: dict[str, float]) -> pd.DataFrame:
+    """The table with `emms` by generalised cross-validation for all PTMs where one of them fits any label.
+
+    A residual on the very samples of the fit and an estimate of it on others would not compare; gcv: PTM to value.
+    """
+    if not (table["reason"] == SATURATED).any():
+        return table
+    here = (table["method"] == "emms") & table["score"].notna()
+    return table.assign(
+        score=table["score"].where(~here, table["ptm"].map(gcv)),
+        reason=table["reason"].where(~here | (table["reason"] == SATURATED), OTHERS_SATURATED),
+    )
+
+
 def aggregated(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target."""
     scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
@@ -57,14 +99,23 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
-    rows = []
+    labels = labels_of(p.encoders, args.dataset)
+    rows, weights, gcv = [], [], {}
     for ptm in tqdm(p.ptms, desc=args.dataset, unit="PTM", disable=None):
-        found = score(p.methods, arrays_of(read_card(ptm), args.dataset, p.seed))
-        rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in found]
-    table = pd.DataFrame(rows)
+        arrays = arrays_of(read_card(ptm), args.dataset, p.seed) | labels
+        with shared_work():
+            rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(p.methods, arrays)]
+            if "emms" in p.methods:
+                gcv[ptm] = score(["emms_gcv"], arrays)[0]["score"]
+            if labels:
+                weights.append(of_encoders(p.methods, list(p.encoders), arrays).assign(dataset=args.dataset, ptm=ptm))
+    table = compared_alike(pd.DataFrame(rows), gcv)
     table = pd.concat([table, aggregated(table).assign(dataset=args.dataset)], ignore_index=True)
     files.write_csv(table.drop(columns=["score", "reason"]).dropna(), files.seconds_path(args.dataset))
     files.write_csv(table.drop(columns="seconds"), files.scores_path(args.dataset))
+    columns = ["dataset", "ptm", "encoder"]
+    weights = pd.concat(weights, ignore_index=True) if weights else pd.DataFrame(columns=columns)
+    files.write_csv(weights.set_index(columns).reset_index(), files.weights_path(args.dataset))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ class ScoreError(ValueError):
     """The arrays are sound, but this method has no value for them; the message is the reason, in a sentence."""
 
 
+class Adjusted(UserWarning):
+    """The value is not what the formula gives, which says nothing here; the message is for the table."""
+
+
 @dataclass(frozen=True, eq=False)
 class Classes:
     """Labels as consecutive codes: gaps between class ids vanish, so only classes with samples count."""

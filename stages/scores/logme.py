@@ -1,11 +1,14 @@
 """LogME (You et al. 2021, arXiv 2102.11005)."""
 
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 
 from .algebra import left_coefficients, raw_spectrum
+from .f_labels import f_labels
 from .inputs import checked_matrix, classes_or_targets
+from .shared import remembered
 
 ROUNDS = 60
 
@@ -40,8 +43,48 @@ def logme(features: np.ndarray, labels: np.ndarray | None = None, targets: np.nd
     y = targets if classes is None else classes
     powers = left_coefficients(features, spectrum, y) ** 2
     lengths = (targets**2).sum(axis=0) if classes is None else classes.counts.astype(float)
-    residuals = np.maximum(lengths - powers.sum(axis=0), max(features.shape) * np.finfo(float).eps * lengths)
-    return float(_best_evidence(spectrum.values, powers, residuals, n).mean() / n)
+    return float(_mean_evidence(features.shape, spectrum.values, powers, lengths))
+
+
+def logme_labels(
+    features: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_embeddings: Iterable[np.ndarray] | None = None,
+    label_embeddings: Iterable[np.ndarray] | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
+    """LogME on F-labels: mean over encoders of the mean evidence of their z-scored columns (constant ones left out).
+
+    The scale of a column moves the score of all PTMs alike. Arrays and errors as those of `emms`, to which this was
+    the paper's strongest rival.
+    """
+    return float(logme_of_encoders(features, labels, class_embeddings, label_embeddings, targets).mean())
+
+
+@remembered
+def logme_of_encoders(
+    features: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_embeddings: Iterable[np.ndarray] | None = None,
+    label_embeddings: Iterable[np.ndarray] | None = None,
+    targets: np.ndarray | None = None,
+) -> np.ndarray:
+    """(K,): LogME on the F-labels of each encoder."""
+    features = checked_matrix(features)
+    n = len(features)
+    encoders = f_labels(n, labels, class_embeddings, label_embeddings, targets)
+    spectrum = raw_spectrum(features)
+    scores = []
+    for encoder in encoders:
+        powers = encoder.coefficients(features, spectrum)[:, encoder.scale > 0] ** 2
+        scores.append(_mean_evidence(features.shape, spectrum.values, powers, np.full(powers.shape[1], float(n))))
+    return np.array(scores)
+
+
+def _mean_evidence(shape: tuple[int, int], s: np.ndarray, powers: np.ndarray, lengths: np.ndarray) -> float:
+    """Mean over columns y of the best evidence per sample; powers (k, T) are (U^T y)^2, lengths (T,) |y|^2."""
+    residuals = np.maximum(lengths - powers.sum(axis=0), max(shape) * np.finfo(float).eps * lengths)
+    return _best_evidence(s, powers, residuals, shape[0]).mean() / shape[0]
 
 
 def _best_evidence(s: np.ndarray, powers: np.ndarray, residuals: np.ndarray, n: int) -> np.ndarray:

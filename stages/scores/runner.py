@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stages.scores import METHODS, ScoreError, shared_work
+from stages.scores import METHODS, Adjusted, ScoreError, shared_work
 
 MISSING = {
     "probabilities": "the PTM has no source head",
@@ -22,7 +22,8 @@ MISSING = {
 
 
 def score(methods: Iterable[str], arrays: dict[str, np.ndarray | float | None]) -> list[dict]:
-    """One row a method: `method`, `score` (NaN where there is none), `reason` (why there is none), `seconds`.
+    """One row a method: `method`, `score` (NaN where there is none), `reason` (why there is none, or how it
+    was adjusted), `seconds`.
 
     `arrays` maps what methods may ask for (see `stages.scores`) to arrays; None or absent means not available.
     """
@@ -37,9 +38,12 @@ def score(methods: Iterable[str], arrays: dict[str, np.ndarray | float | None]) 
                 reason = MISSING.get(lacking[0], f"no {lacking[0]}")
             else:
                 try:
-                    with warnings.catch_warnings():
+                    with warnings.catch_warnings(record=True) as heard:
                         warnings.simplefilter("always")
                         value = METHODS[method](**{w.name: have[w.name] for w in wanted if w.name in have})
+                    reason = "; ".join(str(w.message) for w in heard if w.category is Adjusted)
+                    for other in (w for w in heard if w.category is not Adjusted):
+                        warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
                 except ScoreError as error:
                     reason = str(error)
             rows.append({"method": method, "score": value, "reason": reason, "seconds": time.perf_counter() - start})

@@ -29,4 +29,6 @@ def sample(seed=0, n=60, d=12, c=4, s=7, signal=1.5):
         "source_labels": source_labels,
         "n_parameters": 1_000_000,
         "source_accuracy": 0.75,
+        # More names than classes, so that tests may use any of them as a label.
+        "class_embeddings": [r.normal(size=(100, width)).astype(np.float32) for width in (9, 6)],
     }

@@ -45,7 +45,11 @@ def test_order_of_samples_is_free(name, seed, wide):
 def test_names_of_classes_are_free(name, seed):
     data = sample(seed % 1000)
     r = np.random.default_rng(seed)
-    renamed = {k: r.choice(50, 5, replace=False)[data[k]] for k in ("labels", "source_labels")}
+    own, source = (r.choice(50, 5, replace=False) for _ in range(2))
+    renamed = {"labels": own[data["labels"]], "source_labels": source[data["source_labels"]]}
+    renamed["class_embeddings"] = [r.normal(size=rows.shape) for rows in data["class_embeddings"]]
+    for new, old in zip(renamed["class_embeddings"], data["class_embeddings"], strict=True):
+        new[own] = old[:5]
     assert close(name, call(name, data | renamed), call(name, data))
 
 
@@ -59,7 +63,9 @@ def test_rotation_of_features_is_free(name, seed, wide):
     assert close(name, call(name, turned), call(name, data))
 
 
-@pytest.mark.parametrize("name", ["h_score", "h_score_shrunk", "lfc", "parc", "probe", "knn", "otce"])
+@pytest.mark.parametrize(
+    "name", ["h_score", "h_score_shrunk", "lfc", "parc", "probe", "knn", "otce", "emms", "emms_gcv"]
+)
 @few
 @given(seed=SEEDS, factor=st.floats(0.01, 100))
 def test_scale_of_features_is_free(name, seed, factor):
@@ -68,7 +74,9 @@ def test_scale_of_features_is_free(name, seed, factor):
     assert close(name, call(name, scaled), call(name, data))
 
 
-@pytest.mark.parametrize("name", ["h_score", "h_score_shrunk", "gbc", "transrate", "parc", "probe", "otce"])
+@pytest.mark.parametrize(
+    "name", ["h_score", "h_score_shrunk", "gbc", "transrate", "parc", "probe", "otce", "emms", "emms_gcv"]
+)
 @few
 @given(seed=SEEDS, offset=st.floats(-100, 100))
 def test_offset_of_features_is_free(name, seed, offset):
@@ -90,10 +98,10 @@ def test_duplicated_data_keep_or_raise_the_score(name):
 @pytest.mark.parametrize("shape", [{}, {"n": 30, "d": 80}, {"n": 40, "d": 1}, {"n": 33, "c": 2, "d": 5}])
 def test_value_is_a_float_and_inputs_stay(name, shape):
     data = sample(**shape)
-    before = {k: np.copy(v) for k, v in data.items()}
-    for array in data.values():
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
+    arrays = [v for v in data.values() if isinstance(v, np.ndarray)] + data["class_embeddings"]
+    before = [np.copy(array) for array in arrays]
+    for array in arrays:
+        array.flags.writeable = False
     if name == "parc" and shape.get("d") == 1:
         with pytest.raises(ScoreError, match="fewer than two directions"):
             call(name, data)
@@ -101,7 +109,7 @@ def test_value_is_a_float_and_inputs_stay(name, shape):
     value = call(name, data)
     assert type(value) is float
     assert np.isfinite(value)
-    assert all(np.array_equal(data[k], before[k]) for k in data)
+    assert all(map(np.array_equal, arrays, before))
     assert call(name, data) == value
 
 

@@ -1,0 +1,52 @@
+"""python -m stages.labels ENCODER: writes labels/<encoder>/<dataset>.h5 for every target; no rows for a regression."""
+
+from __future__ import annotations
+
+import argparse
+
+import tokenizers
+import torch
+import transformers
+from tqdm import tqdm
+
+from stages import compute, files, params
+from stages.errors import tell
+from stages.labels import encoders, texts
+
+NEIGHBOURS = 100  # samples that the published code pads together; of classes, all
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("encoder")
+    args = parser.parse_args()
+    p = params.load()
+    params.check_known(args.encoder, p.encoders, "encoder")
+    compute.repeatable(p.seed, p.threads)
+    transformers.logging.set_verbosity_error()  # of a CLIP it would list every tensor of the image tower
+    transformers.logging.disable_progress_bar()
+    encoder = encoders.load(args.encoder, p.encoders[args.encoder])
+    versions = [torch.__version__, transformers.__version__, tokenizers.__version__]
+    padding = p.labels.pooling == "padded_mean"
+    code = files.code_version(encoders, texts)
+    for name in tqdm(p.targets, desc=args.encoder, unit="dataset", disable=None):
+        split = files.read_images(files.dataset_path("targets", name, "train"))
+        lines = texts.texts_of(split, p.labels.template)
+        origin = {
+            "encoder": p.encoders[args.encoder].model,
+            "weights": encoder.weights,
+            "pooling": p.labels.pooling,
+            "template": p.labels.template,
+            "dataset": split.digest,
+        }
+        kept = files.stored("labels", files.key_of(code, versions, origin, p.threads, p.labels.batch_size), ".h5")
+        if not kept.exists():
+            per = texts.PER[split.kind]
+            padded = {"class": len(lines), "sample": NEIGHBOURS}.get(per, 0) if padding else 0
+            rows = encoders.embed(encoder, lines, padded, p.labels.batch_size)
+            files.write_labels(kept, files.Labels(rows, lines, per, origin))
+        files.link(kept, files.labels_path(args.encoder, name))
+
+
+if __name__ == "__main__":
+    tell(main)

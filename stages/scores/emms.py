@@ -1,0 +1,197 @@
+"""EMMS (Meng et al. 2023, arXiv 2308.06262): regression on labels that a mixture of text encoders gives."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from .algebra import centred_spectrum
+from .f_labels import FLabels, f_labels
+from .inputs import Adjusted, checked_matrix
+from .shared import remembered
+
+RIDGES = np.logspace(-6, 3, 91)  # times the mean eigenvalue
+SATURATED = "adjusted: features of rank N - 1 fit any label, so this is emms_gcv"
+
+
+def emms(
+    features: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_embeddings: Iterable[np.ndarray] | None = None,
+    label_embeddings: Iterable[np.ndarray] | None = None,
+    targets: np.ndarray | None = None,
+    method: str = "exact",
+    sweeps: int = 1,
+) -> float:
+    """EMMS: - min_{w, t} |X w - sum_k t_k z_k|^2 / (N E), t >= 0, sum t = 1 (papers' eq. of the fast EMMS).
+
+    X (N, D) are the features and z_k (N, E) the F-labels of encoder k, all z-scored by column. For given t the best w
+    projects onto the column space of X, which z-scoring X beyond its centre does not change, so the minimum is that of
+    the convex t^T A t, A_jk = <z_j, (I - X X^+) z_k>: from one factorisation of the centred features and a quadratic
+    problem of K unknowns. Of F-labels that are one row a class only class sums are used.
+
+    Encoders of different widths E_k: z_k is multiplied by sqrt(E / E_k), E the widest, and filled with zero columns, so
+    that all have the same total variance. (Which column meets which is arbitrary between encoders of one width, too.)
+    Where features reach rank N - 1 every label is fitted and the score would be 0 whatever they know: it is then
+    `emms_gcv`, told by a warning `Adjusted`, and the scores stage takes that for all PTMs on the target, so that like
+    is compared with like. Below that rank, too, more features fit better whether or not they know more; `emms_gcv` as
+    a method of its own allows for it everywhere.
+
+    method="alternating" is the published scheme: from t = 1/K, `sweeps` times w by least squares, then t by least
+    squares, projected to the simplex; the residual is of the last w and t (published code: one sweep). That t minimises
+    the residual only when the encoders' labels are orthogonal and of one length; in general it may rise.
+
+    Give label_embeddings (K arrays (N, E_k)), or labels (N,) and class_embeddings (K arrays (C, E_k)), or the targets
+    (N, T) of a regression, which stand for themselves as the only label: no text says a number better.
+    Raises ValueError for unsound arrays, ScoreError where there are no F-labels or only one class.
+    """
+    problem = _problem(features, labels, class_embeddings, label_embeddings, targets)
+    if method == "alternating":
+        return -_alternated(problem, sweeps)[-1] / problem.size
+    if method != "exact":
+        raise ValueError(f"method must be 'exact' or 'alternating', not '{method}'")
+    if problem.saturated:
+        warnings.warn(SATURATED, Adjusted, stacklevel=2)
+        return -_generalised(problem)[1]
+    left = problem.left(np.ones(len(problem.values)))
+    t = simplex_minimum(left)
+    return float(-t @ left @ t / problem.size)
+
+
+def emms_gcv(
+    features: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_embeddings: Iterable[np.ndarray] | None = None,
+    label_embeddings: Iterable[np.ndarray] | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
+    """EMMS by what the fit would be on other samples: - min_{r, t} N |(I - H_r) sum_k t_k z_k|^2 / (E (N - tr H_r)^2).
+
+    H_r is ridge regression with an intercept on the centred features (not scaled by column, so that rotations do not
+    matter), and the fraction its generalised cross-validation error (Golub, Heath and Wahba 1979); r runs over a grid
+    of 10^-6 to 10^3 times the mean eigenvalue. The rest is as in `emms`, without its fault that a wide PTM fits labels
+    with fewer samples than it has features. About -1 where features tell nothing.
+    """
+    return -_generalised(_problem(features, labels, class_embeddings, label_embeddings, targets))[1]
+
+
+def emms_weights(
+    features: np.ndarray,
+    labels: np.ndarray | None = None,
+    class_embeddings: Iterable[np.ndarray] | None = None,
+    label_embeddings: Iterable[np.ndarray] | None = None,
+    targets: np.ndarray | None = None,
+) -> np.ndarray:
+    """(K,): the weights t of the encoders at the minimum that `emms` found; the evenest of several."""
+    problem = _problem(features, labels, class_embeddings, label_embeddings, targets)
+    if problem.saturated:
+        return _generalised(problem)[0]
+    return simplex_minimum(problem.left(np.ones(len(problem.values))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """All that EMMS needs to know of features and F-labels."""
+
+    values: np.ndarray  # (k,) squared singular values of the centred features
+    total: np.ndarray  # (K, K) <z_j, z_k>
+    powers: np.ndarray  # (K, K, k) <u_i^T z_j, u_i^T z_k>, of the left singular vectors u_i
+    samples: int
+    width: int
+
+    @property
+    def size(self) -> int:
+        return self.samples * self.width
+
+    @property
+    def saturated(self) -> bool:
+        return len(self.values) >= self.samples - 1
+
+    def left(self, fitted: np.ndarray) -> np.ndarray:
+        """(K, K): <(I - H) z_j, (I - H) z_k> where H fits the share `fitted` (k,) of what lies along each u_i."""
+        outside = 0 if self.saturated else self.total - self.powers.sum(axis=2)
+        return outside + self.powers @ (1 - fitted) ** 2
+
+
+@remembered
+def _problem(features, labels, class_embeddings, label_embeddings, targets) -> _Problem:
+    features = checked_matrix(features)
+    encoders = f_labels(len(features), labels, class_embeddings, label_embeddings, targets)
+    spectrum = centred_spectrum(features)
+    width = max(encoder.width for encoder in encoders)
+    k = len(encoders)
+    total, powers = np.empty((k, k)), np.empty((k, k, len(spectrum.values)))
+    along = [encoder.coefficients(features, spectrum) for encoder in encoders]
+    for i in range(k):
+        for j in range(i + 1):
+            both = min(encoders[i].width, encoders[j].width)
+            scale = width / np.sqrt(encoders[i].width * encoders[j].width)
+            total[i, j] = total[j, i] = scale * _inner(encoders[i], encoders[j], both)
+            powers[i, j] = powers[j, i] = scale * np.einsum("re,re->r", along[i][:, :both], along[j][:, :both])
+    return _Problem(spectrum.values, total, powers, len(features), width)
+
+
+def _inner(one: FLabels, other: FLabels, columns: int) -> float:
+    """<z_j, z_k> over the leading columns that both have."""
+    if one is other:  # z-scored: each column that varies has length N
+        return float(one.counts.sum() * np.count_nonzero(one.scale))
+    # Blocks of both must cover the same rows, so those of `other` are cut as those of `one`.
+    return float(
+        sum(
+            one.counts[where]
+            @ np.einsum("re,re->r", block[:, :columns], ((other.rows[where] - other.mean) * other.scale)[:, :columns])
+            for where, block in one.blocks()
+        )
+    )
+
+
+def simplex_minimum(a: np.ndarray) -> np.ndarray:
+    """(K,): the minimiser of t^T A t over t >= 0, sum t = 1, for positive semi-definite A (K, K).
+
+    With A = B^T B, non-negative least squares min |B x|^2 + (sum x - 1)^2 has its solution at x = c t: given t the
+    best c leaves m / (1 + m), m = t^T A t, which grows with m. A sliver of |x|^2 makes the minimiser the evenest of
+    those that tie (of identical encoders) to within 1e-10 of the minimum's scale.
+    """
+    size = np.trace(a)
+    if size <= 0:
+        return np.full(len(a), 1 / len(a))
+    values, vectors = np.linalg.eigh(a / size)
+    root = np.sqrt(np.maximum(values, 0) + 1e-10)[:, None] * vectors.T
+    x, _ = nnls(np.vstack([root, np.ones(len(a))]), np.append(np.zeros(len(a)), 1.0))
+    return x / x.sum()
+
+
+def _generalised(problem: _Problem) -> tuple[np.ndarray, float]:
+    """t and the error of the ridge and weights with the least generalised cross-validation error."""
+    n, s = problem.samples, problem.values
+    best = (np.inf, None)
+    for ridge in s.mean() * RIDGES if len(s) else [1.0]:
+        fitted = s / (s + ridge)
+        left = problem.left(fitted)
+        t = simplex_minimum(left)
+        error = max(t @ left @ t, 0.0) * n / (problem.width * (n - 1 - fitted.sum()) ** 2)
+        if error < best[0]:
+            best = (error, t)
+    return best[1], float(best[0])
+
+
+def _alternated(problem: _Problem, sweeps: int) -> list[float]:
+    """|X w - sum_k t_k z_k|^2 at the start and after each sweep, with w of the t before."""
+    explained = problem.powers.sum(axis=2)
+    t = np.full(len(explained), 1 / len(explained))
+    residuals = [float(t @ (problem.total - explained) @ t)]
+    for _ in range(sweeps):
+        free = np.linalg.lstsq(problem.total, explained @ t, rcond=None)[0]
+        new = sparsemax(free)
+        residuals.append(float(new @ problem.total @ new - 2 * new @ explained @ t + t @ explained @ t))
+        t = new
+    return residuals
+
+
+def sparsemax(v: np.ndarray) -> np.ndarray:
+    """(K,): the point of the simplex nearest to v (Martins and Astudillo 2016)."""
+    falling = np.sort(v)[::-1]
+    surplus = (np.cumsum(falling) - 1) / np.arange(1, len(v) + 1)
+    return np.maximum(v - surplus[np.flatnonzero(falling > surplus)[-1]], 0)
