@@ -91,6 +91,7 @@ class RankerParams(_Section):
     own_source: bool = True
     weight_decay: float = Field(default=0.0, ge=0)
     draws: int | None = Field(default=None, ge=1)
+    seeds: int = Field(default=1, ge=1)
 
 
 class SpiderParams(_Section):
@@ -108,7 +109,6 @@ class SpiderParams(_Section):
     batch_size: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=2.5e-4, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    seeds: int = Field(default=1, ge=1)
     rankers: dict[Name, RankerParams]
 
 

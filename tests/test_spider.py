@@ -147,7 +147,7 @@ def test_loss_has_finite_gradients_where_a_task_has_one_ptm():
 def test_a_few_tasks_can_be_learned_by_heart_from_the_encoder_alone():
     found = some_tasks(8)
     spec = RankerParams(supervision=["held_out"])
-    p = SPIDER.model_copy(update={"epochs": 40, "dropout": 0.0, "learning_rate": 0.01})
+    p = SPIDER.model_copy(update={"epochs": 70, "dropout": 0.0, "learning_rate": 0.01})
     truth = training.supervision(found, spec, ["x"] * 4)
     learn = np.flatnonzero(~found.validation)
     ranker = fresh_ranker(spec)
@@ -312,7 +312,7 @@ def test_task_file_round_trip_and_damage(tmp_path):
 def a_spider() -> checkpoint.Spider:
     card = checkpoint.SpiderCard(
         name="spider", encoder="a", checkpoints={p: f"sha-{p}" for p in WIDTHS}, widths=WIDTHS, sources=["s"],
-        spec=SPEC, width=16, bins=10, seeds=2, k=2, validation_tau=[0.1] * 5, digest="",
+        spec=SPEC.model_copy(update={"seeds": 2}), width=16, bins=10, k=2, validation_tau=[0.1] * 5, digest="",
     )  # fmt: skip
     return checkpoint.Spider(card, [fresh_ranker(seed=0), fresh_ranker(seed=1)])
 

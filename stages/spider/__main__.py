@@ -118,7 +118,7 @@ def train(name: str, p: Params) -> None:
     truth = training.supervision(found, spec, [card.source for card in cards.values()])
     device = compute.device()
     logs, rankers = [], []
-    for seed in range(spider.seeds):
+    for seed in range(spec.seeds):
         compute.repeatable(p.seed + seed, p.threads)
         done = training.train(found, truth, spec, spider, p.seed + seed, device, f"{name}, seed {seed}")
         rankers.append(done.ranker)
@@ -136,7 +136,6 @@ def train(name: str, p: Params) -> None:
         spec=spec,
         width=spider.width,
         bins=spider.bins,
-        seeds=spider.seeds,
         k=int(np.argmax(taus)),
         validation_tau=taus,
         digest="",

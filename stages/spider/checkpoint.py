@@ -31,7 +31,6 @@ class SpiderCard(BaseModel):
     spec: RankerParams
     width: int
     bins: int
-    seeds: int
     k: int
     validation_tau: list[float]
     digest: str
@@ -88,7 +87,7 @@ def load(folder: Path) -> Spider:
     rankers = []
     try:
         states = load_file(weights)
-        for seed in range(card.seeds):
+        for seed in range(card.spec.seeds):
             ranker = empty_ranker(card.widths, card.widths[card.encoder], card.width, card.spec)
             own = {name.split(".", 1)[1]: value for name, value in states.items() if name.startswith(f"{seed}.")}
             ranker.load_state_dict(own)
