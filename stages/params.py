@@ -23,6 +23,10 @@ class ParamsError(UserError):
     """params.yaml asks for something that does not exist or cannot be."""
 
 
+# image: classification, multilabel and regression, which an image PTM with a new head can all be fine-tuned on
+Task = Literal["image", "caption", "vqa", "tqa", "grounding"]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -30,14 +34,19 @@ class _Section(BaseModel):
 class DatasetParams(_Section):
     """How much of a dataset to take. A corpus that is known by name only (no images here) has neither."""
 
+    task: Task = "image"
     train: int | None = Field(default=None, ge=2)
     test: int | None = Field(default=None, ge=2)
     image_size: int = Field(default=64, ge=8)
 
 
 class PtmParams(_Section):
-    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source."""
+    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source.
 
+    It is paired with the targets of its own task.
+    """
+
+    task: Task = "image"
     architecture: str
     source: Name
     input_size: int | None = Field(default=None, ge=8)
