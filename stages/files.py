@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -148,6 +148,8 @@ def link(source: Path, target: Path) -> None:
 
 
 KINDS = ("classification", "multilabel", "regression", "caption", "vqa", "tqa", "grounding")
+# The task of a PTM that can be fine-tuned on a kind: an image PTM takes a new head for any of the first three.
+TASK_OF = {kind: "image" if kind in ("classification", "multilabel", "regression") else kind for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,18 @@ class Images:
         """
         each = [len(captions) for captions in self.texts["captions"]] if self.kind == "caption" else 1
         return np.repeat(np.arange(len(self)), each)
+
+    def take(self, samples: np.ndarray) -> Images:
+        """The split with these samples only, under a digest of its own."""
+        if np.array_equal(samples, np.arange(len(self))):
+            return self
+        return replace(
+            self,
+            images=[self.images[i] for i in samples] if self.images else [],
+            targets=self.targets[samples],
+            texts={name: [values[i] for i in samples] for name, values in self.texts.items()},
+            digest=key_of(self.digest, np.asarray(samples).tolist()),
+        )
 
 
 _TEXT = pa.string(), {"_type": "Value", "dtype": "string"}
