@@ -117,6 +117,14 @@ class Params(_Section):
         """Sources and targets together; sources first."""
         return {**self.sources, **self.targets}
 
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks of the targets, in their order."""
+        return list(dict.fromkeys(target.task for target in self.targets.values()))
+
+    def targets_of(self, task: Task) -> list[str]:
+        return [name for name, target in self.targets.items() if target.task == task]
+
     def ptms_of(self, task: Task) -> list[str]:
         return [name for name, ptm in self.ptms.items() if ptm.task == task]
 

@@ -92,15 +92,13 @@ def _scene(style: Style, task: str, random: np.random.Generator) -> Scene:
     if task == "caption":  # a caption tells of two things; a third would leave open of which
         count = 2
     cells = random.choice(GRID * GRID, count, replace=False)
-    if task == "image":  # one large thing, of sixteen kinds
-        kinds = [
-            (SHAPES[random.integers(4)], COLOURS[random.integers(4)], size) for size in ("large",) + ("small",) * 9
-        ]
-    else:
-        kinds = [
-            (SHAPES[s], COLOURS[c], SIZES[z])
-            for s, c, z in random.permutation([(s, c, z) for s in range(4) for c in range(6) for z in range(2)])
-        ]
+    kinds = [
+        (SHAPES[s], COLOURS[c], SIZES[z])
+        for s, c, z in random.permutation([(s, c, z) for s in range(4) for c in range(6) for z in range(2)])
+    ]
+    if task in ("image", "vqa"):  # one large thing, which is asked for
+        large = [k for k in kinds if k[2] == "large" and (task == "vqa" or k[1] in COLOURS[:4])]
+        kinds = [large[0], *(k for k in kinds if k[2] == "small")]
     things = [Thing(*kind, int(cell) // GRID, int(cell) % GRID) for kind, cell in zip(kinds, cells, strict=False)]
     return tuple(sorted(things, key=lambda thing: thing.cell))
 
@@ -196,32 +194,32 @@ def name(thing: Thing) -> str:
 
 
 QUESTIONS = {  # in the four wordings
-    "colour": ("what colour is the {s} ?", "which colour has the {s} ?", "the {s} is of what colour ?",
-               "can you name the colour of the {s} ?"),
-    "shape": ("what shape is the {c} thing ?", "which shape has the {c} thing ?", "the {c} thing is a what ?",
-              "can you name the shape of the {c} thing ?"),
+    "colour": ("what colour is the large thing ?", "which colour has the large thing ?",
+               "the large thing is of what colour ?", "can you name the colour of the large thing ?"),
+    "shape": ("what shape is the large thing ?", "which shape has the large thing ?", "the large thing is a what ?",
+              "can you name the shape of the large thing ?"),
     "count": ("how many things are there ?", "what is the number of things ?", "count the things .",
               "can you count all things in the picture ?"),
-    "exists": ("is there any {c} {s} ?", "does it show any {c} {s} ?", "any {c} {s} , yes or no ?",
-               "can you find any {c} {s} in the picture ?"),
+    "exists": ("is there any {c} thing ?", "does it show any {c} thing ?", "any {c} thing , yes or no ?",
+               "can you find any {c} thing in the picture ?"),
     "relation": ("is the {a} {r} the {b} ?", "does the {a} lie {r} the {b} ?", "the {a} is {r} the {b} , yes or no ?",
                  "can you say whether the {a} stands {r} the {b} ?"),
 }  # fmt: skip
+TOPICS = ("colour", "colour", "shape", "shape", "count", "exists", "relation")
 OPPOSITE = {"above": "below", "below": "above", "left of": "right of", "right of": "left of"}
 
 
 def question(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str, str]:
     """A question about the picture, and its answer."""
+    topic = TOPICS[random.integers(len(TOPICS))]
     thing, other = (scene[i] for i in random.permutation(len(scene))[:2])
-    alone = {what: [getattr(t, what) for t in scene].count(getattr(thing, what)) == 1 for what in ("shape", "colour")}
-    # A colour is asked for by a shape that only one thing has, and the other way round.
-    asked = ["count", "exists", "relation"] + ["colour"] * 2 * alone["shape"] + ["shape"] * 2 * alone["colour"]
-    topic = asked[random.integers(len(asked))]
-    words = {"s": thing.shape, "c": thing.colour, "a": name(thing), "b": name(other)}
-    answer = {"colour": thing.colour, "shape": thing.shape, "count": NUMBERS[len(scene)]}.get(topic, "yes")
-    if topic == "exists" and random.random() < 0.5:
-        words["s"] = SHAPES[random.integers(4)]
-        answer = "yes" if any((t.colour, t.shape) == (thing.colour, words["s"]) for t in scene) else "no"
+    large = next(t for t in scene if t.size == "large")
+    words = {"a": name(thing), "b": name(other)}
+    answer = {"colour": large.colour, "shape": large.shape, "count": NUMBERS[len(scene)]}.get(topic, "yes")
+    if topic == "exists":
+        absent = [colour for colour in COLOURS if all(t.colour != colour for t in scene)]
+        answer = "no" if absent and random.random() < 0.5 else "yes"
+        words["c"] = absent[random.integers(len(absent))] if answer == "no" else thing.colour
     elif topic == "relation":
         true = relations(thing, other)
         words["r"] = true[random.integers(len(true))]

@@ -25,12 +25,13 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     train = files.dataset_path("targets", target, "train")
     made_from = {"ptm": card.name, "checkpoint": card.checkpoint, "dataset": files.digest(train)}
     found = files.read_features(files.features_path(card.name, target), made_from)
-    classification = found.kind == "classification"
+    classes = found.kind in ("classification", "vqa")
+    values = found.kind in ("regression", "grounding")  # captions and answers are texts: methods read their F-labels
     arrays = {
         "features": found.features,
         "probabilities": found.probabilities,
-        "labels": found.targets if classification else None,
-        "targets": None if classification else found.targets.reshape(len(found.targets), -1),
+        "labels": found.targets if classes else None,
+        "targets": found.targets.reshape(len(found.targets), -1) if values else None,
         "n_parameters": card.n_parameters,
         "source_accuracy": card.source_accuracy,
         "seed": seed,
@@ -38,7 +39,9 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     of_source = files.features_path(card.name, card.source)
     if of_source.exists():
         source = files.read_features(of_source, {"ptm": card.name, "checkpoint": card.checkpoint})
-        arrays |= {"source_features": source.features, "source_labels": source.targets}
+        arrays |= {"source_features": source.features}
+        if source.kind in ("classification", "vqa"):
+            arrays |= {"source_labels": source.targets}
     return arrays
 
 
@@ -84,7 +87,7 @@ def main() -> None:
     params.check_known(args.dataset, p.targets, "target")
     labels = labels_of(p.encoders, args.dataset)
     rows, weights = [], []
-    for ptm in tqdm(p.ptms, desc=args.dataset, unit="PTM", disable=None):
+    for ptm in tqdm(p.ptms_of(p.targets[args.dataset].task), desc=args.dataset, unit="PTM", disable=None):
         arrays = arrays_of(read_card(ptm), args.dataset, p.seed) | labels
         with shared_work():
             rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(p.methods, arrays)]

@@ -29,7 +29,7 @@ def bleu(candidates: list[str], references: list[list[str]]) -> float:
 
     most = max(map(len, references))
     streams = [[refs[i] if i < len(refs) else None for refs in references] for i in range(most)]
-    return corpus_bleu(candidates, streams, lowercase=True).score / 100
+    return corpus_bleu(candidates, streams, lowercase=True, force=True).score / 100
 
 
 def normalised(answer: str) -> str:

@@ -26,11 +26,14 @@ class ImageTokens(nn.Module):
         self.level = max(i for i, info in enumerate(self.network.feature_info) if info["reduction"] <= STRIDE)
         self.network.prune_intermediate_layers([self.level], prune_norm=True, prune_head=True)
         with torch.no_grad():
-            _, self.count, self.width = self.eval()(torch.zeros(1, 3, input_size, input_size)).shape
+            _, self.width, *self.grid = self.eval().maps(torch.zeros(1, 3, input_size, input_size)).shape
+        self.count = self.grid[0] * self.grid[1]
+
+    def maps(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.network.forward_intermediates(pixels, indices=[self.level], intermediates_only=True, norm=False)[0]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        (maps,) = self.network.forward_intermediates(pixels, indices=[self.level], intermediates_only=True, norm=False)
-        return maps.flatten(2).transpose(1, 2)
+        return self.maps(pixels).flatten(2).transpose(1, 2)
 
 
 class Fusion(nn.Module):
