@@ -1,7 +1,7 @@
 """vqa: a picture and a question, to one of the possible answers.
 
-Feature: the first word token after the last layer, which the answer is read from. Fine-tuning: a new head for the
-target's answers. Truth: accuracy.
+Feature: after the last layer, the first word token beside the mean of the image tokens, which the answer is read from.
+Fine-tuning: a new head for the target's answers. Truth: accuracy.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from stages.zoo.tasks.words import Words, padded, trimmed
 class Answerer(Fusion):
     def __init__(self, architecture: str, input_size: int, words: Words, answers: int, weights: bool = False) -> None:
         super().__init__(architecture, input_size, words, weights)
+        self.width *= 2
         self.head = nn.Linear(self.width, answers)
 
     def _read(self, pixels: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         batch = trimmed(batch)
-        return self(pixels, batch["ids"], batch["mask"])[:, self.image.count]
+        read = self(pixels, batch["ids"], batch["mask"])
+        return torch.cat([read[:, self.image.count], read[:, : self.image.count].mean(1)], 1)
 
     def loss(self, pixels: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return functional.cross_entropy(self.head(self._read(pixels, batch)), batch["answer"])
