@@ -17,7 +17,7 @@ from stages.zoo.models import normalise
 from stages.zoo.tasks import TASKS, captioner, metrics, ptms, words
 from stages.zoo.tasks.cider import cider_d
 
-ARCHITECTURES = {"caption": "test_vit+gpt2_small", "vqa": "test_vit+bert_small", "tqa": "bert_small",
+ARCHITECTURES = {"caption": "test_vit+gpt2_small", "vqa": "test_convnext+bert_small", "tqa": "bert_small",
                  "grounding": "test_vit+bert_small"}  # fmt: skip
 CANDIDATES = ["a small red square is above a large blue circle .", "a green cross .", "there is a circle left of it ."]
 REFERENCES = [
@@ -95,12 +95,12 @@ def test_a_handful_is_learnt_by_heart(workspace: Path, task: str) -> None:
     split = scenes(task)["train"]
     model, written, config = model_of(task, split)
     before = ptms.measure(model, config, task, split, written).truth
-    ptms.fit(model, config, task, split, written, epochs=40, batch_size=4, learning_rate=3e-3, weight_decay=0.0, seed=0)
+    ptms.fit(model, config, task, split, written, epochs=40, batch_size=4, learning_rate=1e-3, weight_decay=0.0, seed=0)
     after = ptms.measure(model, config, task, split, written)
     assert after.truth >= LEARNT[task] > before, after
 
 
-LEARNT = {"caption": 0.5, "vqa": 0.9, "tqa": 0.9, "grounding": 0.7}
+LEARNT = {"caption": 0.5, "vqa": 0.9, "tqa": 0.7, "grounding": 0.5}
 
 
 def test_a_made_ptm_is_loaded_and_fine_tuned_alike(workspace: Path, tiny: dict) -> None:

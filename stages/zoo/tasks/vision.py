@@ -17,12 +17,13 @@ class ImageTokens(nn.Module):
     """A timm network up to its deepest map of stride 16 or less: pixels (B, 3, H, W) to tokens (B, S, width)."""
 
     def __init__(self, architecture: str, input_size: int, weights: bool = False) -> None:
-        """`weights`: with those that the architecture's tag names; else random.
+        """`weights`: with those that the architecture's tag names, if it has one; else random.
 
         Raises ParamsError for an architecture that timm does not know.
         """
         super().__init__()
-        self.network = public(architecture, input_size)[0] if weights else models.build(architecture, 0, input_size)
+        tagged = weights and "." in architecture
+        self.network = public(architecture, input_size)[0] if tagged else models.build(architecture, 0, input_size)
         self.level = max(i for i, info in enumerate(self.network.feature_info) if info["reduction"] <= STRIDE)
         self.network.prune_intermediate_layers([self.level], prune_norm=True, prune_head=True)
         with torch.no_grad():
