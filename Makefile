@@ -4,14 +4,20 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark test lint clean
+.PHONY: benchmark benchmark-tasks test test-slow lint clean
 
 benchmark: .venv/installed
 	$(BIN)/dvc repro
 	@$(BIN)/python -m stages.reports --show
 
+benchmark-tasks:
+	$(MAKE) benchmark BENCHMARK=tasks
+
 test: .venv/installed lint
 	$(BIN)/python -m pytest -n auto
+
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -163,12 +163,30 @@ def link(source: Path, target: Path) -> None:
 # --- datasets: Parquet in the Hugging Face convention ---------------------------------------------------------------
 
 
+KINDS = ("classification", "multilabel", "regression", "caption", "vqa", "tqa", "grounding")
+# The task of a PTM that can be fine-tuned on a kind: an image PTM takes a new head for any of the first three.
+TASK_OF = {kind: "image" if kind in ("classification", "multilabel", "regression") else kind for kind in KINDS}
+
+
 @dataclass(frozen=True)
 class Images:
-    """One split of a dataset: encoded images (PNG or JPEG bytes) and their targets, with what is known of them.
+    """One split of a dataset of one of `KINDS`: encoded images (PNG or JPEG bytes), texts and targets.
 
-    targets: int64 class indices for classification, float64 for regression; shape (N,).
-    classes: class names in label order; empty for regression.
+    classes: class names in label order (classification, multilabel); the possible answers (vqa); else empty.
+    images: N of them; none for tqa.
+    targets, one row a sample:
+        classification, vqa  (N,) int64, indices into `classes`
+        multilabel           (N, C) bool, C = len(classes)
+        regression           (N,) or (N, T) float64
+        grounding            (N, 4) float64, boxes x0, y0, x1, y1 in shares of the image's width and height, from its
+                             left upper corner: 0 <= x0 < x1 <= 1, 0 <= y0 < y1 <= 1
+        caption, tqa         (N, 0): what they aim at are texts
+    texts, lists of N entries by name:
+        caption    captions: list[str], at least one
+        vqa        question: str
+        tqa        context, question: str; answers: list[str], at least one; starts: list[int], the place of each
+                   answer's first character in the context, -1 for an answer that is not a part of it
+        grounding  phrase: str
     """
 
     name: str
@@ -179,33 +197,99 @@ class Images:
     licence: str
     origin: str
     digest: str = ""
+    texts: dict[str, list] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.targets)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The sample that each row of features and of F-labels by sample belongs to, (R,).
+
+        One row a sample; for caption one row an (image, caption) pair, in the order of samples and captions.
+        """
+        each = [len(captions) for captions in self.texts["captions"]] if self.kind == "caption" else 1
+        return np.repeat(np.arange(len(self)), each)
+
+    def take(self, samples: np.ndarray) -> Images:
+        """The split with these samples only, under a digest of its own."""
+        if np.array_equal(samples, np.arange(len(self))):
+            return self
+        return replace(
+            self,
+            images=[self.images[i] for i in samples] if self.images else [],
+            targets=self.targets[samples],
+            texts={name: [values[i] for i in samples] for name, values in self.texts.items()},
+            digest=key_of(self.digest, np.asarray(samples).tolist()),
+        )
+
+
+_TEXT = pa.string(), {"_type": "Value", "dtype": "string"}
+_INDEX = pa.int64(), {"_type": "Value", "dtype": "int64"}
+_FLOAT = pa.float64(), {"_type": "Value", "dtype": "float64"}
+
+
+def _list_of(item: tuple[pa.DataType, dict]) -> tuple[pa.DataType, dict]:
+    return pa.list_(item[0]), {"feature": item[1], "_type": "Sequence"}
+
+
+def _columns(split: Images) -> dict[str, tuple[tuple[pa.DataType, dict], list | np.ndarray]]:
+    """Name -> ((Arrow type, Hugging Face feature), values) of every column beside the image."""
+    targets, texts = split.targets, split.texts
+    label = pa.int64(), {"_type": "ClassLabel", "names": split.classes}
+    match split.kind:
+        case "classification":
+            return {"label": (label, targets)}
+        case "multilabel":
+            return {"labels": (_list_of(label), [np.flatnonzero(row) for row in targets])}
+        case "regression":
+            return {"target": (_FLOAT, targets) if targets.ndim == 1 else (_list_of(_FLOAT), list(targets))}
+        case "caption":
+            return {"captions": (_list_of(_TEXT), texts["captions"])}
+        case "vqa":
+            return {"question": (_TEXT, texts["question"]), "answer": (_TEXT, [split.classes[t] for t in targets])}
+        case "tqa":  # as SQuAD's
+            answers = (
+                pa.struct([("text", pa.list_(pa.string())), ("answer_start", pa.list_(pa.int64()))]),
+                {"feature": {"text": _TEXT[1], "answer_start": _INDEX[1]}, "_type": "Sequence"},
+            )
+            rows = zip(texts["answers"], texts["starts"], strict=True)
+            return {
+                "context": (_TEXT, texts["context"]),
+                "question": (_TEXT, texts["question"]),
+                "answers": (answers, [{"text": text, "answer_start": start} for text, start in rows]),
+            }
+        case "grounding":
+            return {"phrase": (_TEXT, texts["phrase"]), "box": (_list_of(_FLOAT), list(targets))}
+    raise FileError(f"dataset '{split.name}': unknown kind '{split.kind}'; known: {', '.join(KINDS)}")
 
 
 def write_images(path: Path, split: Images) -> None:
-    """Writes one split: columns `image: struct<bytes, path>` and `label` or `target`; the rest as schema metadata."""
-    classification = split.kind == "classification"
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    column = pa.field("label", pa.int64()) if classification else pa.field("target", pa.float64())
-    features = {
-        "image": {"_type": "Image"},
-        column.name: (
-            {"_type": "ClassLabel", "names": split.classes}
-            if classification
-            else {"_type": "Value", "dtype": "float64"}
-        ),
-    }
+    """Writes one split, the rest of what is known as schema metadata. Columns, as other datasets of the kind have them:
+
+        image: struct<bytes, path> in all but tqa, then
+        classification  label                  multilabel  labels: the indices of the classes that apply
+        regression      target, a list of T    caption     captions
+        vqa             question, answer       tqa         context, question, answers: struct<text, answer_start>
+        grounding       phrase, box
+
+    Raises FileError when the kind is unknown or the columns are not equally long.
+    """
+    image = (pa.struct([("bytes", pa.binary()), ("path", pa.string())]), {"_type": "Image"})
+    columns = _columns(split)
+    if split.kind != "tqa":
+        encoded = [{"bytes": b, "path": f"{i:06d}.png"} for i, b in enumerate(split.images)]
+        columns = {"image": (image, encoded), **columns}
+    lengths = {name: len(values) for name, (_, values) in columns.items()}
+    if len({*lengths.values(), len(split)}) > 1:
+        raise FileError(f"dataset '{split.name}': {len(split)} targets, but columns of {lengths} rows")
+    features = {name: feature for name, ((_, feature), _) in columns.items()}
     about = {"schema": SCHEMA, "name": split.name, "kind": split.kind, "classes": split.classes}
     about |= {"licence": split.licence, "origin": split.origin}
     metadata = {"huggingface": json.dumps({"info": {"features": features}}), "orbweaver": json.dumps(about)}
     table = pa.table(
-        [
-            pa.array([{"bytes": b, "path": f"{i:06d}.png"} for i, b in enumerate(split.images)], image),
-            pa.array(split.targets, column.type),
-        ],
-        schema=pa.schema([pa.field("image", image), column], metadata=metadata),
+        [pa.array(values, arrow) for (arrow, _), values in columns.values()],
+        schema=pa.schema([pa.field(name, arrow) for name, ((arrow, _), _) in columns.items()], metadata=metadata),
     )
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="none", row_group_size=1000)  # PNG does not compress again
@@ -223,17 +307,54 @@ def read_images(path: Path) -> Images:
         raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with stages.files") from None
     if about["schema"] != SCHEMA:
         raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
-    column = "label" if about["kind"] == "classification" else "target"
+    targets, texts = _targets_and_texts(table, about["kind"], about["classes"])
     return Images(
         name=about["name"],
         kind=about["kind"],
         classes=about["classes"],
-        images=table["image"].combine_chunks().field("bytes").to_pylist(),
-        targets=table[column].to_numpy().copy(),  # Arrow memory is read-only, which torch does not like
+        images=table["image"].combine_chunks().field("bytes").to_pylist() if about["kind"] != "tqa" else [],
+        targets=targets,
         licence=about["licence"],
         origin=about["origin"],
         digest=source_digest,
+        texts=texts,
     )
+
+
+def _targets_and_texts(table: pa.Table, kind: str, classes: list[str]) -> tuple[np.ndarray, dict[str, list]]:
+    """What `_columns` wrote, as `Images` holds it."""
+
+    def numbers(column: str) -> np.ndarray:
+        if not pa.types.is_list(table.schema.field(column).type):
+            return table[column].to_numpy().copy()  # Arrow memory is read-only, which torch does not like
+        return np.array(table[column].to_pylist(), np.float64)
+
+    def listed(*columns: str) -> dict[str, list]:
+        return {column: table[column].to_pylist() for column in columns}
+
+    none = np.zeros((len(table), 0))
+    match kind:
+        case "classification":
+            return numbers("label"), {}
+        case "multilabel":
+            present = np.zeros((len(table), len(classes)), bool)
+            for row, labels in enumerate(table["labels"].to_pylist()):
+                present[row, labels] = True
+            return present, {}
+        case "regression":
+            return numbers("target"), {}
+        case "caption":
+            return none, listed("captions")
+        case "vqa":
+            place = {answer: i for i, answer in enumerate(classes)}
+            return np.array([place[a] for a in table["answer"].to_pylist()], np.int64), listed("question")
+        case "tqa":
+            answers = table["answers"].to_pylist()
+            texts = {"answers": [a["text"] for a in answers], "starts": [a["answer_start"] for a in answers]}
+            return none, listed("context", "question") | texts
+        case "grounding":
+            return numbers("box").reshape(-1, 4), listed("phrase")
+    raise FileError(f"a dataset of unknown kind '{kind}'; known: {', '.join(KINDS)}; another version wrote it")
 
 
 # --- features: HDF5 -------------------------------------------------------------------------------------------------

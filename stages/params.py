@@ -23,6 +23,10 @@ class ParamsError(UserError):
     """params.yaml asks for something that does not exist or cannot be."""
 
 
+# image: classification, multilabel and regression, which an image PTM with a new head can all be fine-tuned on
+Task = Literal["image", "caption", "vqa", "tqa", "grounding"]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -30,21 +34,29 @@ class _Section(BaseModel):
 class DatasetParams(_Section):
     """How much of a dataset to take. A corpus that is known by name only (no images here) has neither."""
 
+    task: Task = "image"
     train: int | None = Field(default=None, ge=2)
     test: int | None = Field(default=None, ge=2)
     image_size: int = Field(default=64, ge=8)
 
 
 class PtmParams(_Section):
-    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source."""
+    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source.
 
+    It is paired with the targets of its own task. Beyond images, `arch` is "<timm>+<text>" (a timm name with its tag
+    starts from public weights), "<text>" for tqa, or "<owner>/<name>" for a captioner of the Hugging Face hub; texts
+    are `stages.zoo.tasks.words.ARCHITECTURES`. `samples`: how many of the source to train on; all where it is not said.
+    """
+
+    task: Task = "image"
     architecture: str
     source: Name
     input_size: int | None = Field(default=None, ge=8)
+    samples: int | None = Field(default=None, ge=2)
 
     @property
     def public(self) -> bool:
-        return "." in self.architecture
+        return ("." if self.task == "image" else "/") in self.architecture
 
 
 class PretrainParams(_Section):
@@ -138,6 +150,17 @@ class Params(_Section):
         """Sources and targets together; sources first."""
         return {**self.sources, **self.targets}
 
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks of the targets, in their order."""
+        return list(dict.fromkeys(target.task for target in self.targets.values()))
+
+    def targets_of(self, task: Task) -> list[str]:
+        return [name for name, target in self.targets.items() if target.task == task]
+
+    def ptms_of(self, task: Task) -> list[str]:
+        return [name for name, ptm in self.ptms.items() if ptm.task == task]
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, or the whole list."""
@@ -215,6 +238,16 @@ def _check_names(params: Params, path: Path) -> None:
                 f"ptms.{name}: '{ptm.architecture}' would be trained here, but the images of '{ptm.source}' are not; "
                 "for public weights give timm's full name, with its tag ('resnet18.a1_in1k')"
             )
+        if not ptm.public and params.sources[ptm.source].task != ptm.task:
+            fail(f"ptms.{name}: its task is {ptm.task}, but that of its source '{ptm.source}' is "
+                 f"{params.sources[ptm.source].task}")  # fmt: skip
+        if ptm.samples is not None and ptm.task == "image":
+            fail(f"ptms.{name}: 'samples' is for tasks with words; give the source fewer images instead")
+        if ptm.task not in ("image", "tqa") and ptm.input_size is None and not ptm.public:
+            fail(f"ptms.{name}: missing key 'input_size', which a PTM of the task {ptm.task} needs")
+    for name, spec in params.targets.items():
+        if not params.ptms_of(spec.task):
+            fail(f"targets.{name}: no PTM is of its task, {spec.task}")
     for name, ranker in params.spider.rankers.items():
         for method in (*ranker.supervision, *ranker.evidence):
             if method not in (*METHODS, "held_out") or (method == "held_out" and method in ranker.evidence):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -60,6 +61,65 @@ def test_images_come_back_and_pandas_opens_them(tmp_path: Path, kind: str) -> No
     assert frame["image"][1]["bytes"] == split.images[1]
     files.write_images(path, split)
     assert path.read_bytes() == first
+
+
+def scenes(kind: str) -> files.Images:
+    """Three samples of any kind, with what is awkward about it: unequal lists, quotes, no label at all."""
+    targets: dict[str, np.ndarray] = {
+        "classification": np.array([1, 0, 1]),
+        "multilabel": np.array([[True, True], [False, False], [False, True]]),
+        "regression": np.array([[0.5, -1.0], [0.25, 2.0], [0.0, 1e9]]),
+        "vqa": np.array([1, 1, 0]),
+        "grounding": np.array([[0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], [0.5, 0, 0.75, 0.125]]),
+    }
+    texts: dict[str, dict] = {
+        "caption": {"captions": [["a red square"], ["two", 'three, "quoted"'], ["é"]]},
+        "vqa": {"question": ["what?", "which one?", "is it?"]},
+        "tqa": {
+            "context": ["the square is red", "a", "b"],
+            "question": ["which colour?", "?", "?"],
+            "answers": [["red"], ["a", "A"], ["none"]],
+            "starts": [[14], [0, -1], [-1]],
+        },
+        "grounding": {"phrase": ["all", "left", "right"]},
+    }
+    classes = ["no", "yes"] if kind in ("classification", "multilabel", "vqa") else []
+    encoded = [] if kind == "tqa" else images(3).images
+    return files.Images("toy", kind, classes, encoded, targets.get(kind, np.zeros((3, 0))), "MIT", "here",
+                        texts=texts.get(kind, {}))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", files.KINDS)
+def test_every_kind_comes_back(tmp_path: Path, kind: str) -> None:
+    path, split = tmp_path / "train.parquet", scenes(kind)
+    files.write_images(path, split)
+    first, back = path.read_bytes(), files.read_images(path)
+    assert (back.kind, back.classes, back.images, back.texts) == (kind, split.classes, split.images, split.texts)
+    assert (len(back), back.targets.dtype) == (3, split.targets.dtype)
+    np.testing.assert_array_equal(back.targets, split.targets)
+    assert back.rows.tolist() == ([0, 1, 1, 2] if kind == "caption" else [0, 1, 2])
+    files.write_images(path, back)
+    assert path.read_bytes() == first
+
+
+def test_columns_are_those_of_the_convention(tmp_path: Path) -> None:
+    def first_row(kind: str) -> dict:
+        files.write_images(tmp_path / kind, scenes(kind))
+        row = pd.read_parquet(tmp_path / kind).drop(columns="image", errors="ignore").iloc[0].to_dict()
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}
+
+    assert first_row("multilabel") == {"labels": [0, 1]}
+    assert first_row("vqa") == {"question": "what?", "answer": "yes"}
+    assert first_row("grounding") == {"phrase": "all", "box": [0, 0, 1, 1]}
+    assert first_row("tqa")["answers"] == {"text": ["red"], "answer_start": [14]}
+
+
+def test_columns_of_unequal_length_and_unknown_kinds_are_refused(tmp_path: Path) -> None:
+    wrong = replace(scenes("vqa"), texts={"question": ["only one"]})
+    with pytest.raises(files.FileError, match="dataset 'toy': 3 targets, but columns of"):
+        files.write_images(tmp_path / "a.parquet", wrong)
+    with pytest.raises(files.FileError, match="dataset 'toy': unknown kind 'video'"):
+        files.write_images(tmp_path / "a.parquet", replace(scenes("vqa"), kind="video"))
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"GIF89a" + b[6:]])

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from tests.conftest import TINY, clone_repository
+from tests.conftest import ROOT, TINY, clone_repository
 
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -162,3 +162,28 @@ def test_a_wrong_name_stops_with_one_clear_sentence(benchmark: Path) -> None:
     message = run(benchmark, "dvc", "repro", fails=True)
     assert "unknown key 'finetune.epoch': did you mean 'epochs'?" in message
     assert "Traceback" not in message
+
+
+@pytest.mark.slow
+def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
+    """The same stages for all tasks: a PTM meets the targets of its own task, and every task has its row of figures."""
+    clone_repository(tmp_path / "tasks", TINY)
+    values = yaml.safe_load((ROOT / "stages/benchmarks/tasks.yaml").read_text())
+    few = {"train": 40, "test": 20, "image_size": 32}
+    styles = {"sources": "plain", "targets": "night"}
+    for role, style in styles.items():
+        values[role] = {name: spec | few for name, spec in values[role].items() if name.startswith(style)}
+    by_task: dict[str, dict] = {}
+    for name, spec in values["ptms"].items():
+        if spec["source"] in values["sources"]:
+            by_task.setdefault(spec.get("task", "image"), {})[name] = spec | {"input_size": 32}
+    values["ptms"] = {name: spec for ptms in by_task.values() for name, spec in list(ptms.items())[:2]}
+    values["pretrain"]["epochs"] = values["finetune"]["epochs"] = 1
+    values["reports"]["bootstrap"] = 20
+    (tmp_path / "tasks/params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    run(tmp_path / "tasks", "dvc", "repro")
+    tau = pd.read_csv(tmp_path / "tasks/reports/tau.csv")
+    assert {*tau["task"]} == {"image", "caption", "vqa", "tqa", "grounding"}
+    emms = tau[tau["method"] == "emms"].set_index("task")
+    assert (emms["answered"] == 1).all()
+    assert not ran(run(tmp_path / "tasks", "dvc", "repro"))

@@ -8,6 +8,7 @@ from stages.data.corpora import CORPORA
 from stages.data.games import games_classic, games_modern
 from stages.data.handwriting import digits, mnist
 from stages.data.letters import letters
+from stages.data.scenes import SCENES
 from stages.data.solar import solar_defect, solar_type
 from stages.data.sprites import sprites_direction, sprites_scale, sprites_shape
 
@@ -22,6 +23,7 @@ DATASETS = {
     "sprites_shape": sprites_shape,
     "sprites_direction": sprites_direction,
     "sprites_scale": sprites_scale,
+    **SCENES,
 }
 
 __all__ = ["CORPORA", "DATASETS"]

@@ -21,6 +21,10 @@ def main() -> None:
         parts = CORPORA[args.dataset]()
     else:
         parts = DATASETS[args.dataset](spec.train, spec.test, spec.image_size, p.seed)
+    if (task := files.TASK_OF[parts["train"].kind]) != spec.task:
+        raise params.ParamsError(
+            f"{args.role}.{args.dataset}: its task is {task}, not {spec.task}; write 'task: {task}'"
+        )
     for split, images in parts.items():
         files.write_images(files.dataset_path(args.role, args.dataset, split), images)
 

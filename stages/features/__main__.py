@@ -19,7 +19,9 @@ from stages.zoo.cards import Card, read_card
 def made_from(card: Card, dataset_digest: str) -> dict:
     """Everything that a feature file depends on but the code and its libraries."""
     config = card.preprocessing.model_dump(mode="json")
-    return {"ptm": card.name, "checkpoint": card.checkpoint, "preprocessing": config, "dataset": dataset_digest}
+    words = {"words": card.words.model_dump()} if card.words else {}
+    origin = {"ptm": card.name, "checkpoint": card.checkpoint, "preprocessing": config, "dataset": dataset_digest}
+    return origin | words
 
 
 def main() -> None:
@@ -30,9 +32,18 @@ def main() -> None:
     params.check_known(args.ptm, p.ptms, "PTM")
     compute.repeatable(p.seed, p.threads)
     card = read_card(args.ptm)
-    model = models.load(card).to(compute.device())
-    code = files.code_version(images, models, pixels, extract)
-    roles = {name: role for role in ("sources", "targets") for name in getattr(p, role)}
+    if card.task == "image":
+        model, words = models.load(card).to(compute.device()), None
+        code = files.code_version(images, models, pixels, extract)
+    else:
+        from stages.features import words as of_words  # imported here: image PTMs do not wait for transformers
+        from stages.zoo.tasks import ptms
+
+        model, words = ptms.load(card)
+        model = model.to(compute.device())
+        code = files.key_of(ptms.code(card.task), files.code_version(of_words))
+    of_task = {name: spec for name, spec in p.datasets.items() if spec.task == card.task}
+    roles = {name: "sources" if name in p.sources else "targets" for name in of_task}
     for name, role in tqdm(roles.items(), desc=args.ptm, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path(role, name, "train"))
         if not len(split):  # a corpus known by name only
@@ -41,7 +52,10 @@ def main() -> None:
         key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
         kept = files.stored("features", key, ".h5")
         if not kept.exists():
-            extract.extract(model, card.preprocessing, split, kept, origin, p.features.batch_size)
+            if words is None:
+                extract.extract(model, card.preprocessing, split, kept, origin, p.features.batch_size)
+            else:
+                of_words.extract(model, words, card, split, kept, origin, p.features.batch_size)
         files.link(kept, files.features_path(args.ptm, name))
 
 

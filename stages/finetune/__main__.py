@@ -33,15 +33,23 @@ def kept_run(
     card: Card, train: files.Images, test: files.Images, p: params.Params, learning_rate: float, seed: int
 ) -> Run:
     """A run from the store, or done now and kept there: finished work is never repeated."""
-    code = files.code_version(images, models, pixels, training, truth)
+    if card.task == "image":
+        how, made, words = truth.finetune, Run, []
+        code = files.code_version(images, models, pixels, training, truth)
+    else:
+        from stages.finetune import words as of_words  # imported here: image PTMs do not wait for transformers
+        from stages.zoo.tasks import ptms
+
+        how, made, words = of_words.finetune, of_words.WordsRun, [card.words.model_dump()]
+        code = files.key_of(ptms.code(card.task), files.code_version(of_words))
     key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
                        train.digest, test.digest, p.finetune.epochs, p.finetune.batch_size, p.finetune.weight_decay,
-                       p.finetune.validation_fraction, learning_rate, p.seed + seed)  # fmt: skip
+                       p.finetune.validation_fraction, learning_rate, p.seed + seed, *words)  # fmt: skip
     kept = files.stored("finetune", key, ".json")
     if not kept.exists():
-        run = truth.finetune(card, train, test, p.finetune, learning_rate, p.seed + seed, THREADS)
+        run = how(card, train, test, p.finetune, learning_rate, p.seed + seed, THREADS)
         files.write_text(kept, json.dumps(asdict(run)))
-    return Run(**json.loads(kept.read_text()))
+    return made(**json.loads(kept.read_text()))
 
 
 def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
@@ -74,8 +82,8 @@ def main() -> None:
     p = params.load()
     params.check_known(args.ptm, p.ptms, "PTM")
     card = read_card(args.ptm)
-    # A target that a PTM was trained on is no target for it.
-    targets = [target for target in p.targets if target != card.source]
+    # A target that a PTM was trained on is no target for it, nor one of another task.
+    targets = [name for name, spec in p.targets.items() if name != card.source and spec.task == card.task]
     workers = 1 if compute.device().type == "cuda" else min(len(targets), os.cpu_count() or 1)
     # Forked before torch computes anything here, so that workers start at once and inherit no threads.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _die_with_parent, (os.getpid(),))

@@ -30,7 +30,8 @@ class Split(Protocol):
     name: str
     kind: str
     classes: list[str]
-    targets: np.ndarray | list[str]
+    targets: np.ndarray
+    texts: dict[str, list]
 
 
 def texts_of(split: Split, template: str = "{}") -> list[str]:
@@ -39,7 +40,7 @@ def texts_of(split: Split, template: str = "{}") -> list[str]:
     classification, multilabel: the class names as the dataset spells them (underscores and slashes too, as in the
         published lists), in label order, each put in the place of {} in `template`.
     vqa: the answers that are classes, plain, in label order.
-    caption: each sample's caption, lower-cased. tqa: each sample's answer, plain.
+    caption: every caption, lower-cased; one row an (image, caption) pair. tqa: each sample's first answer, plain.
     grounding: each sample's box as `box_text`; targets (N, 4).
     regression: none; a number is its own label.
 
@@ -51,9 +52,9 @@ def texts_of(split: Split, template: str = "{}") -> list[str]:
     if split.kind == "vqa":
         return list(split.classes)
     if split.kind == "caption":
-        return [text.lower() for text in split.targets]
+        return [text.lower() for captions in split.texts["captions"] for text in captions]
     if split.kind == "tqa":
-        return list(split.targets)
+        return [answers[0] for answers in split.texts["answers"]]
     if split.kind == "grounding":
         return [box_text(box) for box in split.targets]
     if split.kind == "regression":

@@ -9,7 +9,7 @@ import pandas as pd
 
 from stages import files, params
 from stages.errors import tell
-from stages.reports import figures
+from stages.reports import figures, tasks
 from stages.reports.build import build
 from stages.reports.evaluate import evaluate
 from stages.reports.published import replay
@@ -19,31 +19,40 @@ from stages.zoo.cards import read_card
 BEGIN, END = "<!-- result table -->", "<!-- end of result table -->"
 
 
-def read_truth(p: params.Params) -> pd.DataFrame:
+def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
     """Mean and spread over seeds of the chosen runs: dataset, ptm, kind, value, noise (of one run), seeds."""
     columns = ["dataset", "learning_rate", "seed", "validation", "test", "chosen", "kind"]
-    tables = [files.read_csv(files.finetune_path(ptm), columns).assign(ptm=ptm) for ptm in p.ptms]
+    tables = [files.read_csv(files.finetune_path(ptm), columns).assign(ptm=ptm) for ptm in p.ptms_of(task)]
     runs = pd.concat(tables).query("chosen == 1")
-    runs = runs[runs["dataset"].isin(p.targets)]
+    runs = runs[runs["dataset"].isin(p.targets_of(task))]
     grouped = runs.groupby(["dataset", "ptm", "kind"], sort=False)["test"]
     return grouped.agg(value="mean", noise="std", seeds="count").reset_index()
 
 
-def read_scores(p: params.Params) -> pd.DataFrame:
+def read_scores(p: params.Params, task: params.Task) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
-    table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets])
-    return table[table["ptm"].isin(p.ptms) & table["method"].isin([*p.methods, "borda_trio", "borda_all"])]
+    table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets_of(task)])
+    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin([*p.methods, "borda_trio", "borda_all"])]
 
 
-def read_cards(p: params.Params) -> pd.DataFrame:
+def read_cards(p: params.Params, task: params.Task) -> pd.DataFrame:
     fields = ["architecture", "source", "n_parameters", "source_accuracy"]
-    return pd.DataFrame([{"ptm": ptm, **read_card(ptm).model_dump(include=set(fields))} for ptm in p.ptms])
+    return pd.DataFrame([{"ptm": ptm, **read_card(ptm).model_dump(include=set(fields))} for ptm in p.ptms_of(task)])
 
 
 def read_seconds(p: params.Params) -> pd.DataFrame | None:
     """What scoring cost on this machine, where it was done here."""
     kept = [files.seconds_path(target) for target in p.targets]
     return pd.concat(map(pd.read_csv, kept)) if all(path.exists() for path in kept) else None
+
+
+def several(of_task: dict[str, tuple], p: params.Params, args: argparse.Namespace) -> None:
+    """The same for a benchmark of several tasks; --readme prints the table, since the README's is of the mini one."""
+    if args.show or args.readme:
+        evaluations = tasks.evaluate_tasks(of_task, p.seed, p.reports.bootstrap)
+        print(tasks.markdown(evaluations) if args.readme else tasks.text(evaluations, read_seconds(p)))
+    else:
+        tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap)
 
 
 def main() -> None:
@@ -53,7 +62,11 @@ def main() -> None:
     action.add_argument("--readme", action="store_true", help="renew the table and the picture of README.md")
     args = parser.parse_args()
     p = params.load()
-    tables = read_truth(p), read_scores(p), read_cards(p)
+    of_task = {task: (read_truth(p, task), read_scores(p, task), read_cards(p, task)) for task in p.tasks}
+    if len(of_task) > 1:
+        several(of_task, p, args)
+        return
+    (tables,) = of_task.values()
     if args.readme:
         evaluation = evaluate(*tables, p.seed, p.reports.bootstrap)
         files.write_text(Path("docs/heat_map.svg"), figures.heat_map(evaluation))

@@ -26,7 +26,7 @@ MEASURES = {
 SUMMARY = ["mean", "low", "high", "without_one_low", "without_one_high", "average_rank", "answered", "tied_with_best"]
 GROUPS = ["blind", "aggregation", "method"]
 # kinds whose truth is a fraction: their regret is told in points of a hundred
-FRACTIONS = {"classification", "multilabel"}
+FRACTIONS = {"classification", "multilabel", "caption", "vqa", "tqa", "grounding"}
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,12 @@ def render(evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str]
     )
     panels = min(4, len(evaluation.kinds))
     return environment.get_template("page.html.j2").render(
-        figures={name: Markup(_own_ids(name, svg)) for name, svg in figures.items()},  # our own drawings
+        figures={name: Markup(own_ids(name, svg)) for name, svg in figures.items()},  # our own drawings
         scatters=[method for method in evaluation.tau.index if f"scatter_{method}" in figures],
         rows=_plain(tau_rows(evaluation)),
         groups=evaluation.tau["group"].tolist(),
         notes=notes(evaluation),
-        spread=_spread_rows(spread),
+        spread=spread_rows(spread),
         costs=_cost_rows(evaluation),
         unit=", in accuracy points" if evaluation.kinds[evaluation.headline[0]] in FRACTIONS else "",
         verdict=verdict(evaluation),
@@ -84,7 +84,7 @@ def _cost_rows(evaluation: Evaluation) -> pd.DataFrame:
     return _strings(means.rename(columns=COSTS).reset_index())
 
 
-def _spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
+def spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
     rows = spread[["dataset", "kind", "n_ptms", "min", "median", "max", "noise"]].copy()
     rows["spread"] = [_number(value, 1) for value in spread["std_over_error"]]
     rows["tied pairs"] = [
@@ -128,7 +128,7 @@ def _number(value: float, digits: int) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def _own_ids(name: str, svg: str) -> str:
+def own_ids(name: str, svg: str) -> str:
     """Every figure numbers its parts from one; in one page they need names of their own."""
     prefix = re.sub(r"\W", "-", name)
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)

@@ -34,12 +34,13 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     train = files.dataset_path("targets", target, "train")
     made_from = {"ptm": card.name, "checkpoint": card.checkpoint, "dataset": files.digest(train)}
     found = files.read_features(files.features_path(card.name, target), made_from)
-    classification = found.kind == "classification"
+    classes = found.kind in ("classification", "vqa")
+    values = found.kind in ("regression", "grounding")  # captions and answers are texts: methods read their F-labels
     arrays = {
         "features": found.features,
         "probabilities": found.probabilities,
-        "labels": found.targets if classification else None,
-        "targets": None if classification else found.targets.reshape(len(found.targets), -1),
+        "labels": found.targets if classes else None,
+        "targets": found.targets.reshape(len(found.targets), -1) if values else None,
         "n_parameters": card.n_parameters,
         "source_accuracy": card.source_accuracy,
         "seed": seed,
@@ -47,7 +48,9 @@ def arrays_of(card: Card, target: str, seed: int) -> dict:
     of_source = files.features_path(card.name, card.source)
     if of_source.exists():
         source = files.read_features(of_source, {"ptm": card.name, "checkpoint": card.checkpoint})
-        arrays |= {"source_features": source.features, "source_labels": source.targets}
+        arrays |= {"source_features": source.features}
+        if source.kind in ("classification", "vqa"):
+            arrays |= {"source_labels": source.targets}
     return arrays
 
 
@@ -107,7 +110,7 @@ def of_spiders(spiders: list[Spider], target: str, table: pd.DataFrame, p: param
     rows = []
     for spider in spiders:
         card = spider.card
-        check_zoo(card, {ptm: read_card(ptm).checkpoint for ptm in p.ptms}, p.spider.encoder)
+        check_zoo(card, {ptm: read_card(ptm).checkpoint for ptm in p.ptms_of("image")}, p.spider.encoder)
         found = {ptm: files.read_features(files.features_path(ptm, target)) for ptm in card.ptms}
         means = {ptm: class_means(f.features, codes_of(f.targets, f.kind, card.bins)) for ptm, f in found.items()}
         evidence = table.pivot(index="ptm", columns="method", values="score").reindex(
@@ -144,12 +147,13 @@ def main() -> None:
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
     labels = labels_of(p.encoders, args.dataset)
-    spiders = [load_spider(files.ranker_path(ranker)) for ranker in p.spider.rankers]
+    task = p.targets[args.dataset].task
+    spiders = [load_spider(files.ranker_path(ranker)) for ranker in p.spider.rankers] if task == "image" else []
     evidence = dict.fromkeys(method for spider in spiders for method in spider.card.spec.evidence)
     methods = [method for method in p.methods if method not in p.spider.rankers]
     wanted = [*methods, *(method for method in evidence if method not in methods)]
     rows, weights, gcv = [], [], {}
-    for ptm in tqdm(p.ptms, desc=args.dataset, unit="PTM", disable=None):
+    for ptm in tqdm(p.ptms_of(task), desc=args.dataset, unit="PTM", disable=None):
         arrays = arrays_of(read_card(ptm), args.dataset, p.seed) | labels
         with shared_work():
             rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(wanted, arrays)]

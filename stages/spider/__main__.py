@@ -106,7 +106,7 @@ def drawn(ptms: list[str], p: Params) -> files.Tasks:
 
 def check_tasks(found: files.Tasks, p: Params) -> None:
     """Raises ParamsError when the task file was drawn for another zoo or other methods."""
-    if found.ptms != list(p.ptms) or not {*wanted_methods(p)} <= {*found.methods}:
+    if found.ptms != p.ptms_of("image") or not {*wanted_methods(p)} <= {*found.methods}:
         raise ParamsError(f"{files.tasks_path()}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
 
 
@@ -114,7 +114,7 @@ def train(name: str, p: Params) -> None:
     """Trains one ranker a seed, chooses k on the validation mixtures and writes the spider's folder."""
     found, spec, spider = files.read_tasks(files.tasks_path()), p.spider.rankers[name], p.spider
     check_tasks(found, p)
-    cards = {ptm: read_card(ptm) for ptm in p.ptms}
+    cards = {ptm: read_card(ptm) for ptm in p.ptms_of("image")}
     truth = training.supervision(found, spec, [card.source for card in cards.values()])
     device = compute.device()
     logs, rankers = [], []
@@ -179,7 +179,7 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     if args.action == "draw":
-        files.write_tasks(files.tasks_path(), drawn(list(p.ptms), p))
+        files.write_tasks(files.tasks_path(), drawn(p.ptms_of("image"), p))
         return
     params.check_known(args.ranker, p.spider.rankers, "ranker")
     torch.set_num_threads(p.threads)

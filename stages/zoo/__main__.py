@@ -98,7 +98,12 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     params.check_known(args.ptm, p.ptms, "PTM")
-    make(args.ptm, p)
+    if p.ptms[args.ptm].task == "image":
+        make(args.ptm, p)
+    else:
+        from stages.zoo.tasks import ptms  # imported here: image PTMs do not wait for transformers
+
+        ptms.make(args.ptm, p)
 
 
 if __name__ == "__main__":

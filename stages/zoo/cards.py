@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages import files
+from stages.params import Task
 
 
 class Preprocessing(BaseModel):
@@ -22,8 +23,23 @@ class Preprocessing(BaseModel):
     std: tuple[float, float, float]
 
 
+class WordIds(BaseModel):
+    """The words of a PTM that reads or writes: sha256 of tokenizer.json beside the card; ids of special tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokenizer: str
+    pad: int
+    start: int
+    end: int
+
+
 class Card(BaseModel):
-    """A PTM's card. `checkpoint` is the sha256 of model.safetensors beside it."""
+    """A PTM's card. `checkpoint` is the sha256 of model.safetensors beside it.
+
+    source_accuracy: what the PTM reached on its source's test split, in its task's measure (accuracy for images; see
+    `stages.zoo.tasks.metrics`). samples: how many of the source it was trained on, where that is known.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +54,9 @@ class Card(BaseModel):
     licence: str
     origin: str
     checkpoint: str
+    task: Task = "image"
+    samples: int | None = None
+    words: WordIds | None = None
 
 
 def read_card(ptm: str) -> Card:
@@ -55,4 +74,4 @@ def read_card(ptm: str) -> Card:
 
 
 def write_card(card: Card, folder: Path) -> None:
-    files.write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
+    files.write_text(folder / "card.json", card.model_dump_json(indent=2, exclude_defaults=True) + "\n")

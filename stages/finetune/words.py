@@ -1,0 +1,62 @@
+"""Fine-tuning of PTMs of tasks with words: the protocol of `truth`, with each task's own measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from stages import compute, files
+from stages.finetune.truth import Run, TargetError
+from stages.params import FinetuneParams
+from stages.zoo.cards import Card
+from stages.zoo.tasks import ptms
+
+
+@dataclass(frozen=True)
+class WordsRun(Run):
+    """`validation` and `test` are the task's truth, `second` its other measure on the test split.
+
+    Both as in `stages.zoo.tasks.metrics`.
+    """
+
+    second: float | None
+
+
+def finetune(
+    card: Card,
+    train: files.Images,
+    test: files.Images,
+    p: FinetuneParams,
+    learning_rate: float,
+    seed: int,
+    threads: int,
+) -> WordsRun:
+    """One run: AdamW end to end on the fitting part; measured on the validation part and the test split.
+
+    Raises TargetError when the target is too small for both parts, or its questions all have one answer.
+    """
+    compute.repeatable(seed, threads)
+    held_out = round(p.validation_fraction * len(train))
+    if not 1 <= held_out < len(train) - 1:
+        raise TargetError(
+            f"target '{train.name}' has {len(train)} samples, too few to fit on some and choose on others"
+        )
+    if train.kind == "vqa" and len(np.unique(train.targets)) < 2:
+        raise TargetError(f"target '{train.name}': all its questions have one answer; there is nothing to predict")
+    # one split for all seeds and PTMs
+    fit, validation = train_test_split(np.arange(len(train)), test_size=held_out, random_state=0)
+    model, words = ptms.load(card)
+    model.adapt(train)
+    model = model.to(compute.device())
+    how = {"epochs": p.epochs, "batch_size": p.batch_size, "weight_decay": p.weight_decay}
+    ptms.fit(
+        model, card.preprocessing, card.task, train.take(fit), words, learning_rate=learning_rate, seed=seed, **how
+    )
+
+    def measured(split: files.Images) -> tuple[float, float | None]:
+        return ptms.measure(model, card.preprocessing, card.task, split, words)
+
+    on_test, second = measured(test)
+    return WordsRun(learning_rate, seed, measured(train.take(validation))[0], on_test, second)
