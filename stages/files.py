@@ -121,7 +121,7 @@ def write_text(path: str | Path, text: str) -> None:
 def digest(path: str | Path) -> str:
     """sha256 of a file's bytes, as hex. Raises FileError when it is not there."""
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
         return _digest(Path(path), status.st_ino, status.st_size, status.st_mtime_ns)
     except FileNotFoundError:
         raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull` fetches it") from None
