@@ -29,6 +29,7 @@ from stages.errors import UserError
 
 SCHEMA = 1  # of the Parquet and HDF5 files; raised when a reader of the old one would misread the new one
 STORE = Path(".store")
+PUBLISHED = Path("data") / "published"  # tables of papers; each folder's truth is in truth.csv
 GROUP = 1000  # rows of a Parquet file that are written, and read, at a time
 WHOLE = 2**30  # bytes; the images of a larger file are read when asked for
 

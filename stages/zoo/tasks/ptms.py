@@ -110,7 +110,8 @@ def make(name: str, p: Params) -> None:
         model = TASKS[spec.task].build(spec.architecture, config.input_size[1], written, train.classes, weights=True)
         if not kept_truth.exists():
             model = model.to(compute.device())
-            fit(model, config, spec.task, train, written, **p.pretrain.model_dump(), seed=p.seed, progress=name)
+            how = p.pretrain.model_dump(exclude={"augment"})
+            fit(model, config, spec.task, train, written, **how, seed=p.seed, progress=name)
             _save(model.cpu(), kept)
             files.write_text(kept_truth, repr(measure(model, config, spec.task, test, written).truth))
         truth = float(kept_truth.read_text())
