@@ -238,7 +238,7 @@ def _check_names(params: Params, path: Path) -> None:
                  f"{params.sources[ptm.source].task}")  # fmt: skip
         if ptm.samples is not None and ptm.task == "image":
             fail(f"ptms.{name}: 'samples' is for tasks with words; give the source fewer images instead")
-        if ptm.task not in ("image", "tqa") and ptm.input_size is None and not ptm.public:
+        if ptm.task not in ("image", "tqa") and ptm.input_size is None and "/" not in ptm.architecture:
             fail(f"ptms.{name}: missing key 'input_size', which a PTM of the task {ptm.task} needs")
     for name, spec in params.targets.items():
         if not params.ptms_of(spec.task):

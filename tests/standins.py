@@ -301,6 +301,18 @@ def flickr30k() -> Expected:
     return [], {"train": [captions[1], captions[4]], "test": [captions[3]]}
 
 
+def coco_captions() -> Expected:
+    expected = {}
+    for split, part, numbers in (("train", "train2014", (30, 25)), ("test", "val2014", (42,))):
+        names = {i: f"COCO_{part}_{i:012d}.jpg" for i in numbers}
+        annotations = [{"image_id": i, "caption": f"A {k} {i}. "} for k in ("cat", "dog") for i in reversed(numbers)]
+        about = {"images": [{"id": i, "file_name": name} for i, name in names.items()], "annotations": annotations}
+        put(RAW / f"coco/annotations/captions_{part}.json", json.dumps(about))
+        pictures(*(RAW / f"coco/{part}/{name}" for name in names.values()))
+        expected[split] = [{"captions": [f"A cat {i}.", f"A dog {i}."]} for i in numbers]
+    return [], expected
+
+
 def rsicd() -> Expected:
     for split, n in (("train", 3), ("test", 1)):
         captions = [[f"{split} {i}", "a bridge"] for i in range(n)]
@@ -429,6 +441,7 @@ STANDINS: dict[str, Callable[[], Expected]] = {
     for make in (
         aircraft, caltech101, cars, cifar10, cifar100, dtd, pet, sun397, flowers, food, voc2007, utkface, dsprites,
         cub2011, nabirds, dogs, eurosat, officehome, pacs, vlcs, stl10, smallnorb, aid, resisc45, svhn, flickr8k,
-        flickr30k, rsicd, flickr10kh, flickr10kr, refcoco, refcocoplus, refcocog, daquar, cocoqa, clevr, squad1, squad2,
+        flickr30k, coco_captions, rsicd, flickr10kh, flickr10kr, refcoco, refcocoplus, refcocog, daquar, cocoqa, clevr,
+        squad1, squad2,
     )
 }  # fmt: skip

@@ -357,6 +357,23 @@ def karpathy(root: Path, annotations: str, images: str) -> Parts:
     }
 
 
+def coco_captions(root: Path) -> Parts:
+    """annotations/captions_<part>.json: images[] with id and file_name, annotations[] with image_id and caption."""
+    samples = {}
+    for split, part in (("train", "train2014"), ("test", "val2014")):
+        base = root.parent / "coco"
+        with open(base / f"annotations/captions_{part}.json", encoding="utf-8") as file:
+            found = json.load(file)
+        captions: dict[int, list[str]] = {}
+        for one in found["annotations"]:
+            captions.setdefault(one["image_id"], []).append(one["caption"].strip())
+        samples[split] = [
+            Sample(base / part / image["file_name"], None, {"captions": captions[image["id"]]})
+            for image in found["images"]
+        ]
+    return [], samples
+
+
 def _strings_in_pickle(path: Path) -> list[str]:
     """The strings of a pickled list, read off its opcodes: nothing in it is run."""
     texts = {"BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "STRING", "SHORT_BINSTRING", "BINSTRING"}
@@ -469,8 +486,8 @@ READERS: dict[str, Callable[..., Parts]] = {
     reader.__name__: reader
     for reader in (
         class_folders, domain_folders, aircraft, dtd, food, pet, sun397, flowers, voc, utkface, birds, dogs,
-        dsprites, stl10, smallnorb, svhn, parquet, flickr8k, karpathy, flickrstyle, refcoco, daquar, cocoqa, clevr,
-        squad,
+        dsprites, stl10, smallnorb, svhn, parquet, flickr8k, karpathy, coco_captions, flickrstyle, refcoco, daquar,
+        cocoqa, clevr, squad,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 
+import pandas as pd
 import timm
 import torch
 from tqdm import tqdm
@@ -81,17 +82,23 @@ def published(ptm: str, targets: list[str], p: params.Params) -> list[dict]:
 
     Raises ParamsError when the table has no value for one of the targets.
     """
-    table = files.PUBLISHED / p.truth / "truth.csv"
-    values = {(row["dataset"].lower(), row["ptm"]): row for row in csv.DictReader(table.open(encoding="utf-8"))}
+    folder = files.PUBLISHED / p.truth
+    tables = [pd.read_csv(path) for path in sorted(folder.glob("truth*.csv"))]
+    units = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}
+    values = {
+        (row["dataset"].lower(), row["ptm"]): row[unit] * units[unit]
+        for table in tables
+        for unit in units.keys() & {*table.columns}
+        for _, row in table.iterrows()
+    }
     rows = []
     for target in targets:
-        found = values.get((target, ptm))
-        if found is None:
+        if (target, ptm) not in values:
             raise params.ParamsError(
-                f"truth: {table} has no value of PTM '{ptm}' on target '{target}'; drop one of them, or let "
+                f"truth: {folder} has no value of PTM '{ptm}' on target '{target}'; drop one of them, or let "
                 "'truth: finetune' find out"
             )
-        value = float(found["accuracy_percent"]) / 100 if "accuracy_percent" in found else float(found["value"])
+        value = float(values[target, ptm])
         unknown = {"learning_rate": "", "seed": "", "validation": "", "test": round(value, 6), "chosen": 1}
         rows.append({"dataset": target, **unknown, "kind": catalogue()[target].kind})
     return rows
