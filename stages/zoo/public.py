@@ -104,9 +104,8 @@ def _as_the_first_time(architecture: str, model: nn.Module) -> None:
     """Raises FileError when the weights are not those that were had under this name before."""
     found = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        found.update(
-            name.encode() + str(tensor.dtype).encode() + tensor.contiguous().view(-1).view(torch.uint8).numpy()
-        )
+        found.update(f"{name} {tensor.dtype}".encode())
+        found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     kept = files.raw_path("weights") / f"{architecture.replace('/', '--')}.sha256"
     if not kept.exists():
         files.write_text(kept, found.hexdigest() + "\n")
