@@ -162,3 +162,60 @@ def test_every_name_exists() -> None:
             assert name in timm.list_pretrained()
         assert public.licence(name)
     assert find("resnet18.a1_in1k") is None
+
+
+PICTURES = {"vit": ("ViTConfig", {}), "swin": ("SwinConfig", {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2]}),
+            "swin2": ("Swinv2Config", {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2]})}  # fmt: skip
+TEXTS = {"bert": "BertConfig", "roberta": "RobertaConfig", "bart": "BartConfig"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "text"), [("vit", "bert"), ("swin", "roberta"), ("swin2", "bart")], ids=lambda name: name
+)
+def test_a_captioner_is_put_together_of_two_public_models(
+    picture: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The families of the nine captioners at a tiny size: an encoder and a decoder, saved as the hub has them."""
+    import tokenizers
+    import transformers
+
+    from stages.zoo.tasks import captioner
+
+    monkeypatch.chdir(tmp_path)
+    small = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    kind, more = PICTURES[picture]
+    sizes = small if picture == "vit" else {"window_size": 4}
+    config = getattr(transformers, kind)(**sizes, **more, image_size=32, patch_size=4)
+    encoder = transformers.AutoModel.from_config(config)
+    encoder.save_pretrained("hub/encoder")
+    transformers.ViTImageProcessorFast(size={"height": 32, "width": 32}).save_pretrained("hub/encoder")
+    if text == "bart":
+        small = {"d_model": 16, "decoder_layers": 1, "encoder_layers": 1, "decoder_attention_heads": 2,
+                 "encoder_attention_heads": 2, "decoder_ffn_dim": 16, "encoder_ffn_dim": 16}  # fmt: skip
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    decoder = getattr(transformers, TEXTS[text])(vocab_size=9, max_position_embeddings=64, **ids, **small)
+    transformers.AutoModel.from_config(decoder).save_pretrained("hub/decoder")
+    names = {name: i for i, name in enumerate(["<pad>", "<s>", "</s>", "<unk>", "a", "dog", "cat", "runs", "sits"])}
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel(names, unk_token="<unk>"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    special = {"pad": "<pad>", "bos": "<s>", "eos": "</s>", "unk": "<unk>", "cls": "<s>", "sep": "</s>"}
+    marks = {f"{name}_token": token for name, token in special.items()}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, **marks).save_pretrained("hub/decoder")
+    model, written, preprocessing, described = captioner.pair("hub/encoder+hub/decoder")
+    assert preprocessing.input_size == (3, 32, 32)
+    assert (written.pad, written.start, written.end) == (0, 1, 2)
+    assert model.width == 16
+    for key, tensor in encoder.state_dict().items():
+        assert torch.equal(model.image.encoder.state_dict()[key], tensor)
+    batch = {"ids": torch.tensor([[1, 4, 5], [1, 4, 0]]), "mask": torch.tensor([[1, 1, 1], [1, 1, 0]]),
+             "following": torch.tensor([[4, 5, 2], [4, 2, 0]])}  # fmt: skip
+    pixels = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert model.eval().features(pixels, batch)[0].shape == (2, 16)
+        first = model.loss(pixels, batch)
+    Path("again").mkdir()
+    Path("again/config.json").write_text(described)
+    again = captioner.build_public(Path("again"))
+    again.load_state_dict(model.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(again.eval().loss(pixels, batch), first)

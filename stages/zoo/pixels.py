@@ -102,6 +102,15 @@ class Stream(Dataset):
             yield batch
 
 
+def look(whole: torch.Tensor | Stream, rows: np.ndarray | slice) -> torch.Tensor:
+    """Some of the images at once, here and now, uint8 (B, 3, H, W)."""
+    if isinstance(whole, torch.Tensor):
+        return whole[rows]
+    encoded = [whole.split.images[int(i)] for i in whole.rows[rows]]
+    with ThreadPoolExecutor(DECODERS) as pool:
+        return torch.from_numpy(decode(encoded, whole.apply, pool, whole.split.name))
+
+
 def _together(batch: list[torch.Tensor | files.FileError]) -> torch.Tensor | files.FileError:
     return next((one for one in batch if isinstance(one, files.FileError)), None) or torch.stack(batch)
 
