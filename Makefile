@@ -1,12 +1,15 @@
-# make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table
+# make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table;
+#                 BENCHMARK=name puts one of stages/benchmarks there first (mini is the committed one)
 # make test:      environment, linter, tests
+# make test-catalogue: every PTM of the catalogue at its real size
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark benchmark-tasks test test-slow lint clean
+.PHONY: benchmark benchmark-tasks test test-slow test-catalogue lint clean
 
 benchmark: .venv/installed
+	$(if $(BENCHMARK),$(BIN)/python -m stages.benchmarks $(BENCHMARK))
 	$(BIN)/dvc repro
 	@$(BIN)/python -m stages.reports --show
 
@@ -18,6 +21,9 @@ test: .venv/installed lint
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -n auto -m slow
+
+test-catalogue: .venv/installed
+	$(BIN)/python -m pytest -m slow tests/test_ptms.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

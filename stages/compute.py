@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import torch
+
+from stages import files
+
+T = TypeVar("T")
 
 
 def device() -> torch.device:
@@ -22,3 +30,47 @@ def repeatable(seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+
+
+def workers() -> int:
+    """Processes that decode images beside the one that computes."""
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def autocast(precision: str) -> torch.autocast:
+    """Products in bfloat16 where `precision` says so, on any device; else a context that does nothing."""
+    return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+class Fitting:
+    """The largest batch that memory holds for one kind of work, found by halving and remembered in the store.
+
+    what: everything that memory depends on (model, image size, training or not); the device is added.
+    """
+
+    def __init__(self, *what: object) -> None:
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+        self.kept: Path = files.stored("batch_size", files.key_of(name, *what), ".txt")
+        self.size = int(self.kept.read_text()) if self.kept.exists() else None
+
+    def parts(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return batch.split(self.size) if self.size else (batch,)
+
+    def run(self, work: Callable[[tuple[torch.Tensor, ...]], T], batch: torch.Tensor) -> T:
+        """`work` on the batch in parts that fit; again in halves where it ran out of memory.
+
+        Raises OutOfMemoryError when a single row does not fit.
+        """
+        while True:
+            parts = self.parts(batch)
+            try:
+                return work(parts)
+            except torch.OutOfMemoryError:
+                largest = max(len(part) for part in parts)
+                if largest == 1:
+                    raise
+                self.size = largest // 2
+            # Outside the handler, whose traceback holds on to the tensors.
+            torch.cuda.empty_cache()
+            files.write_text(self.kept, str(self.size))
+            warnings.warn(f"out of memory: batches of {largest} are computed in parts of {self.size}", stacklevel=2)

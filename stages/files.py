@@ -12,9 +12,10 @@ import inspect
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +31,9 @@ from stages.errors import UserError
 
 SCHEMA = 1  # of the Parquet and HDF5 files; raised when a reader of the old one would misread the new one
 STORE = Path(".store")
+PUBLISHED = Path("data") / "published"  # tables of papers; each folder's truth is in truth.csv
+GROUP = 1000  # rows of a Parquet file that are written, and read, at a time
+WHOLE = 2**30  # bytes; the images of a larger file are read when asked for
 
 
 class FileError(UserError):
@@ -41,6 +45,11 @@ class FileError(UserError):
 
 def dataset_path(role: str, dataset: str, split: str) -> Path:
     return Path("data") / role / dataset / f"{split}.parquet"
+
+
+def raw_path(dataset: str) -> Path:
+    """What was downloaded, or what the user placed, for a dataset of the catalogue; outside DVC."""
+    return Path("data") / "raw" / dataset
 
 
 def zoo_path(ptm: str) -> Path:
@@ -129,10 +138,16 @@ def write_text(path: str | Path, text: str) -> None:
 def digest(path: str | Path) -> str:
     """sha256 of a file's bytes, as hex. Raises FileError when it is not there."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = Path(path).stat()
+        return _digest(Path(path), status.st_ino, status.st_size, status.st_mtime_ns)
     except FileNotFoundError:
         raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull` fetches it") from None
+
+
+@lru_cache  # scoring asks for a target's digest once a PTM
+def _digest(path: Path, *version: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key_of(*parts: object) -> str:
@@ -173,7 +188,7 @@ class Images:
     """One split of a dataset of one of `KINDS`: encoded images (PNG or JPEG bytes), texts and targets.
 
     classes: class names in label order (classification, multilabel); the possible answers (vqa); else empty.
-    images: N of them; none for tqa.
+    images: N of them; none for tqa. A list, or where they are many a sequence that reads them when asked.
     targets, one row a sample:
         classification, vqa  (N,) int64, indices into `classes`
         multilabel           (N, C) bool, C = len(classes)
@@ -192,7 +207,7 @@ class Images:
     name: str
     kind: str
     classes: list[str]
-    images: list[bytes]
+    images: Sequence[bytes]
     targets: np.ndarray
     licence: str
     origin: str
@@ -278,8 +293,7 @@ def write_images(path: Path, split: Images) -> None:
     image = (pa.struct([("bytes", pa.binary()), ("path", pa.string())]), {"_type": "Image"})
     columns = _columns(split)
     if split.kind != "tqa":
-        encoded = [{"bytes": b, "path": f"{i:06d}.png"} for i, b in enumerate(split.images)]
-        columns = {"image": (image, encoded), **columns}
+        columns = {"image": (image, split.images), **columns}
     lengths = {name: len(values) for name, (_, values) in columns.items()}
     if len({*lengths.values(), len(split)}) > 1:
         raise FileError(f"dataset '{split.name}': {len(split)} targets, but columns of {lengths} rows")
@@ -287,19 +301,67 @@ def write_images(path: Path, split: Images) -> None:
     about = {"schema": SCHEMA, "name": split.name, "kind": split.kind, "classes": split.classes}
     about |= {"licence": split.licence, "origin": split.origin}
     metadata = {"huggingface": json.dumps({"info": {"features": features}}), "orbweaver": json.dumps(about)}
-    table = pa.table(
-        [pa.array(values, arrow) for (arrow, _), values in columns.values()],
-        schema=pa.schema([pa.field(name, arrow) for name, ((arrow, _), _) in columns.items()], metadata=metadata),
-    )
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="none", row_group_size=1000)  # PNG does not compress again
+    schema = pa.schema([pa.field(name, arrow) for name, ((arrow, _), _) in columns.items()], metadata=metadata)
+    # Group by group, so that images which are read when asked are never all in memory. PNG does not compress again.
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="none") as writer:
+        for start in range(0, max(len(split), 1), GROUP):
+            rows = slice(start, start + GROUP)
+            arrays = {name: values[rows] for name, (_, values) in columns.items()}
+            if "image" in arrays:
+                arrays["image"] = [{"bytes": b, "path": f"{i:06d}.png"} for i, b in enumerate(arrays["image"], start)]
+            writer.write_table(pa.table([pa.array(arrays[field.name], field.type) for field in schema], schema=schema))
+
+
+class Rows(Sequence):
+    """The images of a large Parquet file, any of them at once: copied on first use into the store as an Arrow file,
+    which is mapped into memory instead of being read. Worker processes open their own."""
+
+    def __init__(self, path: Path, source_digest: str) -> None:
+        self.arrow = stored("images", key_of(source_digest), ".arrow").absolute()
+        self.batches: list[pa.RecordBatch] = []
+        if not self.arrow.exists():
+            column = pq.ParquetFile(path)
+            schema = pa.schema([pa.field("bytes", pa.binary())])
+            with (
+                atomic(self.arrow) as temporary,
+                pa.OSFile(str(temporary), "wb") as out,
+                pa.ipc.new_file(out, schema) as to,
+            ):
+                for batch in column.iter_batches(GROUP, columns=["image"]):
+                    to.write_batch(pa.record_batch([batch.column(0).field("bytes")], schema=schema))
+        self._open()
+
+    def _open(self) -> None:
+        file = pa.ipc.open_file(pa.memory_map(str(self.arrow)))
+        self.batches = [file.get_batch(i) for i in range(file.num_record_batches)]
+        self.ends = np.cumsum([len(batch) for batch in self.batches])
+
+    def __getstate__(self) -> dict:
+        return {"arrow": self.arrow}
+
+    def __setstate__(self, state: dict) -> None:
+        self.arrow = state["arrow"]
+        self._open()
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def __getitem__(self, row: int | slice) -> bytes | list[bytes]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        row = range(len(self))[row]
+        batch = int(np.searchsorted(self.ends, row, side="right"))
+        return self.batches[batch].column(0)[row - int(self.ends[batch]) + len(self.batches[batch])].as_py()
 
 
 def read_images(path: Path) -> Images:
     """Reads one split back. Raises FileError when the file is missing, truncated or not one of ours."""
     source_digest = digest(path)
     try:
-        table = pq.read_table(path, partitioning=None)
+        large = path.stat().st_size > WHOLE
+        schema = pq.read_schema(path)
+        wanted = [name for name in schema.names if name != "image" or not large]
+        table = pq.read_table(path, columns=wanted, partitioning=None)
         about = json.loads((table.schema.metadata or {})[b"orbweaver"])
     except (pa.ArrowInvalid, OSError) as error:
         raise FileError(f"{path}: truncated or not Parquet ({error}); delete it and run `dvc repro` again") from None
@@ -308,11 +370,15 @@ def read_images(path: Path) -> Images:
     if about["schema"] != SCHEMA:
         raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
     targets, texts = _targets_and_texts(table, about["kind"], about["classes"])
+    if about["kind"] == "tqa":
+        images = []
+    else:
+        images = Rows(path, source_digest) if large else table["image"].combine_chunks().field("bytes").to_pylist()
     return Images(
         name=about["name"],
         kind=about["kind"],
         classes=about["classes"],
-        images=table["image"].combine_chunks().field("bytes").to_pylist() if about["kind"] != "tqa" else [],
+        images=images,
         targets=targets,
         licence=about["licence"],
         origin=about["origin"],

@@ -27,6 +27,10 @@ class ParamsError(UserError):
 Task = Literal["image", "caption", "vqa", "tqa", "grounding"]
 
 
+Precision = Literal["float32", "bfloat16"]
+Decay = Annotated[float, Field(ge=0)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -43,9 +47,11 @@ class DatasetParams(_Section):
 class PtmParams(_Section):
     """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source.
 
-    It is paired with the targets of its own task. Beyond images, `arch` is "<timm>+<text>" (a timm name with its tag
-    starts from public weights), "<text>" for tqa, or "<owner>/<name>" for a captioner of the Hugging Face hub; texts
-    are `stages.zoo.tasks.words.ARCHITECTURES`. `samples`: how many of the source to train on; all where it is not said.
+    So do `torchvision/name` and `transformers/owner/name`. `init`: trained here on its source all the same, from its
+    public weights or from random ones. It is paired with the targets of its own task. Beyond images, `arch` is
+    "<timm>+<text>" (a timm name with its tag starts from public weights), "<text>" for tqa, or "<owner>/<name>" for a
+    captioner of the Hugging Face hub; texts are `stages.zoo.tasks.words.ARCHITECTURES`. `samples`: how many of the
+    source to train on; all where it is not said.
     """
 
     task: Task = "image"
@@ -53,20 +59,28 @@ class PtmParams(_Section):
     source: Name
     input_size: int | None = Field(default=None, ge=8)
     samples: int | None = Field(default=None, ge=2)
+    init: Literal["random", "public"] | None = None
 
     @property
     def public(self) -> bool:
-        return ("." if self.task == "image" else "/") in self.architecture
+        """Is it the public weights themselves, not trained further here?"""
+        return self.init is None and ("/" in self.architecture or (self.task == "image" and "." in self.architecture))
 
 
 class PretrainParams(_Section):
+    """augment: random crops and flips. precision: bfloat16 computes products in it, by autocast."""
+
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
+    augment: bool = False
+    precision: Precision = "float32"
 
 
 class FeaturesParams(_Section):
+    """Always in float32: methods that invert a covariance see its last bits. A batch that does not fit is halved."""
+
     batch_size: int = Field(ge=1)
 
 
@@ -84,12 +98,25 @@ class LabelsParams(_Section):
 
 
 class FinetuneParams(_Section):
+    """`steps` counts instead of `epochs` where it is given. With several weight decays, each is tried with each rate.
+
+    sgd: Nesterov momentum 0.9, and a weight decay of `weight_decay` / learning rate, as in SFDA's grid.
+    """
+
     epochs: int = Field(ge=1)
+    steps: int | None = Field(default=None, ge=1)
     batch_size: int = Field(ge=2)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rates: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    weight_decay: float = Field(ge=0)
+    weight_decay: Decay | Annotated[list[Decay], Field(min_length=1)]
+    augment: bool = False
+    precision: Precision = "float32"
     validation_fraction: float = Field(gt=0, lt=1)
     seeds: int = Field(ge=1)
+
+    @property
+    def weight_decays(self) -> list[float]:
+        return self.weight_decay if isinstance(self.weight_decay, list) else [self.weight_decay]
 
 
 class RankerParams(_Section):
@@ -140,6 +167,7 @@ class Params(_Section):
     features: FeaturesParams
     encoders: dict[Name, EncoderParams] = Field(min_length=1)
     labels: LabelsParams
+    truth: Name
     finetune: FinetuneParams
     methods: list[Name]
     spider: SpiderParams
@@ -215,39 +243,50 @@ def _sentence(error: dict) -> str:
 
 def _check_names(params: Params, path: Path) -> None:
     # Imported here: the rooms import this module for its errors.
-    from stages.data import CORPORA, DATASETS
+    from stages.data import CORPORA, DATASETS, catalogue
+    from stages.files import PUBLISHED
     from stages.scores import METHODS
 
     def fail(message: str) -> None:
         raise ParamsError(f"{path}: {message}")
 
-    for role, known in (("sources", [*DATASETS, *CORPORA]), ("targets", list(DATASETS))):
+    published = catalogue()
+    for role, known in (("sources", [*DATASETS, *published, *CORPORA]), ("targets", [*DATASETS, *published])):
         for name, spec in getattr(params, role).items():
             if name not in known:
                 fail(f"unknown dataset '{name}' in '{role}': {did_you_mean(name, known)}")
             if name in DATASETS and (spec.train is None or spec.test is None):
                 fail(f"'{role}.{name}' needs 'train' and 'test', the numbers of images to take")
+            if name in published and "image_size" in spec.model_fields_set:
+                fail(f"'{role}.{name}': its images keep their published size; remove 'image_size'")
+            if name in published and spec.task != published[name].task:
+                fail(f"'{role}.{name}': its task is {published[name].task}; write 'task: {published[name].task}'")
     for name in params.sources.keys() & params.targets.keys():
         if params.sources[name] != params.targets[name]:
             fail(f"dataset '{name}' is a source and a target with different settings; make them equal")
     for name, ptm in params.ptms.items():
         if ptm.source not in params.sources:
             fail(f"ptms.{name}: unknown source '{ptm.source}': {did_you_mean(ptm.source, params.sources)}")
-        if not ptm.public and ptm.source not in DATASETS:
+        if not ptm.public and ptm.source in CORPORA:
             fail(
                 f"ptms.{name}: '{ptm.architecture}' would be trained here, but the images of '{ptm.source}' are not; "
                 "for public weights give timm's full name, with its tag ('resnet18.a1_in1k')"
             )
+        if ptm.init == "public" and not ("." in ptm.architecture or "/" in ptm.architecture):
+            fail(f"ptms.{name}: 'init: public', but '{ptm.architecture}' names no weights; add their tag")
         if not ptm.public and params.sources[ptm.source].task != ptm.task:
             fail(f"ptms.{name}: its task is {ptm.task}, but that of its source '{ptm.source}' is "
                  f"{params.sources[ptm.source].task}")  # fmt: skip
         if ptm.samples is not None and ptm.task == "image":
             fail(f"ptms.{name}: 'samples' is for tasks with words; give the source fewer images instead")
-        if ptm.task not in ("image", "tqa") and ptm.input_size is None and not ptm.public:
+        if ptm.task not in ("image", "tqa") and ptm.input_size is None and "/" not in ptm.architecture:
             fail(f"ptms.{name}: missing key 'input_size', which a PTM of the task {ptm.task} needs")
     for name, spec in params.targets.items():
         if not params.ptms_of(spec.task):
             fail(f"targets.{name}: no PTM is of its task, {spec.task}")
+    tables = sorted(folder.parent.name for folder in PUBLISHED.glob("*/truth.csv"))
+    if params.truth not in ("finetune", *tables):
+        fail(f"'truth' is 'finetune' or a table of {PUBLISHED}: {did_you_mean(params.truth, ['finetune', *tables])}")
     for name, ranker in params.spider.rankers.items():
         for method in (*ranker.supervision, *ranker.evidence):
             if method not in (*METHODS, "held_out") or (method == "held_out" and method in ranker.evidence):

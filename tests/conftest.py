@@ -31,6 +31,7 @@ TINY = {
     "features": {"batch_size": 32},
     "encoders": {"wordllama": {"model": "wordllama"}},
     "labels": {"pooling": "masked_mean", "template": "{}", "batch_size": 32},
+    "truth": "finetune",
     "finetune": {
         "epochs": 1,
         "batch_size": 16,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.files import Images
-from stages.finetune.truth import Run, TargetError, best_learning_rate, metric, split_validation
+from stages.finetune.truth import Run, TargetError, best_run, metric, split_validation
 
 
 def target(labels: list, kind: str = "classification", classes: int = 3) -> Images:
@@ -23,13 +23,14 @@ def target(labels: list, kind: str = "classification", classes: int = 3) -> Imag
 def test_the_test_split_never_chooses(metrics: list[tuple[float, float]]) -> None:
     runs = [Run(10.0**-i, 0, *pair) for i, pair in enumerate(metrics)]
     blind = [dataclasses.replace(run, test=0.0) for run in runs]
-    assert best_learning_rate(runs) == best_learning_rate(blind)
-    best = next(run for run in runs if run.learning_rate == best_learning_rate(runs))
+    best = best_run(runs)
+    assert best.learning_rate == best_run(blind).learning_rate
     assert best.validation == max(run.validation for run in runs)
 
 
 def test_of_equal_learning_rates_the_smallest_counts() -> None:
-    assert best_learning_rate([Run(0.1, 0, 0.5, 1), Run(0.01, 0, 0.5, 0)]) == 0.01
+    assert best_run([Run(0.1, 0, 0.5, 1), Run(0.01, 0, 0.5, 0)]).learning_rate == 0.01
+    assert best_run([Run(0.1, 0, 0.5, 1, 1e-3), Run(0.1, 0, 0.5, 1, 1e-4)]).weight_decay == 1e-4
 
 
 @pytest.mark.parametrize(

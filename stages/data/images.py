@@ -22,6 +22,15 @@ def png(pixels: np.ndarray | Image.Image, size: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
+def open_image(encoded: bytes, name: str, row: int) -> Image.Image:
+    """Decodes one image. Raises FileError naming the dataset and the row where it cannot be read."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError) as error:
+        raise FileError(f"dataset '{name}': image {row} of the batch cannot be read ({error})") from None
+
+
 def decode(
     images: list[bytes], transform: Callable[[Image.Image], np.ndarray], pool: ThreadPoolExecutor, name: str
 ) -> np.ndarray:
@@ -32,11 +41,7 @@ def decode(
 
     def one(row_and_bytes: tuple[int, bytes]) -> np.ndarray:
         row, encoded = row_and_bytes
-        try:
-            with Image.open(io.BytesIO(encoded)) as image:
-                return transform(image.convert("RGB"))
-        except (OSError, SyntaxError) as error:
-            raise FileError(f"dataset '{name}': image {row} of the batch cannot be read ({error})") from None
+        return transform(open_image(encoded, name, row))
 
     return np.stack(list(pool.map(one, enumerate(images))))
 

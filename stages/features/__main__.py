@@ -21,7 +21,8 @@ def made_from(card: Card, dataset_digest: str) -> dict:
     config = card.preprocessing.model_dump(mode="json")
     words = {"words": card.words.model_dump()} if card.words else {}
     origin = {"ptm": card.name, "checkpoint": card.checkpoint, "preprocessing": config, "dataset": dataset_digest}
-    return origin | words
+    rule = {"features": card.features.model_dump()} if card.features else {}
+    return origin | words | rule
 
 
 def main() -> None:

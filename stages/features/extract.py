@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages import files
+from stages import compute, files
 from stages.zoo.cards import Preprocessing
 from stages.zoo.models import features_and_logits, normalise
 from stages.zoo.pixels import batches
@@ -23,20 +23,28 @@ def extract(
     Raises FileError naming the dataset when a feature is NaN or infinite, or an image cannot be read.
     """
     place = next(model.parameters()).device
+    fitting = compute.Fitting("features", type(model).__name__, made_from["checkpoint"], config.input_size)
+
+    def forward(parts: tuple[torch.Tensor, ...]) -> list[tuple[torch.Tensor, torch.Tensor | None]]:
+        return [features_and_logits(model, normalise(part.to(place, non_blocking=True), config)) for part in parts]
+
     with files.features_writer(path, len(split), made_from) as out:
         out.attrs["kind"] = split.kind
         out["targets"] = split.targets
         row = 0
         for images in batches(split, config, batch_size):
-            batch = torch.from_numpy(images).to(place, non_blocking=True)
-            features, logits = features_and_logits(model, normalise(batch, config))
-            if not torch.isfinite(features).all():
-                raise files.FileError(
-                    f"{made_from['ptm']} on dataset '{split.name}': features of images {row} to {row + len(images)} "
-                    "are NaN or infinite; its weights do not fit its architecture or preprocessing"
-                )
-            for name, values in (("features", features), ("probabilities", logits.float().softmax(1))):
-                if row == 0:
-                    out.create_dataset(name, (len(split), values.shape[1]), np.float32)
-                out[name][row : row + len(images)] = values.float().cpu().numpy()
-            row += len(images)
+            for features, logits in fitting.run(forward, torch.from_numpy(images)):
+                if not torch.isfinite(features).all():
+                    raise files.FileError(
+                        f"{made_from['ptm']} on dataset '{split.name}': features of images {row} to "
+                        f"{row + len(features)} are NaN or infinite; its weights do not fit its architecture or "
+                        "preprocessing"
+                    )
+                probabilities = None if logits is None else logits.float().softmax(1)
+                for name, values in (("features", features), ("probabilities", probabilities)):
+                    if values is None:  # weights without a head
+                        continue
+                    if row == 0:
+                        out.create_dataset(name, (len(split), values.shape[1]), np.float32)
+                    out[name][row : row + len(values)] = values.float().cpu().numpy()
+                row += len(features)

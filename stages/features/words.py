@@ -10,6 +10,7 @@ import torch
 from stages import files
 from stages.zoo.cards import Card
 from stages.zoo.models import normalise
+from stages.zoo.pixels import look
 from stages.zoo.tasks import TASKS, ptms
 from stages.zoo.tasks.words import Words
 
@@ -30,7 +31,7 @@ def extract(
         out["targets"] = split.targets[split.rows]
         for row in range(0, len(split.rows), batch_size):
             some = slice(row, row + batch_size)
-            pixels = normalise(pictures[split.rows[some]].to(place), card.preprocessing)
+            pixels = normalise(look(pictures, split.rows[some]).to(place), card.preprocessing)
             features, probabilities = model.features(pixels, {n: t[some].to(place) for n, t in batchable.items()})
             if not torch.isfinite(features).all():
                 raise files.FileError(

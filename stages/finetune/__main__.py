@@ -14,12 +14,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 
+import pandas as pd
 import timm
 import torch
 from tqdm import tqdm
 
 from stages import compute, files, params
-from stages.data import images
+from stages.data import catalogue, images
 from stages.errors import tell
 from stages.finetune import truth
 from stages.finetune.truth import Run
@@ -30,7 +31,13 @@ THREADS = 1  # a run; targets run side by side instead, which scales better and 
 
 
 def kept_run(
-    card: Card, train: files.Images, test: files.Images, p: params.Params, learning_rate: float, seed: int
+    card: Card,
+    train: files.Images,
+    test: files.Images,
+    p: params.Params,
+    learning_rate: float,
+    weight_decay: float,
+    seed: int,
 ) -> Run:
     """A run from the store, or done now and kept there: finished work is never repeated."""
     if card.task == "image":
@@ -42,26 +49,59 @@ def kept_run(
 
         how, made, words = of_words.finetune, of_words.WordsRun, [card.words.model_dump()]
         code = files.key_of(ptms.code(card.task), files.code_version(of_words))
+    protocol = p.finetune.model_dump(exclude={"learning_rates", "weight_decay", "seeds"})
+    tried = len(p.finetune.weight_decays) > 1  # else the run does not say its weight decay
     key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
-                       train.digest, test.digest, p.finetune.epochs, p.finetune.batch_size, p.finetune.weight_decay,
-                       p.finetune.validation_fraction, learning_rate, p.seed + seed, *words)  # fmt: skip
+                       train.digest, test.digest, protocol, learning_rate, weight_decay, tried, p.seed + seed,
+                       *words)  # fmt: skip
     kept = files.stored("finetune", key, ".json")
     if not kept.exists():
-        run = how(card, train, test, p.finetune, learning_rate, p.seed + seed, THREADS)
+        run = how(card, train, test, p.finetune, learning_rate, weight_decay, p.seed + seed, THREADS)
         files.write_text(kept, json.dumps(asdict(run)))
     return made(**json.loads(kept.read_text()))
 
 
 def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
-    """All runs of a PTM on one target: the grid with the first seed, then the best rate with the others."""
+    """All runs of a PTM on one target: the grid with the first seed, then the best of it with the others."""
     train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
-    grid = [kept_run(card, train, test, p, rate, 0) for rate in p.finetune.learning_rates]
-    best = truth.best_learning_rate(grid)
-    again = [kept_run(card, train, test, p, best, seed) for seed in range(1, p.finetune.seeds)]
-    return [
-        {"dataset": target, **asdict(run), "chosen": int(run.learning_rate == best), "kind": train.kind}
-        for run in grid + again
-    ]
+    pairs = [(rate, decay) for rate in p.finetune.learning_rates for decay in p.finetune.weight_decays]
+    grid = [kept_run(card, train, test, p, *pair, 0) for pair in pairs]
+    best = pairs[grid.index(truth.best_run(grid))]
+    again = [kept_run(card, train, test, p, *best, seed) for seed in range(1, p.finetune.seeds)]
+    rows = []
+    for run, pair in zip(grid + again, pairs + [best] * len(again), strict=True):
+        row = {"dataset": target, **asdict(run), "chosen": int(pair == best), "kind": train.kind}
+        if len(p.finetune.weight_decays) == 1:
+            del row["weight_decay"]
+        rows.append(row)
+    return rows
+
+
+def published(ptm: str, targets: list[str], p: params.Params) -> list[dict]:
+    """A published table's values instead of runs of ours: nothing about them is known but the result.
+
+    Raises ParamsError when the table has no value for one of the targets.
+    """
+    folder = files.PUBLISHED / p.truth
+    tables = [pd.read_csv(path) for path in sorted(folder.glob("truth*.csv"))]
+    units = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}
+    values = {
+        (row["dataset"].lower(), row["ptm"]): row[unit] * units[unit]
+        for table in tables
+        for unit in units.keys() & {*table.columns}
+        for _, row in table.iterrows()
+    }
+    rows = []
+    for target in targets:
+        if (target, ptm) not in values:
+            raise params.ParamsError(
+                f"truth: {folder} has no value of PTM '{ptm}' on target '{target}'; drop one of them, or let "
+                "'truth: finetune' find out"
+            )
+        value = float(values[target, ptm])
+        unknown = {"learning_rate": "", "seed": "", "validation": "", "test": round(value, 6), "chosen": 1}
+        rows.append({"dataset": target, **unknown, "kind": catalogue()[target].kind})
+    return rows
 
 
 def _die_with_parent(parent: int) -> None:
@@ -84,6 +124,9 @@ def main() -> None:
     card = read_card(args.ptm)
     # A target that a PTM was trained on is no target for it, nor one of another task.
     targets = [name for name, spec in p.targets.items() if name != card.source and spec.task == card.task]
+    if p.truth != "finetune":
+        write(args.ptm, published(args.ptm, targets, p))
+        return
     workers = 1 if compute.device().type == "cuda" else min(len(targets), os.cpu_count() or 1)
     # Forked before torch computes anything here, so that workers start at once and inherit no threads.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _die_with_parent, (os.getpid(),))
@@ -93,12 +136,15 @@ def main() -> None:
         for done in as_completed(waiting):
             rows[waiting[done]] = done.result()
             bar.update()
+    write(args.ptm, [row for target in targets for row in rows[target]])
+
+
+def write(ptm: str, rows: list[dict]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, next(iter(rows.values()))[0], lineterminator="\n")
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()
-    for target in targets:
-        writer.writerows(rows[target])
-    files.write_text(files.finetune_path(args.ptm), text.getvalue())
+    writer.writerows(rows)
+    files.write_text(files.finetune_path(ptm), text.getvalue())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class WordsRun(Run):
     Both as in `stages.zoo.tasks.metrics`.
     """
 
-    second: float | None
+    second: float | None = None
 
 
 def finetune(
@@ -30,6 +30,7 @@ def finetune(
     test: files.Images,
     p: FinetuneParams,
     learning_rate: float,
+    weight_decay: float,
     seed: int,
     threads: int,
 ) -> WordsRun:
@@ -50,7 +51,8 @@ def finetune(
     model, words = ptms.load(card)
     model.adapt(train)
     model = model.to(compute.device())
-    how = {"epochs": p.epochs, "batch_size": p.batch_size, "weight_decay": p.weight_decay}
+    how = {"epochs": p.epochs, "batch_size": p.batch_size, "weight_decay": weight_decay}
+    how |= {"optimizer": p.optimizer, "precision": p.precision}
     ptms.fit(
         model, card.preprocessing, card.task, train.take(fit), words, learning_rate=learning_rate, seed=seed, **how
     )
@@ -59,4 +61,5 @@ def finetune(
         return ptms.measure(model, card.preprocessing, card.task, split, words)
 
     on_test, second = measured(test)
-    return WordsRun(learning_rate, seed, measured(train.take(validation))[0], on_test, second)
+    decay = weight_decay if len(p.weight_decays) > 1 else None
+    return WordsRun(learning_rate, seed, measured(train.take(validation))[0], on_test, decay, second)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
@@ -15,28 +16,37 @@ from stages import compute, files, params
 from stages.errors import tell
 from stages.zoo import cards, models, training
 from stages.zoo.cards import Card, Preprocessing
-from stages.zoo.pixels import pixels
-from stages.zoo.public import SOURCE_ACCURACY, public
+from stages.zoo.catalogue import find
+from stages.zoo.pixels import images
+from stages.zoo.public import licence as licence_of
+from stages.zoo.public import public, source_accuracy
 
 
 def pretrain(
-    architecture: str, config: Preprocessing, train: files.Images, test: files.Images, p: params.Params, name: str
+    spec: params.PtmParams, config: Preprocessing, train: files.Images, test: files.Images, p: params.Params, name: str
 ) -> tuple[nn.Module, float]:
-    """Trains an architecture from random weights on a source dataset; the model and its accuracy on the test split."""
+    """Trains a PTM on its source dataset, from random or from public weights.
+
+    Returns the model and its accuracy on the source's test split.
+    """
     compute.repeatable(p.seed, p.threads)
-    model = models.build(architecture, len(train.classes), config.input_size[1])
+    if spec.init == "public":
+        model = public(spec.architecture, spec.input_size)[0]
+        models.new_head(model, len(train.classes))
+    else:
+        model = models.build(spec.architecture, len(train.classes), config.input_size[1])
     model = model.to(compute.device(), memory_format=torch.channels_last)
     training.fit(
         model,
         config,
-        torch.from_numpy(pixels(train, config)),
+        images(train, config, p.pretrain.augment),
         torch.from_numpy(train.targets),
         nn.CrossEntropyLoss(label_smoothing=0.1),
-        **p.pretrain.model_dump(),
+        **p.pretrain.model_dump(exclude={"augment"}),
         seed=p.seed,
         progress=name,
     )
-    logits = training.predict(model, config, torch.from_numpy(pixels(test, config)), p.pretrain.batch_size)
+    logits = training.predict(model, config, images(test, config), p.pretrain.batch_size)
     return model.cpu(), float((logits.argmax(1).numpy() == test.targets).mean())
 
 
@@ -50,18 +60,18 @@ def make(name: str, p: params.Params) -> None:
     checkpoint = files.zoo_path(name) / "model.safetensors"
     if spec.public:
         model, origin = public(spec.architecture, spec.input_size)
-        accuracy = SOURCE_ACCURACY.get(spec.architecture)
-        licence = timm.get_pretrained_cfg(spec.architecture).license or "unknown"
+        accuracy, licence = source_accuracy(spec.architecture), licence_of(spec.architecture)
         _save(model, checkpoint)
     else:
         test = files.read_images(files.dataset_path("sources", spec.source, "test"))
         origin, licence = f"trained here on {spec.source}", train.licence
         code = files.code_version(models, training, sys.modules[__name__])
-        key = files.key_of(code, torch.__version__, timm.__version__, spec.architecture, config.model_dump(),
+        start = [spec.init, torchvision.__version__] if spec.init else []
+        key = files.key_of(code, torch.__version__, timm.__version__, spec.architecture, *start, config.model_dump(),
                            train.digest, test.digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
         kept, kept_accuracy = files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
         if not kept_accuracy.exists():
-            model, accuracy = pretrain(spec.architecture, config, train, test, p, name)
+            model, accuracy = pretrain(spec, config, train, test, p, name)
             _save(model, kept)
             files.write_text(kept_accuracy, repr(accuracy))
         model, accuracy = (
@@ -69,19 +79,23 @@ def make(name: str, p: params.Params) -> None:
             float(kept_accuracy.read_text()),
         )
         files.link(kept, checkpoint)
+    entry = find(spec.architecture)
+    headless = spec.public and getattr(model, "num_classes", None) == 0  # its training had no classes
     cards.write_card(
         Card(
             name=name,
             architecture=spec.architecture,
             source=spec.source,
-            source_classes=train.classes,
+            source_classes=[] if headless else train.classes,
             source_accuracy=accuracy,
             n_parameters=sum(parameter.numel() for parameter in model.parameters()),
-            feature_width=model.head_hidden_size,
+            feature_width=models.width(model),
             preprocessing=config,
             licence=licence,
             origin=origin,
             checkpoint=files.digest(checkpoint),
+            features=entry.features if entry else None,
+            config=model.config if spec.architecture.startswith(models.TRANSFORMERS) else None,
         ),
         files.zoo_path(name),
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages import files
 from stages.params import Task
+from stages.zoo.catalogue import FeatureRule
 
 
 class Preprocessing(BaseModel):
@@ -39,6 +40,8 @@ class Card(BaseModel):
 
     source_accuracy: what the PTM reached on its source's test split, in its task's measure (accuracy for images; see
     `stages.zoo.tasks.metrics`). samples: how many of the source it was trained on, where that is known.
+    source_classes: of the source head; none where the weights have no head. features: a feature rule other than the
+    input of the last fully connected layer. config: what a model of transformers is built of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +60,8 @@ class Card(BaseModel):
     task: Task = "image"
     samples: int | None = None
     words: WordIds | None = None
+    features: FeatureRule | None = None
+    config: dict | None = None
 
 
 def read_card(ptm: str) -> Card:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 
 import numpy as np
 import PIL
 import timm
+import torch
+from timm.data import create_transform
+from torch.utils.data import DataLoader, Dataset
 
-from stages import files
-from stages.data.images import decode
+from stages import compute, files
+from stages.data.images import decode, open_image
 from stages.zoo.cards import Preprocessing
 from stages.zoo.models import transform
 
@@ -51,10 +55,83 @@ def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
     return np.load(kept, mmap_mode="c")  # copy on write: torch wants memory that it may write to
 
 
+class Stream(Dataset):
+    """Images that are decoded when asked for, in worker processes: for splits that are too large to keep as pixels.
+
+    It stands where a tensor of all pixels would, uint8 (N, 3, H, W): `stream[rows]` is the stream of these rows.
+    augment: a random crop (8 to 100 % of the area, sides 3:4 to 4:3) and a flip instead of the evaluation transform,
+    drawn anew each time an image is asked for, from the number that is asked for with it.
+    """
+
+    def __init__(
+        self, split: files.Images, config: Preprocessing, augment: bool, rows: np.ndarray | None = None
+    ) -> None:
+        self.split, self.config, self.augment = split, config, augment
+        self.rows = np.arange(len(split)) if rows is None else rows
+        self.apply = (
+            create_transform(config.input_size, is_training=True, interpolation=config.interpolation, hflip=0.5,
+                             color_jitter=None, use_prefetcher=True)
+            if augment else transform(config)
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, asked: np.ndarray | tuple[int, int]) -> Stream | torch.Tensor | files.FileError:
+        if not isinstance(asked, tuple):
+            return Stream(self.split, self.config, self.augment, self.rows[asked])
+        row, draw = asked
+        random.seed(draw)  # of the worker, and nobody else's
+        torch.manual_seed(draw)
+        try:
+            image = open_image(self.split.images[int(self.rows[row])], self.split.name, int(self.rows[row]))
+        except files.FileError as error:
+            return error  # a DataLoader would wrap it in a traceback
+        return torch.from_numpy(np.ascontiguousarray(self.apply(image)))
+
+    def batches(self, wanted: Sequence[np.ndarray], draws: np.random.Generator) -> Iterator[torch.Tensor]:
+        """The batches of these rows, in order; decoded ahead. Raises FileError for an image that cannot be read."""
+        asked = [
+            [*zip(batch.tolist(), draws.integers(2**31, size=len(batch)).tolist(), strict=True)] for batch in wanted
+        ]
+        loader = DataLoader(self, batch_sampler=asked, num_workers=compute.workers(), collate_fn=_together,
+                            pin_memory=torch.cuda.is_available(), prefetch_factor=4)  # fmt: skip
+        for batch in loader:
+            if isinstance(batch, files.FileError):
+                raise batch
+            yield batch
+
+
+def look(whole: torch.Tensor | Stream, rows: np.ndarray | slice) -> torch.Tensor:
+    """Some of the images at once, here and now, uint8 (B, 3, H, W)."""
+    if isinstance(whole, torch.Tensor):
+        return whole[rows]
+    encoded = [whole.split.images[int(i)] for i in whole.rows[rows]]
+    with ThreadPoolExecutor(DECODERS) as pool:
+        return torch.from_numpy(decode(encoded, whole.apply, pool, whole.split.name))
+
+
+def _together(batch: list[torch.Tensor | files.FileError]) -> torch.Tensor | files.FileError:
+    return next((one for one in batch if isinstance(one, files.FileError)), None) or torch.stack(batch)
+
+
+def large(split: files.Images, config: Preprocessing) -> bool:
+    return len(split) * prod(config.input_size) > KEPT
+
+
+def images(split: files.Images, config: Preprocessing, augment: bool = False) -> torch.Tensor | Stream:
+    """A split to train or to measure on: its pixels, or a stream where they are too many or change each time."""
+    if augment or large(split, config):
+        return Stream(split, config, augment)
+    return torch.from_numpy(pixels(split, config))
+
+
 def batches(split: files.Images, config: Preprocessing, batch_size: int) -> Iterator[np.ndarray]:
     """The split batch by batch, uint8 (B, 3, H, W), in bounded memory whatever its size."""
-    if len(split) * prod(config.input_size) > KEPT:
-        yield from _decoded(split, config, batch_size)
+    if large(split, config):
+        wanted = [np.arange(row, min(row + batch_size, len(split))) for row in range(0, len(split), batch_size)]
+        for batch in Stream(split, config, False).batches(wanted, np.random.default_rng(0)):
+            yield batch.numpy()
     else:
         whole = pixels(split, config)
         for row in range(0, len(split), batch_size):

@@ -1,15 +1,25 @@
-"""Public weights: from a Python package where one carries them, else from the hub that timm names."""
+"""Public weights: from a Python package where one carries them, else from where their library or the catalogue says.
+
+What has a published checksum is verified by it. What has none is trusted the first time: the digest of its tensors is
+kept in data/raw/weights, and other ones are refused later.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from importlib.resources import files as package_files
+from pathlib import PurePosixPath
 
 import timm
 import torch
 from torch import nn
 
 from stages import files
+from stages.data import download
 from stages.params import ParamsError, did_you_mean
+from stages.zoo import models
+from stages.zoo.catalogue import Entry, catalogue, find
 
 # timm name: (package, file, sha256). The tensors are timm's own, in the same order under other names.
 PACKAGED = {
@@ -30,23 +40,44 @@ PACKAGED = {
     ),
 }
 
-# Top-1 accuracy on the source's own test split, as published by the weights' authors
-# (github.com/tensorflow/tpu, models/official/efficientnet/lite/README.md). Absent: not known, the card says null.
-SOURCE_ACCURACY = {
-    "tf_efficientnet_lite0.in1k": 0.751,
-    "tf_efficientnet_lite1.in1k": 0.767,
-    "tf_efficientnet_lite2.in1k": 0.776,
-}
+
+def source_accuracy(architecture: str) -> float | None:
+    """Top-1 accuracy on the source's own test split as published, in [0, 1]; None where it is not known."""
+    entry = find(architecture)
+    if entry and entry.accuracy is not None:
+        return round(entry.accuracy / 100, 6)
+    if architecture.startswith(models.TORCHVISION):
+        return round(models._weights(architecture).meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100, 6)
+    return None
+
+
+def licence(architecture: str) -> str:
+    entry = find(architecture)
+    if entry and entry.licence:
+        return entry.licence
+    if architecture.startswith(models.TORCHVISION):
+        return "BSD-3-Clause"
+    if architecture.startswith(models.TRANSFORMERS):
+        return "as its model card says"
+    return timm.get_pretrained_cfg(architecture).license or "unknown"
 
 
 def public(architecture: str, input_size: int | None) -> tuple[nn.Module, str]:
-    """A timm model with its public weights, and where they came from.
+    """A model with its public weights, and where they came from.
 
-    Raises ParamsError for a name that timm does not know, FileError when the weights cannot be had or are not
-    the ones that were published.
+    Raises ParamsError for a name that nobody knows, FileError or DownloadError when the weights cannot be had or are
+    not the ones that were published.
     """
+    entry = find(architecture)
+    if entry and entry.weights:
+        return _from_address(architecture, input_size, entry), entry.weights.url
+    if architecture.startswith(models.TORCHVISION):
+        return _from_torchvision(architecture)
+    if architecture.startswith(models.TRANSFORMERS):
+        return _from_transformers(architecture, entry)
     if architecture not in timm.list_pretrained():
-        raise ParamsError(f"unknown public PTM '{architecture}': {did_you_mean(architecture, timm.list_pretrained())}")
+        known = [*timm.list_pretrained(), *catalogue()]
+        raise ParamsError(f"unknown public PTM '{architecture}': {did_you_mean(architecture, known)}")
     fixed = timm.get_pretrained_cfg(architecture).fixed_input_size
     size = {"img_size": input_size} if input_size and fixed else {}
     if architecture in PACKAGED:
@@ -55,12 +86,92 @@ def public(architecture: str, input_size: int | None) -> tuple[nn.Module, str]:
         _load_packaged(model, package, name, sha256)
         return model, f"pypi:{package.replace('_', '-')}"
     try:
-        return timm.create_model(architecture, pretrained=True, **size), f"hf-hub:timm/{architecture}"
+        model = timm.create_model(architecture, pretrained=True, **size)
     except Exception as error:  # the hub's client raises many kinds; all mean that the weights are not here
+        raise _unreachable(architecture, f"timm/{architecture}", error) from None
+    _as_the_first_time(architecture, model)
+    return model, f"hf-hub:timm/{architecture}"
+
+
+def _unreachable(architecture: str, repository: str, error: Exception) -> files.FileError:
+    return files.FileError(
+        f"'{architecture}': its weights cannot be downloaded ({type(error).__name__}: {error}). Without network, "
+        f"fetch the repository {repository} elsewhere into the Hugging Face cache (HF_HOME) and run again"
+    )
+
+
+def _as_the_first_time(architecture: str, model: nn.Module) -> None:
+    """Raises FileError when the weights are not those that were had under this name before."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(f"{name} {tensor.dtype}".encode())
+        found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    kept = files.raw_path("weights") / f"{architecture.replace('/', '--')}.sha256"
+    if not kept.exists():
+        files.write_text(kept, found.hexdigest() + "\n")
+    elif kept.read_text().strip() != found.hexdigest():
         raise files.FileError(
-            f"'{architecture}': its weights cannot be downloaded ({type(error).__name__}: {error}). Without network, "
-            f"fetch the repository timm/{architecture} elsewhere into the Hugging Face cache (HF_HOME) and run again"
-        ) from None
+            f"'{architecture}': these are not the weights that were downloaded the first time ({kept} keeps their "
+            "digest). If you trust the new ones, delete that file"
+        )
+
+
+def _from_torchvision(architecture: str) -> tuple[nn.Module, str]:
+    weights = models._weights(architecture)
+    name = PurePosixPath(weights.url).name
+    prefix = re.search(r"-([0-9a-f]{8,64})\.pth$", name)
+    path = download.fetch(weights.url, files.raw_path("weights") / name, sha256=prefix and prefix[1])
+    model = models.build(architecture, len(weights.meta["categories"]), None)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    # Auxiliary heads served the first training only; DenseNet's weights are older than its names.
+    state = {
+        re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): tensor
+        for key, tensor in state.items()
+        if not key.startswith(("aux", "AuxLogits"))
+    }
+    _load(model, state, path)
+    return model, weights.url
+
+
+def _from_address(architecture: str, input_size: int | None, entry: Entry) -> nn.Module:
+    weights = entry.weights
+    path = files.raw_path("weights") / PurePosixPath(weights.url).name
+    download.fetch(weights.url, path, sha256=weights.sha256)
+    model = models.build(architecture, entry.head, input_size)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = state[weights.within] if weights.within else state
+    cut = {key.removeprefix(weights.prefix): tensor for key, tensor in state.items() if key.startswith(weights.prefix)}
+    _load(model, {key: tensor for key, tensor in cut.items() if not key.startswith(weights.without)}, path)
+    return model
+
+
+def _from_transformers(architecture: str, entry: Entry | None) -> tuple[nn.Module, str]:
+    from transformers import AutoModelForImageClassification
+
+    name, revision = architecture.removeprefix(models.TRANSFORMERS), entry.revision if entry else None
+    try:
+        found = AutoModelForImageClassification.from_pretrained(name, revision=revision, dtype=torch.float32)
+    except Exception as error:  # of the hub's client, or of transformers
+        raise _unreachable(architecture, name, error) from None
+    model = models.build(architecture, found.config.num_labels, None, described(found.config.to_dict()))
+    _load(model.model, found.state_dict(), architecture)
+    if revision is None:
+        _as_the_first_time(architecture, model)
+    return model, f"hf-hub:{name}" + (f"@{revision}" if revision else "")
+
+
+def described(config: dict) -> dict:
+    """What building the architecture takes: without names of classes and files, which change nothing."""
+    return {k: v for k, v in config.items() if k not in ("id2label", "label2id", "_name_or_path", "architectures",
+            "transformers_version", "dtype", "torch_dtype", "_commit_hash") and v is not None} | {
+            "num_labels": config.get("num_labels") or len(config.get("id2label") or {})}  # fmt: skip
+
+
+def _load(model: nn.Module, state: dict[str, torch.Tensor], path: object) -> None:
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise files.FileError(f"{path}: does not fit its architecture ({error})") from None
 
 
 def _load_packaged(model: nn.Module, package: str, name: str, sha256: str) -> None:

@@ -1,22 +1,35 @@
-"""One training loop, for pre-training and for fine-tuning: AdamW, cosine schedule with warm-up, end to end."""
+"""One training loop, for pre-training and for fine-tuning: cosine schedule with warm-up, end to end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from stages import compute
 from stages.zoo.cards import Preprocessing
 from stages.zoo.models import normalise
+from stages.zoo.pixels import Stream
+
+
+def _load(
+    images: torch.Tensor | Stream, wanted: Sequence[torch.Tensor], draws: np.random.Generator
+) -> Iterator[torch.Tensor]:
+    if isinstance(images, Stream):
+        yield from images.batches([rows.numpy() for rows in wanted], draws)
+    else:
+        for rows in wanted:
+            yield images[rows]
 
 
 def fit(
     model: nn.Module,
     config: Preprocessing,
-    images: torch.Tensor,
+    images: torch.Tensor | Stream,
     targets: torch.Tensor,
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     *,
@@ -26,36 +39,68 @@ def fit(
     weight_decay: float,
     seed: int,
     progress: str | None = None,
+    optimizer: str = "adamw",
+    precision: str = "float32",
 ) -> None:
-    """Trains `model` in place on uint8 images (N, 3, H, W) already decoded.
+    """Trains `model` in place on uint8 images (N, 3, H, W), already decoded or a stream.
 
     The learning rate rises over the first tenth of the steps and falls to zero along a cosine. The order of the
-    images depends on `seed` alone. A last batch of one image is left out (batch norm cannot use it).
+    images depends on `seed` alone. A last batch of one image is left out (batch norm cannot use it). A batch that does
+    not fit into memory is computed in parts whose gradients add up; batch norm then sees the parts.
+
+    Args:
+        optimizer: adamw, or sgd with Nesterov momentum 0.9 and the coefficient weight_decay / learning_rate.
+        precision: bfloat16 computes products in it; the weights stay float32.
     """
     place = next(model.parameters()).device
     random = torch.Generator().manual_seed(seed)
+    draws = np.random.default_rng(seed)
     steps = epochs * math.ceil(len(images) / batch_size)
     warmup = max(1, steps // 10)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+    if optimizer == "sgd":
+        stepping = torch.optim.SGD(model.parameters(), lr=learning_rate, weight_decay=weight_decay / learning_rate,
+                                   momentum=0.9, nesterov=True)  # fmt: skip
+    else:
+        stepping = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
+        stepping,
         lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps))),
     )
+    fitting = compute.Fitting("training", type(model).__name__, sum(p.numel() for p in model.parameters()),
+                              config.input_size, precision, batch_size)  # fmt: skip
     model.train()
     for _ in tqdm(range(epochs), desc=progress, unit="epoch", disable=None if progress else True):
-        order = torch.randperm(len(images), generator=random)
-        for chosen in order.split(batch_size):
+        order = torch.randperm(len(images), generator=random).split(batch_size)
+        for chosen, batch in zip(order, _load(images, order, draws), strict=True):
             if len(chosen) > 1:
-                batch = normalise(images[chosen].to(place, non_blocking=True), config)
-                optimizer.zero_grad(set_to_none=True)
-                loss(model(batch), targets[chosen].to(place)).backward()
-                optimizer.step()
+
+                def gradients(parts: tuple[torch.Tensor, ...], batch: torch.Tensor = batch, of=targets[chosen]) -> None:
+                    stepping.zero_grad(set_to_none=True)
+                    for part in parts:
+                        some = batch if len(parts) == 1 else batch[part]
+                        with compute.autocast(precision):
+                            outputs = model(normalise(some.to(place, non_blocking=True), config))
+                        error = loss(outputs.float(), of[part].to(place))
+                        (error if len(parts) == 1 else error * (len(part) / len(batch))).backward()
+
+                fitting.run(gradients, torch.arange(len(chosen)))
+                stepping.step()
             schedule.step()
     model.eval()
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, config: Preprocessing, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+def predict(
+    model: nn.Module, config: Preprocessing, images: torch.Tensor | Stream, batch_size: int, precision: str = "float32"
+) -> torch.Tensor:
     """Outputs of the model for uint8 images, (N, outputs), on the CPU."""
     place = next(model.parameters()).device
-    return torch.cat([model(normalise(batch.to(place), config)).cpu() for batch in images.split(batch_size)])
+    fitting = compute.Fitting("prediction", type(model).__name__, sum(p.numel() for p in model.parameters()),
+                              config.input_size, precision, batch_size)  # fmt: skip
+
+    def forward(parts: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        with compute.autocast(precision):
+            return torch.cat([model(normalise(part.to(place), config)).float().cpu() for part in parts])
+
+    wanted = torch.arange(len(images)).split(batch_size)
+    return torch.cat([fitting.run(forward, batch) for batch in _load(images, wanted, np.random.default_rng(0))])

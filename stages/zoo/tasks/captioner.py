@@ -118,15 +118,34 @@ def public(name: str) -> tuple[Captioner, Words, Preprocessing, str]:
     return from_hub_model(model), hub_words(tokenizer, found), hub_preprocessing(processor), found.to_json_string()
 
 
+def pair(architecture: str) -> tuple[Captioner, Words, Preprocessing, str]:
+    """A captioner of two public models, "<encoder's id>+<decoder's id>", that have to learn to work together.
+
+    What joins them, the decoder's looking at the picture, starts from random weights. Returns and raises as `public`.
+    """
+    encoder, _, decoder = architecture.partition("+")
+    try:
+        model = VisionEncoderDecoderModel.from_encoder_decoder_pretrained(encoder, decoder)
+        tokenizer = AutoTokenizer.from_pretrained(decoder)
+        processor = AutoImageProcessor.from_pretrained(encoder, use_fast=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise FileError(
+            f"'{architecture}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, "
+            "fetch both elsewhere into the Hugging Face cache (HF_HOME) and run again"
+        ) from None
+    found, model = model.config, model.float()
+    return from_hub_model(model), hub_words(tokenizer, found), hub_preprocessing(processor), found.to_json_string()
+
+
 def hub_words(tokenizer, found) -> Words:
     """First and last token as the model's config says, else as its tokenizer does."""
 
-    def first_of(*ids: int | None) -> int:
-        return next((i for i in ids if i is not None), 0)
+    def first_of(name: str, *ids: int | None) -> int:
+        return next((i for i in (getattr(found, name, None), *ids) if i is not None), 0)
 
-    start = first_of(found.decoder_start_token_id, tokenizer.cls_token_id, tokenizer.bos_token_id)
-    end = first_of(found.eos_token_id, tokenizer.sep_token_id, tokenizer.eos_token_id)
-    return Words(tokenizer.backend_tokenizer, first_of(found.pad_token_id, tokenizer.pad_token_id, end), start, end)
+    start = first_of("decoder_start_token_id", tokenizer.cls_token_id, tokenizer.bos_token_id)
+    end = first_of("eos_token_id", tokenizer.sep_token_id, tokenizer.eos_token_id)
+    return Words(tokenizer.backend_tokenizer, first_of("pad_token_id", tokenizer.pad_token_id, end), start, end)
 
 
 def hub_preprocessing(processor) -> Preprocessing:

@@ -19,7 +19,7 @@ from torch import nn
 from stages import compute, files
 from stages.zoo import models, training
 from stages.zoo.cards import Card, Preprocessing, WordIds, write_card
-from stages.zoo.pixels import pixels
+from stages.zoo.pixels import Stream, images, look
 from stages.zoo.tasks import TASKS, captioner, cider, metrics, vision, words
 from stages.zoo.tasks.words import Words
 
@@ -39,11 +39,11 @@ def preprocessing(spec: PtmParams) -> Preprocessing:
     return config.model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
 
 
-def pictures(split: files.Images, config: Preprocessing) -> torch.Tensor:
-    """uint8 (N, 3, H, W), one a sample; of a dataset without pictures as many blank pixels."""
+def pictures(split: files.Images, config: Preprocessing) -> torch.Tensor | Stream:
+    """uint8 (N, 3, H, W), one a sample, a stream where they are many; of a dataset without pictures blank pixels."""
     if split.kind == "tqa":
         return torch.zeros((len(split), *config.input_size), dtype=torch.uint8)
-    return torch.from_numpy(pixels(split, config))
+    return images(split, config)
 
 
 def code(task: str) -> str:
@@ -72,7 +72,7 @@ def fit(model: nn.Module, config: Preprocessing, task: str, split: files.Images,
     def loss(images: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         return model.loss(images, {name: tensor[chosen.cpu()].to(images.device) for name, tensor in batchable.items()})
 
-    training.fit(_Trainee(model), config, pictures(split, config)[of], torch.arange(len(of)), loss, **how)
+    training.fit(_Trainee(model), config, pictures(split, config)[of.numpy()], torch.arange(len(of)), loss, **how)
 
 
 def measure(
@@ -80,7 +80,7 @@ def measure(
 ) -> metrics.Measured:
     """What a PTM reaches on a split."""
     whole = pictures(split, config)
-    return TASKS[task].measure(model, lambda some: models.normalise(whole[some], config), split, written)
+    return TASKS[task].measure(model, lambda some: models.normalise(look(whole, some), config), split, written)
 
 
 def make(name: str, p: Params) -> None:
@@ -100,17 +100,24 @@ def make(name: str, p: Params) -> None:
             )
         test = files.read_images(files.dataset_path("sources", spec.source, "test"))
         train = train.take(np.arange(min(spec.samples or len(train), len(train))))
-        config, written = preprocessing(spec), words.learn(words.texts_of(train.texts))
         origin, licence, samples = f"trained here on {spec.source}", train.licence, len(train)
-        key = files.key_of(code(spec.task), spec.architecture, config.model_dump(), train.digest, samples, test.digest,
-                           p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
-        kept, kept_truth = files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
         compute.repeatable(p.seed, p.threads)
-        # Trained or not, the same module says how many parameters it has.
-        model = TASKS[spec.task].build(spec.architecture, config.input_size[1], written, train.classes, weights=True)
+        if spec.init == "public" and "/" in spec.architecture:
+            model, written, config, described = captioner.pair(spec.architecture)
+            files.write_text(folder / "config.json", described)
+        else:
+            config, written = preprocessing(spec), words.learn(words.texts_of(train.texts))
+            size = config.input_size[1]
+            # Trained or not, the same module says how many parameters it has.
+            model = TASKS[spec.task].build(spec.architecture, size, written, train.classes, weights=True)
+        start = [spec.init] if spec.init else []
+        key = files.key_of(code(spec.task), spec.architecture, *start, config.model_dump(), train.digest, samples,
+                           test.digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
+        kept, kept_truth = files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
         if not kept_truth.exists():
             model = model.to(compute.device())
-            fit(model, config, spec.task, train, written, **p.pretrain.model_dump(), seed=p.seed, progress=name)
+            how = p.pretrain.model_dump(exclude={"augment"})
+            fit(model, config, spec.task, train, written, **how, seed=p.seed, progress=name)
             _save(model.cpu(), kept)
             files.write_text(kept_truth, repr(measure(model, config, spec.task, test, written).truth))
         truth = float(kept_truth.read_text())

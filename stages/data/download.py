@@ -1,0 +1,175 @@
+"""Files from the internet that can be trusted: verified before they get their name, resumed, never half there.
+
+A file whose checksum nobody published is trusted the first time: its sha256 is kept beside it in `.<name>.json`, and a
+later download that differs is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from stages import files
+from stages.errors import UserError
+
+ATTEMPTS = 5
+TIMEOUT = (20, 60)  # seconds to connect, and of silence
+BLOCK = 2**20
+MARGIN = 2**28  # bytes that a download leaves free
+PAUSE = 2.0  # seconds before the second attempt, doubled each time
+
+
+class DownloadError(UserError):
+    """A file cannot be had, or is not the one that was published."""
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+def room_for(size: int, folder: Path, what: str) -> None:
+    """Raises DownloadError, with both sizes, when `folder`'s disk has no room for `size` bytes."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if size + MARGIN > free:
+        raise DownloadError(f"{what} needs {megabytes(size)} and {folder} has {megabytes(free)} free; make room there")
+
+
+def _side(path: Path) -> Path:
+    return path.with_name(f".{path.name}.json")
+
+
+def _known(path: Path) -> dict:
+    try:
+        return json.loads(_side(path).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _digests(path: Path) -> dict[str, str]:
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            sha256.update(block)
+            md5.update(block)
+    return {"sha256": sha256.hexdigest(), "md5": md5.hexdigest()}
+
+
+def verify(path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None,
+           named: Path | None = None) -> None:  # fmt: skip
+    """Raises DownloadError unless the file is the published one, or without checksums the one of the first time.
+
+    A file that was verified before and has not changed since is not read again. `named`: the name that it will get.
+    sha256 may be the beginning of one, as torchvision puts it into file names.
+    """
+    named = named or path
+    known, status = _known(named), path.stat()
+    if size is not None and status.st_size != size:
+        raise DownloadError(f"{named}: {status.st_size:,} bytes, {size:,} were published; delete it and run again")
+    expected = {"sha256": sha256 or (None if md5 else known.get("sha256")), "md5": md5}
+    mark = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    found = known if known.items() >= mark.items() else _digests(path) | mark
+    for kind, digest in expected.items():
+        if digest and not found[kind].startswith(digest):
+            first = "" if sha256 or md5 else f", as it had the first time ({_side(named)} keeps that)"
+            raise DownloadError(f"{named}: its {kind} is {found[kind]}, not {digest}{first}; delete it and run again")
+    if found != known:
+        files.write_text(_side(named), json.dumps(found, sort_keys=True) + "\n")
+
+
+def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None,
+          headers: dict[str, str] | None = None) -> Path:  # fmt: skip
+    """Downloads `url` to `path` unless it is there; verified either way.
+
+    An interrupted download goes on where it stopped (`.<name>.part`), if the server still has the same file.
+
+    Raises DownloadError, with what to do, when there is no network or no such file, when the disk is full (told
+    beforehand where the size is known), and when the file is not the published one.
+    """
+    if path.exists():
+        verify(path, size=size, sha256=sha256, md5=md5)
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _transfer(url, path, part, size, headers or {})
+            break
+        except requests.RequestException as error:
+            if attempt == ATTEMPTS:
+                raise DownloadError(
+                    f"{url} cannot be downloaded ({type(error).__name__}). Without network, fetch it elsewhere, place "
+                    f"it as {path} and run again"
+                ) from None
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DownloadError(f"{path}: the disk is full; make room, and the download goes on") from None
+            raise
+    try:
+        verify(part, size=size, sha256=sha256, md5=md5, named=path)
+    except DownloadError as error:
+        part.unlink()
+        raise DownloadError(f"{error} ({url}); it was not kept") from None
+    part.replace(path)
+    _tag(part).unlink(missing_ok=True)
+    return path
+
+
+def _tag(part: Path) -> Path:
+    """Keeps the server's name for the version of the file that `part` is a part of."""
+    return part.with_name(part.name + ".etag")
+
+
+def _transfer(url: str, path: Path, part: Path, size: int | None, headers: dict[str, str]) -> None:
+    """Appends to `part` until the server has no more. Raises ConnectionError when it stops before the end."""
+    tag = _tag(part).read_text() if _tag(part).exists() else None
+    done = part.stat().st_size if part.exists() and (tag or size) else 0
+    if size is not None and done >= size:
+        if done == size:
+            return
+        done = 0
+    ask = {"Accept-Encoding": "identity", **headers}
+    if done:
+        ask |= {"Range": f"bytes={done}-"} | ({"If-Range": tag} if tag else {})
+    with requests.get(url, headers=ask, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code == 416:  # another file than the one that the part is of
+            part.unlink()
+            raise requests.ConnectionError("the part does not fit")
+        if answer.status_code >= 500:
+            raise requests.ConnectionError(f"status {answer.status_code}")
+        if answer.status_code not in (200, 206):
+            raise DownloadError(
+                f"{url}: the server says {answer.status_code} {answer.reason}; "
+                f"fetch it elsewhere and place it as {path}"
+            )
+        if answer.status_code == 200:
+            done = 0
+        length = answer.headers.get("Content-Length")
+        total = done + int(length) if length else size
+        if size is not None and total != size:
+            raise DownloadError(f"{url}: {total:,} bytes, {size:,} were published; the file has changed")
+        if total:
+            room_for(total - done, path.parent, path.name)
+        etag = answer.headers.get("ETag", "")
+        if etag and not etag.startswith("W/"):
+            files.write_text(_tag(part), etag)
+        with (
+            open(part, "ab" if done else "wb") as out,
+            tqdm(total=total, initial=done, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,
+        ):
+            for block in answer.iter_content(BLOCK):
+                out.write(block)
+                done += len(block)
+                bar.update(len(block))
+                if total is not None and done > total:
+                    raise DownloadError(f"{url}: longer than the {total:,} bytes that were announced")
+    if total is not None and done < total:
+        raise requests.ConnectionError(f"stopped after {done} of {total} bytes")

@@ -1,0 +1,73 @@
+"""The catalogue of public PTMs (catalogue.yaml), keyed by architecture."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeatureRule(_Strict):
+    """Features are what a module is given, (N, ..., D), without the places: the first token, or the mean of all."""
+
+    input_of: str
+    take: Literal["first", "mean"]
+
+
+class Weights(_Strict):
+    """A checkpoint at an address. within: the key of the state dict in it; prefix: of the parameters that count.
+
+    A checkpoint without sha256 is trusted the first time.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https://")]
+    sha256: str | None = None
+    within: str | None = None
+    prefix: str = ""
+    without: tuple[str, ...] = ()
+
+
+class Entry(_Strict):
+    """What is known of a public PTM beyond its name.
+
+    like: another architecture whose preprocessing it shares. options: of timm's model. config: of transformers' model.
+    revision: commit of its repository on the hub; without one the first download is the measure.
+    """
+
+    width: int = Field(gt=0)
+    head: int = Field(ge=0)
+    accuracy: float | None = Field(default=None, gt=0, le=100)
+    features: FeatureRule | None = None
+    options: dict[str, int] = {}
+    like: str | None = None
+    config: dict | None = None
+    weights: Weights | None = None
+    revision: str | None = None
+    licence: str | None = None
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every PTM of catalogue.yaml."""
+
+    class Whole(_Strict):
+        entries: dict[str, Entry]
+
+    text = Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8")
+    return Whole.model_validate({"entries": yaml.safe_load(text)}).entries
+
+
+def find(architecture: str) -> Entry | None:
+    return catalogue().get(architecture)
+
+
+def has_public_weights(architecture: str) -> bool:
+    """Is this the name of weights, not only of an architecture?"""
+    return "/" in architecture or "." in architecture
