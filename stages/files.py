@@ -42,7 +42,9 @@ def dataset_path(role: str, dataset: str, split: str) -> Path:
 
 
 def zoo_path(ptm: str) -> Path:
-    return Path("data") / "zoo" / ptm
+    """A PTM of the benchmark; or, for `timm/NAME`, one that was fetched to rank for a user and is no part of it."""
+    family, _, name = ptm.rpartition("/")
+    return STORE / "ptms" / name if family == "timm" else Path("data") / "zoo" / ptm
 
 
 def features_path(ptm: str, dataset: str) -> Path:
