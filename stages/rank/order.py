@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -132,8 +132,7 @@ def _on_halves(
     return pd.DataFrame(scores, columns=names)
 
 
-def places(on_halves: pd.DataFrame) -> pd.DataFrame:
-    """How often each PTM took each place on the half-samples: rows PTMs, columns places from 1; shares of 1."""
-    ranks = on_halves.rank(axis=1, ascending=False, method="first")
-    counts: Callable[[pd.Series], pd.Series] = lambda column: column.value_counts(normalize=True)  # noqa: E731
-    return ranks.apply(counts).reindex(range(1, len(on_halves.columns) + 1)).fillna(0.0).T
+def winners(on_halves: pd.DataFrame) -> pd.Series:
+    """Share of the half-samples on which each PTM came first; those that tie for it share it."""
+    first = on_halves.eq(on_halves.max(axis=1), axis=0)
+    return first.div(first.sum(axis=1), axis=0).mean()

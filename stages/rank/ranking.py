@@ -105,7 +105,7 @@ def _ranked(
             f"{len(calibration.targets)} targets of the benchmark; of a target that was left out of the calibration, "
             f"{calibration.inside:.0%} of the accuracies fell into the range"
         )
-    shares = order.places(on_halves)
+    shares = order.winners(on_halves)
     of = {card.name: card for card in cards}
     table = pd.DataFrame(
         {
@@ -113,7 +113,7 @@ def _ranked(
             "ptm": table["ptm"],
             "score": table["score"],
             **dict(zip(("expected", "low", "high"), bounds, strict=True)),
-            "first": shares[1].reindex(table["ptm"]).fillna(0.0).to_numpy(),
+            "first": shares.reindex(table["ptm"]).fillna(0.0).to_numpy(),
             "parameters": [of[name].n_parameters for name in table["ptm"]],
             "forwards": table["forwards"],
             "seconds": table["seconds"],
@@ -153,19 +153,19 @@ def _calibration(split: files.Images, methods: list[str], p: Params) -> tuple[ex
 
 
 def _advice(
-    table: pd.DataFrame, shares: pd.DataFrame, calibration: expected.Calibration | None, methods: list[str]
+    table: pd.DataFrame, shares: pd.Series, calibration: expected.Calibration | None, methods: list[str]
 ) -> tuple[list[str], int]:
     """What to do next, in sentences; and how many PTMs are worth fine-tuning."""
     names = table.dropna(subset=["score"])["ptm"].tolist()
-    winners = shares[1].reindex(names).fillna(0.0).cumsum().to_numpy()
-    by_images = int(np.argmax(winners >= SURE)) + 1
+    winners = shares.reindex(names).fillna(0.0).cumsum().to_numpy()
+    by_images = int(np.argmax(winners >= SURE - 1e-9)) + 1
     if calibration is None:
         by_benchmark = ADVISED
     else:
         by_benchmark = next(k for k, lost in calibration.regret.items() if lost <= CLOSE)
     k = min(max(by_images, by_benchmark), len(names))
     said = [
-        f"{names[0]} came first on {shares.loc[names[0], 1]:.0%} of {order.HALVES} half-samples of the images; "
+        f"{names[0]} came first on {shares[names[0]]:.0%} of {order.HALVES} half-samples of the images; "
         f"the winner was among the first {by_images} on {winners[by_images - 1]:.0%}."
     ]
     if len(names) == 1:

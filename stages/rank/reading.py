@@ -109,10 +109,11 @@ def sample(listing: Listing, budget: int, seed: int) -> np.ndarray:
             return np.sort(rows)
         order = rows[np.argsort(listing.targets.reshape(len(rows), -1)[rows, 0], kind="stable")]
         return np.sort(order[((np.arange(budget) + random.random()) * len(order) / budget).astype(int)])
-    taken = np.zeros(len(listing.classes), int)
+    several = listing.kind == "multilabel"
+    taken = np.zeros(len(listing.classes) + several, int)  # of several labels, none at all is one more class
     chosen = []
     for row in rows:
-        of = listing.targets[row] if listing.kind == "multilabel" else [listing.targets[row]]
+        of = np.append(listing.targets[row], ~listing.targets[row].any()) if several else [listing.targets[row]]
         if (taken[of] < budget).any():
             taken[of] += 1
             chosen.append(row)
@@ -177,8 +178,9 @@ def _parquet(path: Path, files: list[Path], kind: str | None, image: str | None,
         notes.append(f"of the Parquet files in {shown(path)}, those of 'train' were taken")
     try:
         table = arrow.dataset([str(file) for file in files], format="parquet")
-        features = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {})
-        features = features.get("features", {})
+        metadata = table.schema.metadata or {}
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        kind = kind or json.loads(metadata.get(b"orbweaver", b"{}")).get("kind")
         names = table.schema.names
         pictured = [n for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "Image"]
         image = _column(path, names, image, (*pictured, *IMAGE_COLUMNS), "image")
@@ -236,9 +238,9 @@ def _targets(
         raise DataError(f"{where}: no row has a label")
     listed = _listed(values)
     if kind is None:
-        fractions = pd.api.types.is_float_dtype(values) and bool((values % 1 != 0).any())
-        numbers = listed and pd.api.types.is_float_dtype(np.asarray(values.iloc[0]))
-        kind = "regression" if fractions or numbers else "multilabel" if listed else "classification"
+        flat = pd.Series([item for row in values for item in row]) if listed else values
+        fractions = not class_names and pd.api.types.is_float_dtype(flat) and bool((flat % 1 != 0).any())
+        kind = "regression" if fractions else "multilabel" if listed else "classification"
     if kind == "regression":
         try:
             targets = np.array(values.tolist() if listed else pd.to_numeric(values), np.float64)
