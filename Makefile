@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark test lint clean
+.PHONY: benchmark test test-slow lint clean
 
 benchmark: .venv/installed
 	$(BIN)/dvc repro
@@ -12,6 +12,10 @@ benchmark: .venv/installed
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest -n auto
+
+# What takes more than a second or two, and a browser where there is one.
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

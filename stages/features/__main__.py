@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import timm
@@ -41,24 +42,24 @@ def kept_path(card: Card, split: files.Images, p: params.Params) -> Path:
     return files.stored("features", key, ".h5")
 
 
-def kept_features(card: Card, split: files.Images, p: params.Params) -> Path:
-    """A PTM's features of a split in the store; forwarded now if they are not there yet."""
+def kept_features(card: Card, split: files.Images, p: params.Params, loaded: Callable[[], tuple]) -> Path:
+    """A PTM's features of a split in the store; forwarded now, by what `loaded` gives, if they are not there yet."""
     kept = kept_path(card, split, p)
     if not kept.exists():
         origin, size = made_from(card, split.digest), p.features.batch_size
         if card.task == "image":
-            extract.extract(_loaded(card), card.preprocessing, split, kept, origin, size)
+            extract.extract(*loaded(), card.preprocessing, split, kept, origin, size)
         else:
             from stages.features import words
 
-            words.extract(*_loaded(card), card, split, kept, origin, size)
+            words.extract(*loaded(), card, split, kept, origin, size)
     return kept
 
 
-@lru_cache(1)  # a PTM goes over one dataset after the other
-def _loaded(card: Card) -> nn.Module | tuple:
+def load(card: Card) -> tuple:
+    """The PTM on the device, alone; or with what it knows of words, for the tasks that have some."""
     if card.task == "image":
-        return models.load(card).to(compute.device())
+        return (models.load(card).to(compute.device()),)
     from stages.zoo.tasks import ptms
 
     model, words = ptms.load(card)
@@ -75,11 +76,12 @@ def main() -> None:
     card = read_card(args.ptm)
     of_task = {name: spec for name, spec in p.datasets.items() if spec.task == card.task}
     roles = {name: "sources" if name in p.sources else "targets" for name in of_task}
+    loaded = cache(lambda: load(card))
     for name, role in tqdm(roles.items(), desc=args.ptm, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path(role, name, "train"))
         if not len(split):  # a corpus known by name only
             continue
-        files.link(kept_features(card, split, p), files.features_path(args.ptm, name))
+        files.link(kept_features(card, split, p, loaded), files.features_path(args.ptm, name))
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ class Calibration:
 
 def benchmark(methods: list[str], p: Params) -> pd.DataFrame:
     """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's classification targets."""
-    truth = read_truth(p)
+    truth = read_truth(p, "image")
     truth = truth[truth["kind"] == "classification"].rename(columns={"value": "truth"})
-    scores = read_scores(p).pivot(index=["dataset", "ptm"], columns="method", values="score")
+    scores = read_scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
     if lacking := [method for method in (*methods, LEVEL) if method not in scores]:
         raise files.FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")
     parts = []

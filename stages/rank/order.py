@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from stages import compute, files
-from stages.features.__main__ import kept_features, kept_path
+from stages.features.__main__ import kept_features, kept_path, load
 from stages.params import Params, check_known
 from stages.rank.reading import DataError
 from stages.scores import METHODS
 from stages.scores.borda import TRIO, borda
 from stages.scores.inputs import checked_labels, plain_sample, stratified_sample
 from stages.scores.runner import score
-from stages.zoo import models
 from stages.zoo.cards import Card
 
 LEVEL = "probe"  # what a score in accuracies is calibrated by; computed beside any method
@@ -80,8 +78,7 @@ def ordered(
 
 def _arrays(card: Card, split: files.Images, rows: np.ndarray, p: Params) -> dict:
     """What methods may ask for about one PTM and the user's images, which are forwarded now if need be."""
-    model = cache(lambda: models.load(card).to(compute.device()))
-    found = files.read_features(kept_features(card, model, split, p))
+    found = files.read_features(kept_features(card, split, p, lambda: load(card)))
     classification = split.kind == "classification"
     arrays = {
         "features": found.features[rows],
