@@ -9,7 +9,6 @@ from pathlib import Path
 
 import timm
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from stages import compute, files, params

@@ -26,7 +26,7 @@ def zoo(names: Sequence[str] | None, p: params.Params) -> list[Card]:
 
     Raises ZooError when the benchmark's zoo has not been built, ParamsError for an unknown name.
     """
-    image_ptms = [name for name, spec in p.ptms.items() if spec.task == "image"]
+    image_ptms = p.ptms_of("image")
     found = []
     for name in dict.fromkeys(image_ptms if names is None else names):
         if name.startswith("timm/"):
