@@ -70,7 +70,7 @@ def as_text(table: pd.DataFrame) -> str:
         cells["80 % range"] = [f"{low:.2f} .. {high:.2f}" if ok else "-" for low, high, ok in ends]
     if "real" in table:
         cells["real"] = [f"{value:.3f}" if value == value else "" for value in table["real"]]
-    cells["first"] = [f"{share:.0%}" if share else "" for share in table["first"]]
+    cells["first"] = [f"{share:.0%}" if share >= 0.005 else "" for share in table["first"]]
     cells["parameters"] = [f"{count / 1e6:.1f} M" for count in table["parameters"]]
     cells["cost"] = [
         f"{seconds:.1f} s" + ("" if forwards else ", kept")

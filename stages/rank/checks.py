@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import PIL
@@ -200,10 +200,3 @@ def about_ptms(split: files.Images, seen: list[Look], cards: Sequence[Card]) -> 
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
-
-
-def part(split: files.Images, rows: np.ndarray) -> files.Images:
-    """Some rows of a split, as a split of its own."""
-    images = _only(split.images, [int(row) for row in rows])
-    digest = files.key_of(split.digest, np.asarray(rows).tolist())
-    return replace(split, images=images, targets=split.targets[rows], digest=digest)

@@ -185,8 +185,11 @@ def _advice(
 
 
 def _verdict(table: pd.DataFrame, held_out: int) -> list[str]:
-    best = table.loc[table["real"].idxmax()]
-    said = [f"Fine-tuned and measured on {held_out} images kept apart, {best['ptm']} is best ({best['real']:.3f})."]
+    best = table.loc[table["real"] == table["real"].max(), "ptm"]
+    said = [
+        f"Fine-tuned and measured on {held_out} images kept apart, {' and '.join(best)} "
+        f"{'is' if len(best) == 1 else 'are'} best ({table['real'].max():.3f})."
+    ]
     if table["expected"].notna().all():
         inside = int(((table["low"] <= table["real"]) & (table["real"] <= table["high"])).sum())
         said.append(f"{inside} of {len(table)} lie in the range that was expected of them.")

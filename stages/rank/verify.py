@@ -12,7 +12,6 @@ from stages import files
 from stages.finetune import truth
 from stages.finetune.__main__ import kept_run
 from stages.params import Params
-from stages.rank.checks import part
 from stages.rank.reading import DataError
 from stages.zoo.cards import Card
 
@@ -45,7 +44,7 @@ def fine_tuned(
 
     Kept run by run in the store, like the benchmark's own.
     """
-    to_fit, to_measure = part(split, train), part(split, test)
+    to_fit, to_measure = split.take(train), split.take(test)
     results = {}
     for card in tqdm(cards, desc="fine-tuning", unit="PTM", disable=None, leave=False):
         runs = [kept_run(card, to_fit, to_measure, p, rate, 0) for rate in p.finetune.learning_rates]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_verification_measures_on_images_that_ranking_never_saw(pictures: Path, 
     spoilt = split.targets.copy()
     spoilt[test] = 1 - spoilt[test]
     cards = zoo_module.zoo(None, p)
-    other = checks.replace(split, targets=spoilt, digest="spoilt")
+    other = replace(split, targets=spoilt, digest="spoilt")
     pd.testing.assert_series_equal(order.ordered(cards, other, train, ["probe"], p)[0]["score"], table["score"])
 
 
