@@ -23,6 +23,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from stages.errors import UserError
 
@@ -61,6 +63,15 @@ def finetune_path(ptm: str) -> Path:
 
 def scores_path(dataset: str) -> Path:
     return Path("scores") / f"{dataset}.csv"
+
+
+def tasks_path() -> Path:
+    return Path("scores") / "spider" / "tasks.h5"
+
+
+def ranker_path(ranker: str) -> Path:
+    """Folder of a trained ranker: ranker.safetensors, card.json, training.csv."""
+    return Path("scores") / "spider" / ranker
 
 
 def weights_path(dataset: str) -> Path:
@@ -403,6 +414,81 @@ def read_features(path: Path, made_from: dict | None = None) -> Features:
                 f"{path}: {bad} values of '{what}' are NaN or infinite; check the PTM and its preprocessing"
             )
     return Features(features, probabilities, targets, kind, found)
+
+
+# --- named arrays: safetensors --------------------------------------------------------------------------------------
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    with atomic(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Raises FileError when the file is missing or damaged."""
+    try:
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise FileError(f"{path}: missing or damaged ({error}); delete it and run `dvc repro` again") from None
+
+
+# --- Model Spider's training tasks: HDF5 ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Drawn tasks: T tasks, M PTMs, Q methods; task t's classes are the rows offsets[t] to offsets[t + 1] of tokens.
+
+    tokens: PTM -> (R, D_m) float32; scores (T, M, Q), NaN where a method has no value; validation, mixture (T,);
+    has_source (T, S): which sources task t has classes of.
+    """
+
+    ptms: list[str]
+    methods: list[str]
+    sources: list[str]
+    offsets: np.ndarray
+    tokens: dict[str, np.ndarray]
+    scores: np.ndarray
+    validation: np.ndarray
+    mixture: np.ndarray
+    has_source: np.ndarray
+
+    @property
+    def widths(self) -> dict[str, int]:
+        return {ptm: self.tokens[ptm].shape[1] for ptm in self.ptms}
+
+    def tokens_of(self, ptm: str, task: int) -> np.ndarray:
+        """(C, D_m): the class means of one task under one PTM."""
+        return self.tokens[ptm][self.offsets[task] : self.offsets[task + 1]]
+
+
+def write_tasks(path: Path, tasks: Tasks) -> None:
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        for name in ("ptms", "methods", "sources"):
+            file.attrs[name] = json.dumps(getattr(tasks, name))
+        for name in ("offsets", "scores", "validation", "mixture", "has_source"):
+            file[name] = getattr(tasks, name)
+        for ptm in tasks.ptms:
+            file[f"tokens/{ptm}"] = tasks.tokens[ptm]
+        file.attrs["complete"] = True
+
+
+def read_tasks(path: Path) -> Tasks:
+    """Raises FileError when the file is missing, truncated, foreign or incomplete."""
+    again = "delete it and run `dvc repro` again"
+    if not path.exists():
+        raise FileError(f"{path}: not found; `dvc repro tasks` makes it, `dvc pull` fetches it")
+    try:
+        with h5py.File(path, "r") as file:
+            if not file.attrs.get("complete", False):
+                raise FileError(f"{path}: not a complete task file; {again}")
+            names = {name: json.loads(file.attrs[name]) for name in ("ptms", "methods", "sources")}
+            arrays = {name: file[name][:] for name in ("offsets", "scores", "validation", "mixture", "has_source")}
+            tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise FileError(f"{path}: truncated or not a task file ({error}); {again}") from None
+    return Tasks(**names, **arrays, tokens=tokens)
 
 
 # --- F-labels: HDF5 -------------------------------------------------------------------------------------------------

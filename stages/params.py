@@ -92,6 +92,36 @@ class FinetuneParams(_Section):
     seeds: int = Field(ge=1)
 
 
+class RankerParams(_Section):
+    """One form of Model Spider: what supervises it and what it sees of a task."""
+
+    supervision: list[Name] = Field(min_length=1)
+    evidence: list[Name] = []
+    specific: Literal["append", "replace", "none"] = "append"
+    prompts: bool = True
+    normalise: bool = True
+    own_source: bool = True
+    weight_decay: float = Field(default=0.0, ge=0)
+    draws: int | None = Field(default=None, ge=1)
+
+
+class SpiderParams(_Section):
+    encoder: Name
+    mixtures: int = Field(ge=2)
+    draws: int = Field(ge=1)
+    validation: float = Field(gt=0, le=0.5)
+    ways: int = Field(ge=2)
+    shots: int = Field(ge=1)
+    bins: int = Field(ge=2)
+    width: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    seeds: int = Field(ge=1)
+    rankers: dict[Name, RankerParams]
+
+
 class ReportsParams(_Section):
     bootstrap: int = Field(ge=10)
 
@@ -110,6 +140,7 @@ class Params(_Section):
     labels: LabelsParams
     finetune: FinetuneParams
     methods: list[Name]
+    spider: SpiderParams
     reports: ReportsParams
 
     @property

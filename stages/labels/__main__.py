@@ -23,6 +23,8 @@ def main() -> None:
     p = params.load()
     params.check_known(args.encoder, p.encoders, "encoder")
     compute.repeatable(p.seed, p.threads)
+    transformers.logging.set_verbosity_error()  # of a CLIP it would list every tensor of the image tower
+    transformers.logging.disable_progress_bar()
     encoder = encoders.load(args.encoder, p.encoders[args.encoder])
     versions = [torch.__version__, transformers.__version__, tokenizers.__version__]
     padding = p.labels.pooling == "padded_mean"

@@ -101,9 +101,13 @@ def _transformer(name: str, model: str, revision: str | None) -> Encoder:
     try:
         config = AutoConfig.from_pretrained(model, revision=revision)
         clip = config.model_type in CLIP
+        text = config.get_text_config()
+        if config.model_type == "clip":
+            # The text tower alone takes the width of its projection from the text's config, where it is often stale.
+            text.projection_dim = config.projection_dim
         # Without safetensors, transformers reads .bin files with torch's weights_only=True.
         network, info = (CLIPTextModelWithProjection if clip else AutoModel).from_pretrained(
-            model, revision=revision, dtype=torch.float32, output_loading_info=True
+            model, config=text if clip else config, revision=revision, dtype=torch.float32, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
     except (OSError, ValueError, ImportError) as error:
@@ -111,11 +115,11 @@ def _transformer(name: str, model: str, revision: str | None) -> Encoder:
             f"encoders.{name}: cannot load '{model}': {str(error).splitlines()[0]} "
             f"Give a folder, an id on the Hugging Face hub, or one of {', '.join(PACKAGES)}"
         ) from None
-    if lacking := sorted(key for key in info["missing_keys"] if "pooler" not in key):
+    wrong = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
+    if lacking := sorted(key for key in wrong if "pooler" not in key):
         raise LabelsError(f"encoders.{name}: the weights of '{model}' lack {len(lacking)} tensors, as '{lacking[0]}'")
     if config.is_encoder_decoder or network.main_input_name != "input_ids":
         raise LabelsError(f"encoders.{name}: '{model}' ({config.model_type}) is no text encoder of one tower")
-    text = config.get_text_config()
     limit = min(tokenizer.model_max_length, getattr(text, "max_position_embeddings", tokenizer.model_max_length))
     network = network.eval().to(compute.device())
 

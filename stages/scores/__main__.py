@@ -16,8 +16,11 @@ from stages import files, params
 from stages.errors import tell
 from stages.scores import OF_ENCODERS, TARGET_BLIND, ScoreError, shared_work
 from stages.scores.borda import TRIO, borda
+from stages.scores.emms import SATURATED
 from stages.scores.runner import score
 from stages.zoo.cards import Card, read_card
+
+OTHERS_SATURATED = "adjusted: emms_gcv, as for the PTMs whose features fit any label"
 
 
 def arrays_of(card: Card, target: str, seed: int) -> dict:
@@ -66,6 +69,20 @@ def of_encoders(methods: Iterable[str], encoders: list[str], arrays: dict) -> pd
     return table
 
 
+def compared_alike(table: pd.DataFrame, gcv: dict[str, float]) -> pd.DataFrame:
+    """The table with `emms` by generalised cross-validation for all PTMs where one of them fits any label.
+
+    A residual on the very samples of the fit and an estimate of it on others would not compare; gcv: PTM to value.
+    """
+    if not (table["reason"] == SATURATED).any():
+        return table
+    here = (table["method"] == "emms") & table["score"].notna()
+    return table.assign(
+        score=table["score"].where(~here, table["ptm"].map(gcv)),
+        reason=table["reason"].where(~here | (table["reason"] == SATURATED), OTHERS_SATURATED),
+    )
+
+
 def aggregated(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target."""
     scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
@@ -86,14 +103,16 @@ def main() -> None:
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
     labels = labels_of(p.encoders, args.dataset)
-    rows, weights = [], []
+    rows, weights, gcv = [], [], {}
     for ptm in tqdm(p.ptms_of(p.targets[args.dataset].task), desc=args.dataset, unit="PTM", disable=None):
         arrays = arrays_of(read_card(ptm), args.dataset, p.seed) | labels
         with shared_work():
             rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(p.methods, arrays)]
+            if "emms" in p.methods:
+                gcv[ptm] = score(["emms_gcv"], arrays)[0]["score"]
             if labels:
                 weights.append(of_encoders(p.methods, list(p.encoders), arrays).assign(dataset=args.dataset, ptm=ptm))
-    table = pd.DataFrame(rows)
+    table = compared_alike(pd.DataFrame(rows), gcv)
     table = pd.concat([table, aggregated(table).assign(dataset=args.dataset)], ignore_index=True)
     files.write_csv(table.drop(columns=["score", "reason"]).dropna(), files.seconds_path(args.dataset))
     files.write_csv(table.drop(columns="seconds"), files.scores_path(args.dataset))

@@ -34,9 +34,10 @@ def emms(
 
     Encoders of different widths E_k: z_k is multiplied by sqrt(E / E_k), E the widest, and filled with zero columns, so
     that all have the same total variance. (Which column meets which is arbitrary between encoders of one width, too.)
-    Where features reach rank N - 1 every label is fitted and every PTM would score 0: the score is then
-    `emms_gcv`, told by a warning `Adjusted`. Below that rank, too, wider features fit better whether or not they
-    know more; `emms_gcv` allows for it.
+    Where features reach rank N - 1 every label is fitted and the score would be 0 whatever they know: it is then
+    `emms_gcv`, told by a warning `Adjusted`, and the scores stage takes that for all PTMs on the target, so that like
+    is compared with like. Below that rank, too, more features fit better whether or not they know more; `emms_gcv` as
+    a method of its own allows for it everywhere.
 
     method="alternating" is the published scheme: from t = 1/K, `sweeps` times w by least squares, then t by least
     squares, projected to the simplex; the residual is of the last w and t (published code: one sweep). That t minimises

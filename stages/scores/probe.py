@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .algebra import centred_spectrum, left_coefficients
+from .algebra import centred_spectrum, column_means, cross, left_coefficients
 from .inputs import checked_matrix, classes_or_targets
 
 
@@ -41,6 +41,30 @@ def probe(features: np.ndarray, labels: np.ndarray | None = None, targets: np.nd
             without = true - (true - fit) / kept
             hits += (without.argmax(axis=1) == classes.codes[where]).sum()
     return float(hits / n if targets is None else 1 - lost.mean() / n)
+
+
+def held_out_accuracy(
+    features: np.ndarray, labels: np.ndarray, other_features: np.ndarray, other_labels: np.ndarray
+) -> float:
+    """Accuracy on other samples (M, D) of the ridge classifier of `probe`, fitted to features (N, D), labels (N,).
+
+    A class that no fitted sample has is never predicted. Raises as `probe`.
+    """
+    features = checked_matrix(features)
+    n = len(features)
+    classes, _ = classes_or_targets(n, labels, None)
+    spectrum = centred_spectrum(features)
+    mean = classes.counts / n
+    coefficients = left_coefficients(features, spectrum, classes)
+    s = spectrum.values
+    f = s / (s + _ridge(s, (coefficients**2).sum(axis=1), n * (mean @ (1 - mean)), n))
+    scaled = (f / np.sqrt(s))[:, None] * coefficients
+    if spectrum.tall:
+        weights = spectrum.basis @ scaled
+    else:  # V = Z^T U diag(s)^-1/2
+        weights = cross(features, spectrum.basis @ (scaled / np.sqrt(s)[:, None]), column_means(features))
+    fit = mean + (other_features - column_means(features)) @ weights
+    return float((np.unique(labels)[fit.argmax(axis=1)] == other_labels).mean())
 
 
 def _ridge(s: np.ndarray, powers: np.ndarray, total: float, n: int) -> float:

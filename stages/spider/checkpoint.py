@@ -1,0 +1,112 @@
+"""A trained spider on disk: `ranker.safetensors` and `card.json`, read strictly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stages import files
+from stages.params import ParamsError, RankerParams, did_you_mean
+from stages.spider.ranker import Ranker
+
+
+class SpiderCard(BaseModel):
+    """What a trained spider knows and was made from. `digest` is the sha256 of ranker.safetensors beside it.
+
+    checkpoints: PTM -> the checkpoint that its tokens came from, in the order of the scores; k: how many PTMs to
+    forward, chosen on validation mixtures; validation_tau: mean weighted tau there for k = 0 .. M.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    encoder: str
+    checkpoints: dict[str, str]
+    widths: dict[str, int]
+    sources: list[str]
+    spec: RankerParams
+    width: int
+    bins: int
+    seeds: int
+    k: int
+    validation_tau: list[float]
+    digest: str
+
+    @property
+    def ptms(self) -> list[str]:
+        return list(self.widths)
+
+
+@dataclass(frozen=True)
+class Spider:
+    """A trained spider: its card, and one ranker a seed; the mean of their scores counts."""
+
+    card: SpiderCard
+    rankers: list[Ranker]
+
+
+def empty_ranker(
+    widths: dict[str, int], encoder_width: int, width: int, spec: RankerParams, dropout: float = 0.0
+) -> Ranker:
+    """A ranker of the given form with random weights."""
+    replace = spec.specific == "replace"
+    return Ranker(widths, encoder_width, width, len(spec.evidence), replace, spec.prompts, spec.normalise, dropout)
+
+
+def save(spider: Spider, folder: Path) -> None:
+    """Writes both files, the card last, so that a folder with a card is whole."""
+    states = {f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()}
+    weights = folder / "ranker.safetensors"
+    with files.atomic(weights) as temporary:
+        save_file(states, temporary)
+    card = spider.card.model_copy(update={"digest": files.digest(weights)})
+    files.write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
+
+
+def load(folder: Path) -> Spider:
+    """Raises FileError when a file is missing, damaged, or not the one that the card names."""
+    again = "delete the folder and run `dvc repro` again, or `dvc pull` it"
+    try:
+        card = SpiderCard.model_validate_json((folder / "card.json").read_bytes())
+    except FileNotFoundError:
+        raise files.FileError(f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
+    except ValidationError as error:
+        raise files.FileError(f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}") from None
+    weights = folder / "ranker.safetensors"
+    if files.digest(weights) != card.digest:
+        raise files.FileError(f"{weights}: not the weights that card.json beside it names; {again}")
+    rankers = []
+    try:
+        states = load_file(weights)
+        for seed in range(card.seeds):
+            ranker = empty_ranker(card.widths, card.widths[card.encoder], card.width, card.spec)
+            own = {name.split(".", 1)[1]: value for name, value in states.items() if name.startswith(f"{seed}.")}
+            ranker.load_state_dict(own)
+            rankers.append(ranker.eval())
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        raise files.FileError(f"{weights}: does not fit its card ({error}); {again}") from None
+    return Spider(card, rankers)
+
+
+def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: str) -> None:
+    """Raises ParamsError unless the spider knows every PTM, by this checkpoint, and was trained with this encoder."""
+    for ptm, checkpoint in checkpoints.items():
+        if ptm not in card.checkpoints:
+            raise ParamsError(
+                f"the spider '{card.name}' does not know PTM '{ptm}' ({did_you_mean(ptm, card.ptms)}); "
+                f"`python -m stages.spider add {card.name} {ptm}` teaches it, `dvc repro` trains it anew"
+            )
+        if card.checkpoints[ptm] != checkpoint:
+            raise ParamsError(
+                f"the spider '{card.name}' learned another checkpoint of PTM '{ptm}'; `dvc repro` trains it anew"
+            )
+    if card.encoder != encoder:
+        raise ParamsError(
+            f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder}'; "
+            "set spider.encoder to it, or `dvc repro` to train anew"
+        )

@@ -1,0 +1,130 @@
+"""The ranker: one attention block, read at the model token only, and the Plackett-Luce loss."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Ranker(nn.Module):
+    """s_m(task): one score a PTM, from the sequence [theta_m ; G ; S_m ; e_m] (papers' Sec. 4, Fig. 2).
+
+    theta_m: learned model token. G: the task's class means under the general encoder, projected. S_m: its class means
+    under PTM m, by a projection private to m; absent unless m was forwarded. e_m: what cheap scores say of m on
+    the task, one more token, likewise (our addition). Single-head attention, output layer, residual, LayerNorm; then
+    LayerNorm and a linear layer at the model token's place.
+
+    Since only that place is read, it alone is a query: keys and values of G are computed once a task and shared by
+    all PTMs, O(M C d). The softmax over the sequence is put together from one softmax a block by their log-sums.
+
+    widths: PTM -> D_m, in the order of the scores. evidence: number of scores in e_m, 0 for none.
+    replace: where there are S_m, they stand in the place of G (the paper's text), not behind it (its code).
+    prompts: learned vectors that tell G, S and e apart. normalise: class means have length 1 before projection.
+    """
+
+    def __init__(
+        self,
+        widths: dict[str, int],
+        encoder_width: int,
+        width: int,
+        evidence: int = 0,
+        replace: bool = False,
+        prompts: bool = True,
+        normalise: bool = True,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.ptms, self.replace, self.normalise = list(widths), replace, normalise
+        self.model_tokens = nn.Parameter(torch.randn(len(widths), width))
+        self.general = nn.Linear(encoder_width, width)
+        self.specific = nn.ModuleDict({ptm: nn.Linear(d, width) for ptm, d in widths.items()})
+        self.evidence = nn.Linear(evidence, width) if evidence else None
+        self.shortcut = nn.Linear(evidence, 1, bias=False) if evidence else None
+        self.prompts = nn.Parameter(torch.randn(3, width) * 0.02) if prompts else None
+        self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
+        for layer in (self.query, self.key, self.value):
+            nn.init.normal_(layer.weight, std=width**-0.5)
+        self.out = nn.Linear(width, width)
+        nn.init.xavier_normal_(self.out.weight)
+        self.norm, self.head_norm, self.head = nn.LayerNorm(width), nn.LayerNorm(width), nn.Linear(width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        general: Tensor,
+        rows: Tensor,
+        forwarded: Tensor | None = None,
+        specific: dict[str, tuple[Tensor, Tensor]] | None = None,
+        evidence: Tensor | None = None,
+    ) -> Tensor:
+        """Scores (B, M) of B tasks.
+
+        general (R, d_psi): the class means of all tasks under the encoder, one below the other; rows (B, C): which row
+        is which class of which task, R for none. forwarded (B, M): which PTMs were run on which task; none by default.
+        specific: for every PTM that was forwarded on any task, its class means (R_m, D_m) and their rows (B, C), R_m
+        throughout where it was not. evidence (B, M, Q): standardised scores of the PTMs that were forwarded.
+        """
+        query = self.query(self.model_tokens) * self.model_tokens.shape[1] ** -0.5  # (M, d)
+        tokens = self._placed(self.general, general, 0, rows)  # (B, C, d)
+        logits = torch.einsum("md,bcd->bmc", query, self.key(tokens))
+        logits = logits.masked_fill((rows == len(general))[:, None], -torch.inf)
+        weights = self.dropout(torch.softmax(logits, -1))
+        # One (log-sum of logits, values under their softmax) a block: the model token itself, G, S, e.
+        own = (query * self.key(self.model_tokens)).sum(1).expand(len(rows), -1)
+        blocks = [(own, self.value(self.model_tokens)), (logits.logsumexp(-1), weights @ self.value(tokens))]
+        shortcut = 0.0
+        if specific:
+            blocks.append(self._of_specific(query, specific))
+            if self.replace:
+                blocks[1] = blocks[1][0].masked_fill(blocks[2][0] > -torch.inf, -torch.inf), blocks[1][1]
+        if self.evidence is not None and evidence is not None:
+            tokens = self._prompted(self.evidence(evidence), 2)
+            logits = (query * self.key(tokens)).sum(-1).masked_fill(~forwarded, -torch.inf)
+            blocks.append((logits, self.value(tokens)))
+            shortcut = self.shortcut(evidence).squeeze(-1) * forwarded
+        weights = torch.softmax(torch.stack([sums for sums, _ in blocks]), 0)  # (blocks, B, M)
+        context = sum(weight[..., None] * values for weight, (_, values) in zip(weights, blocks, strict=True))
+        hidden = self.norm(self.model_tokens + self.dropout(self.out(context)))
+        return self.head(self.head_norm(hidden)).squeeze(-1) + shortcut
+
+    def _of_specific(self, query: Tensor, specific: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        """The block of S: (B, M), minus infinity where a PTM was not forwarded, and (B, M, d)."""
+        where = torch.tensor([self.ptms.index(ptm) for ptm in specific], device=query.device)
+        tokens = torch.stack([self._placed(self.specific[m], means, 1, rows) for m, (means, rows) in specific.items()], 1)
+        there = torch.stack([rows < len(means) for means, rows in specific.values()], 1)  # (B, U, C)
+        logits = torch.einsum("ud,bucd->buc", query[where], self.key(tokens))
+        # A finite stand-in keeps a PTM without any row free of NaN; its log-sum says that it is absent.
+        weights = self.dropout(torch.softmax(logits.masked_fill(~there, -1e9), -1))
+        values = torch.einsum("buc,bucd->bud", weights, self.value(tokens))
+        logits = logits.masked_fill(~there, -1e9).logsumexp(-1).masked_fill(~there.any(-1), -torch.inf)
+        shape = (len(tokens), len(self.ptms))
+        sums = torch.full(shape, -torch.inf, device=query.device).index_copy(1, where, logits)
+        return sums, torch.zeros(*shape, values.shape[-1], device=query.device).index_copy(1, where, values)
+
+    def _placed(self, layer: nn.Linear, means: Tensor, kind: int, rows: Tensor) -> Tensor:
+        """Class means (R, D) projected, then put to their places (B, C, d); zeros where there is no class."""
+        projected = self._prompted(layer(functional.normalize(means, dim=-1) if self.normalise else means), kind)
+        return functional.pad(projected, (0, 0, 0, 1))[rows]
+
+    def _prompted(self, tokens: Tensor, kind: int) -> Tensor:
+        return tokens if self.prompts is None else tokens + self.prompts[kind]
+
+
+def plackett_luce(scores: Tensor, truth: Tensor) -> Tensor:
+    """Mean negative log-likelihood of the true order, a task and a place (papers' Eq. 3 and 4; ListMLE).
+
+        L_b = 1/(n_b - 1) sum_m [ log sum_{u: y_u <= y_m} exp s_u - s_m ]
+
+    over the n_b PTMs of task b that have a truth y (others, NaN, take no part). PTMs of equal truth stand in one
+    another's denominators, so that their order does not matter (Breslow's form). scores, truth (B, M).
+    Tasks with fewer than two PTMs count nothing.
+    """
+    known = ~truth.isnan()
+    value = truth.nan_to_num(0.0)
+    below = (value[:, None, :] <= value[:, :, None]) & known[:, None, :]  # [b, m, u]: u in the denominator of m
+    below = below | torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+    denominators = torch.logsumexp(scores[:, None, :].masked_fill(~below, -torch.inf), -1)
+    counts = known.sum(1)
+    losses = ((denominators - scores) * known).sum(1) / (counts - 1).clamp(min=1)
+    return losses[counts > 1].mean()
