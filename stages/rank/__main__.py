@@ -103,14 +103,14 @@ def write(table: pd.DataFrame, output: str) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from stages.rank.ranking import DEFAULT, rank  # torch takes seconds to load; --help and wrong usage need not wait
+    from stages.rank.ranking import rank  # torch takes seconds to load; --help and wrong usage need not wait
     from stages.rank.zoo import names_in
 
     named = (names_in(args.zoo) if args.zoo else []) + (args.ptm or [])
     table = rank(
         args.path,
         ptms=named if args.zoo or args.ptm else None,
-        methods=args.method or [DEFAULT],
+        methods=args.method,
         budget=args.budget,
         verify=args.verify,
         kind=args.kind,

@@ -4,7 +4,7 @@ With t a target of the benchmark, i a PTM, a_ti its fine-tuned accuracy, q_ti th
 probe on its frozen features, s_ti the method's score, and logit(a) = log(a / (1 - a)):
 
     logit(a_ti) = L_t + gain + slope * S_t * (s_ti - mean_i s_ti) / std_i(s_ti),
-    L_t, S_t = mean and standard deviation over PTMs of logit(q_ti)
+    L_t, S_t = mean and standard deviation over PTMs of logit(q_ti); S_t = 1 where only some PTMs were forwarded
 
 A target's level and spread come from the probe, which any target has; the method gives the order; gain (what
 fine-tuning adds) and slope (>= 0) are fitted by least squares, each target weighing the same. The range is
@@ -52,27 +52,34 @@ class Calibration:
     found: dict[int, int]
 
 
-def benchmark(methods: list[str], p: Params) -> pd.DataFrame:
-    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's classification targets."""
+def benchmark(methods: list[str], p: Params, first: tuple[str, int] | None = None) -> pd.DataFrame:
+    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's classification targets.
+
+    first: a method and k; levels are then known of its first k PTMs on each target alone, as they are where no others
+    are forwarded.
+    """
     truth = read_truth(p, "image")
     truth = truth[truth["kind"] == "classification"].rename(columns={"value": "truth"})
     scores = read_scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
-    if lacking := [method for method in (*methods, LEVEL) if method not in scores]:
+    needed = (*methods, LEVEL, *(first[:1] if first else ()))
+    if lacking := [method for method in needed if method not in scores]:
         raise files.FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")
     parts = []
     for target, rows in truth.groupby("dataset", sort=False):
         of = scores.loc[target].reindex(rows["ptm"])
-        parts.append(rows.assign(score=combined(of, methods), level=of[LEVEL].to_numpy()))
+        level = of[LEVEL] if first is None else of[LEVEL].where(of[first[0]].rank(ascending=False) <= first[1])
+        parts.append(rows.assign(score=combined(of, methods), level=level.to_numpy()))
     table = pd.concat(parts)[["dataset", "ptm", "truth", "level", "score"]]
-    return table.dropna().reset_index(drop=True)
+    return table.dropna(subset=["truth", "score"]).reset_index(drop=True)
 
 
 def terms(level: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
-    """L_t and S_t * standardised score, of one target."""
-    logits = logit(level)
+    """L_t and S_t * standardised score, of one target. Where some levels are not known, S_t is 1 for all targets."""
+    known = ~np.isnan(level)
+    logits = logit(level[known])
     spread = score.std()
     centred = (score - score.mean()) / spread if spread > 0 else np.zeros(len(score))
-    return float(logits.mean()), float(logits.std()) * centred
+    return float(logits.mean()), float(logits.std() if known.all() else 1.0) * centred
 
 
 def logit(accuracy: np.ndarray) -> np.ndarray:
@@ -119,9 +126,9 @@ def _width(parts: list[tuple[np.ndarray, np.ndarray]]) -> float:
 
 def ranges(calibration: Calibration, level: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, ...]:
     """Expected accuracy of each PTM, and the low and high end of its 80 % range; NaN without a score."""
-    known = ~(np.isnan(level) | np.isnan(score))
+    known = ~np.isnan(score)
     expected, low, high = np.full((3, len(score)), np.nan)
-    if known.any():
+    if known.any() and not np.isnan(level).all():
         at, deviation = terms(level[known], score[known])
         middle = at + calibration.gain + calibration.slope * deviation
         expected[known] = expit(middle)

@@ -22,13 +22,25 @@ from stages.zoo.cards import Card
 
 LEVEL = "probe"  # what a score in accuracies is calibrated by; computed beside any method
 HALVES, HALF_AT_MOST, CONTENDERS = 100, 400, 10
+SPIDER = "spider"
 AGGREGATES = {"borda_trio": TRIO}
+
+
+class Cost:
+    """What one PTM takes: images to forward, and the seconds since this was made."""
+
+    def __init__(self, forwards: int) -> None:
+        self.forwards, self._start = forwards, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
 
 
 def known_methods(names: Sequence[str]) -> list[str]:
     """The single methods behind the names that a user gave. Raises ParamsError for one that does not exist."""
     for name in names:
-        check_known(name, [*METHODS, *AGGREGATES], "method")
+        check_known(name, [SPIDER, *METHODS, *AGGREGATES], "method")
     return list(dict.fromkeys(single for name in names for single in AGGREGATES.get(name, (name,))))
 
 
@@ -57,11 +69,10 @@ def ordered(
     asked = list(dict.fromkeys([*methods, LEVEL]))
     found = []
     for card in tqdm(cards, desc="PTMs", unit="PTM", disable=None, leave=False):
-        start = time.perf_counter()
-        forwards = 0 if kept_path(card, split, p).exists() else len(split)
-        scored = {row["method"]: row for row in score(asked, _arrays(card, split, rows, p))}
+        cost = Cost(0 if kept_path(card, split, p).exists() else len(split))
+        scored = {row["method"]: row for row in score(asked, arrays_of(card, split, rows, p))}
         found.append(
-            {"ptm": card.name, "forwards": forwards, "seconds": time.perf_counter() - start}
+            {"ptm": card.name, "forwards": cost.forwards, "seconds": cost.seconds}
             | {"reason": "; ".join(scored[m]["reason"] for m in methods if scored[m]["reason"])}
             | {method: row["score"] for method, row in scored.items()}
         )
@@ -76,7 +87,7 @@ def ordered(
     return table[columns], _on_halves(first, split, rows, methods, p)
 
 
-def _arrays(card: Card, split: files.Images, rows: np.ndarray, p: Params) -> dict:
+def arrays_of(card: Card, split: files.Images, rows: np.ndarray, p: Params) -> dict:
     """What methods may ask for about one PTM and the user's images, which are forwarded now if need be."""
     found = files.read_features(kept_features(card, split, p, lambda: load(card)))
     classification = split.kind == "classification"
@@ -93,6 +104,12 @@ def _arrays(card: Card, split: files.Images, rows: np.ndarray, p: Params) -> dic
         source = files.read_features(of_source, {"ptm": card.name, "checkpoint": card.checkpoint})
         arrays |= {"source_features": source.features, "source_labels": source.targets}
     return arrays
+
+
+def taken(arrays: dict, chosen: np.ndarray) -> dict:
+    """The arrays with some of the images only."""
+    by_image = {k for k in ("features", "probabilities", "labels", "targets") if arrays[k] is not None}
+    return {k: v[chosen] if k in by_image else v for k, v in arrays.items()}
 
 
 def halves(labels: np.ndarray | None, count: int, seed: int) -> list[np.ndarray]:
@@ -117,11 +134,9 @@ def _on_halves(
     values = {method: np.full((HALVES, len(cards)), math.nan) for method in methods}
     with tqdm(total=HALVES * len(cards), desc="half-samples", disable=None, leave=False) as bar:
         for place, card in enumerate(cards):
-            arrays = _arrays(card, split, rows, p)
-            by_image = {k for k in ("features", "probabilities", "labels", "targets") if arrays[k] is not None}
+            arrays = arrays_of(card, split, rows, p)
             for number, chosen in enumerate(samples):
-                taken = {k: v[chosen] if k in by_image else v for k, v in arrays.items()}
-                for row in score(methods, taken):
+                for row in score(methods, taken(arrays, chosen)):
                     values[row["method"]][number, place] = row["score"]
                 bar.update()
     names = [card.name for card in cards]

@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from stages import files, params
+from stages.errors import UserError
 from stages.params import Params
-from stages.rank import checks, expected, order, reading, verify
+from stages.rank import checks, expected, order, reading, spider, verify
 from stages.rank.zoo import zoo
 from stages.reports.tau import weighted_tau
+from stages.spider.checkpoint import Spider
+from stages.zoo.cards import Card
 
-DEFAULT = "probe"
+WITHOUT_SPIDER = "probe"  # the best single method of the benchmark's table
 SURE = 0.95  # share of half-samples whose winner has to be among the PTMs that are advised
 CLOSE = 0.01  # of accuracy: what the advice may lose on the benchmark
 FEWEST_FOR_TAU = 5
@@ -27,7 +30,7 @@ def rank(
     path: str | Path,
     *,
     ptms: Sequence[str] | None = None,
-    methods: Sequence[str] = (DEFAULT,),
+    methods: Sequence[str] | None = None,
     budget: int = 500,
     verify: int = 0,
     kind: str | None = None,
@@ -39,7 +42,8 @@ def rank(
     Args:
         path: image folder (`class/xxx.jpg`), Parquet file or folder in the Hugging Face convention, or CSV.
         ptms: names of the benchmark's zoo or `timm/NAME`; all of the zoo by default.
-        methods: of `stages.scores.METHODS`; several are aggregated by Borda.
+        methods: `spider`, or of `stages.scores.METHODS`; several are aggregated by Borda. By default `spider`, which
+            forwards its encoder and the PTMs that look best; where it was not trained for these PTMs, `probe`.
         budget: images to look at, of each class (in all for a regression).
         verify: so many of the first PTMs are fine-tuned here; a quarter of the images is then kept for measuring.
         kind, image_column, label_column: where they cannot be told from the data.
@@ -57,7 +61,7 @@ def rank(
     with home(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # its opinion of odd but readable files
         p = params.load()
-        known = order.known_methods(methods)
+        known = None if methods is None else order.known_methods(methods)
         listing = reading.read(path, kind, image_column, label_column)
         cards = zoo(ptms, p)
         chosen = reading.sample(listing, budget, p.seed)
@@ -84,8 +88,8 @@ def _notes(listing: reading.Listing, chosen: np.ndarray, budget: int) -> list[st
 
 def _ranked(
     split: files.Images,
-    cards: list,
-    methods: list[str],
+    cards: list[Card],
+    methods: list[str] | None,
     p: Params,
     top: int,
     warned: list[str],
@@ -93,8 +97,12 @@ def _ranked(
 ) -> pd.DataFrame:
     every = np.arange(len(split))
     train, test = verify.hold_out(split, p.seed) if top else (every, every[:0])
-    table, on_halves = order.ordered(cards, split, train, methods, p)
-    calibration, why_not = _calibration(split, methods, p)
+    methods, ranker = _first_stage(cards, methods, p, notes)
+    if ranker is None:
+        table, on_halves = order.ordered(cards, split, train, methods, p)
+    else:
+        table, on_halves = spider.ordered(cards, split, train, ranker, p)
+    calibration, why_not = _calibration(split, methods, ranker, p)
     if calibration is None:
         bounds = (np.full(len(table), np.nan),) * 3
         notes.append(f"no expected accuracies: {why_not}")
@@ -141,11 +149,29 @@ def _ranked(
     return table
 
 
-def _calibration(split: files.Images, methods: list[str], p: Params) -> tuple[expected.Calibration | None, str]:
+def _first_stage(
+    cards: list[Card], methods: list[str] | None, p: Params, notes: list[str]
+) -> tuple[list[str], Spider | None]:
+    """The methods to rank by, and the spider if it is among them; by default it is, where it knows these PTMs."""
+    if methods is None:
+        try:
+            return [spider.NAME], spider.load(cards, p)
+        except UserError as error:
+            notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
+            return [WITHOUT_SPIDER], None
+    if spider.NAME in methods and len(methods) > 1:
+        raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
+    return methods, spider.load(cards, p) if spider.NAME in methods else None
+
+
+def _calibration(
+    split: files.Images, methods: list[str], ranker: Spider | None, p: Params
+) -> tuple[expected.Calibration | None, str]:
     if split.kind != "classification":
         return None, f"they are calibrated for accuracies, and this is a {split.kind} target"
     try:
-        found = expected.calibrate(expected.benchmark(methods, p))
+        first = (f"{spider.NAME}_k0", ranker.card.k) if ranker else None
+        found = expected.calibrate(expected.benchmark(methods, p, first))
     except files.FileError as error:
         return None, str(error)
     few = f"the benchmark has under {expected.FEWEST_TARGETS} classification targets to calibrate on"

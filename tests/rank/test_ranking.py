@@ -23,6 +23,7 @@ from stages.features import extract
 from stages.rank import __main__ as command
 from stages.rank import checks, order, rank, reading, verify
 from stages.rank import zoo as zoo_module
+from stages.spider import checkpoint
 from tests.conftest import ROOT
 from tests.rank.conftest import picture
 
@@ -193,6 +194,43 @@ def test_ptms_that_have_seen_the_images_or_want_larger_ones_are_named(pictures: 
     warned = "\n".join(rank(pictures).attrs["warnings"])
     assert "byobnet_sprites, vit_sprites were trained on 'sprites_shape', which holds 3 of these images" in warned
     assert "1 of 121 images are smaller than the 32 pixels of byobnet_sprites, vit_sprites" in warned
+
+
+def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path, zoo: Path) -> None:
+    p = params.load()
+    cards = {name: zoo_module.read_card(name) for name in p.ptms}
+    widths = {name: card.feature_width for name, card in cards.items()}
+    evidence = params.RankerParams(supervision=["logme"], evidence=["probe", "logme"])
+    torch.manual_seed(0)
+    rankers = [checkpoint.empty_ranker(widths, widths[p.spider.encoder], 8, evidence).eval() for _ in range(2)]
+    card = checkpoint.SpiderCard(
+        name="spider",
+        encoder=p.spider.encoder,
+        checkpoints={name: card.checkpoint for name, card in cards.items()},
+        widths=widths,
+        sources=["sprites_shape"],
+        spec=evidence,
+        width=8,
+        bins=4,
+        seeds=2,
+        k=0,
+        validation_tau=[0.0],
+        digest="",
+    )
+    forwards = []
+    for k in (0, 1, 2):
+        checkpoint.save(checkpoint.Spider(card.model_copy(update={"k": k}), rankers), files.ranker_path("spider"))
+        table = rank(pictures, budget=20)
+        assert table.attrs["methods"] == ["spider"] and table["score"].notna().all()
+        forwards.append(table["forwards"].sum())
+    assert forwards[0] == 40 and sum(forwards) == 80  # the encoder first, the other once, each kept
+    with pytest.raises(UserError, match="give it alone"):
+        rank(pictures, methods=["spider", "logme"])
+    (zoo / "data/zoo/vit_sprites/card.json").write_text(
+        cards["vit_sprites"].model_copy(update={"checkpoint": "another"}).model_dump_json()
+    )
+    with pytest.raises(UserError, match="learned another checkpoint"):
+        rank(pictures, methods=["spider"], budget=20)
 
 
 def test_half_samples_spread_as_the_bootstrap_does(monkeypatch: pytest.MonkeyPatch) -> None:
