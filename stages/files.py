@@ -74,6 +74,11 @@ def ranker_path(ranker: str) -> Path:
     return Path("scores") / "spider" / ranker
 
 
+def rankers_path(dataset: str) -> Path:
+    """What each ranker says of each PTM: by seed, and by how many PTMs are forwarded."""
+    return Path("scores") / "rankers" / f"{dataset}.csv"
+
+
 def weights_path(dataset: str) -> Path:
     """What each text encoder's F-labels say of each PTM: EMMS' weight of it, and scores on it alone."""
     return Path("scores") / "weights" / f"{dataset}.csv"
@@ -478,7 +483,7 @@ def read_tasks(path: Path) -> Tasks:
     """Raises FileError when the file is missing, truncated, foreign or incomplete."""
     again = "delete it and run `dvc repro` again"
     if not path.exists():
-        raise FileError(f"{path}: not found; `dvc repro tasks` makes it, `dvc pull` fetches it")
+        raise FileError(f"{path}: not found; `dvc repro draw` makes it, `dvc pull` fetches it")
     try:
         with h5py.File(path, "r") as file:
             if not file.attrs.get("complete", False):

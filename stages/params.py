@@ -103,22 +103,24 @@ class RankerParams(_Section):
     own_source: bool = True
     weight_decay: float = Field(default=0.0, ge=0)
     draws: int | None = Field(default=None, ge=1)
+    seeds: int = Field(default=1, ge=1)
 
 
 class SpiderParams(_Section):
-    encoder: Name
-    mixtures: int = Field(ge=2)
-    draws: int = Field(ge=1)
-    validation: float = Field(gt=0, le=0.5)
-    ways: int = Field(ge=2)
-    shots: int = Field(ge=1)
-    bins: int = Field(ge=2)
-    width: int = Field(ge=1)
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    dropout: float = Field(ge=0, lt=1)
-    seeds: int = Field(ge=1)
+    """Model Spider: its training tasks, and the rankers that learn from them. Without rankers nothing is drawn."""
+
+    encoder: Name = ""
+    mixtures: int = Field(default=13, ge=2)
+    draws: int = Field(default=64, ge=1)
+    validation: float = Field(default=0.25, gt=0, le=0.5)
+    ways: int = Field(default=100, ge=2)
+    shots: int = Field(default=50, ge=1)
+    bins: int = Field(default=10, ge=2)
+    width: int = Field(default=1024, ge=1)
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2.5e-4, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     rankers: dict[Name, RankerParams]
 
 
@@ -246,6 +248,14 @@ def _check_names(params: Params, path: Path) -> None:
     for name, spec in params.targets.items():
         if not params.ptms_of(spec.task):
             fail(f"targets.{name}: no PTM is of its task, {spec.task}")
+    for name, ranker in params.spider.rankers.items():
+        for method in (*ranker.supervision, *ranker.evidence):
+            if method not in (*METHODS, "held_out") or (method == "held_out" and method in ranker.evidence):
+                fail(f"unknown method '{method}' in 'spider.rankers.{name}': {did_you_mean(method, METHODS)}")
+    encoder = params.spider.encoder
+    if params.spider.rankers and encoder not in params.ptms:
+        fail(f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}")
+    known = [*METHODS, *params.spider.rankers]
     for method in params.methods:
-        if method not in METHODS:
-            fail(f"unknown method '{method}' in 'methods': {did_you_mean(method, METHODS)}")
+        if method not in known:
+            fail(f"unknown method '{method}' in 'methods': {did_you_mean(method, known)}")

@@ -37,7 +37,9 @@ def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
 def read_scores(p: params.Params, task: params.Task) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets_of(task)])
-    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin([*p.methods, "borda_trio", "borda_all"])]
+    blindly = [f"{ranker}_k0" for ranker in p.spider.rankers if ranker in p.methods]
+    methods = [*p.methods, *blindly, "borda_trio", "borda_all"]
+    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin(methods)]
 
 
 def read_cards(p: params.Params, task: params.Task) -> pd.DataFrame:
@@ -56,6 +58,14 @@ def several(of_task: dict[str, tuple], p: params.Params, args: argparse.Namespac
     evaluations = tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap)
     if args.show or args.readme:
         print(tasks.markdown(evaluations) if args.readme else tasks.text(evaluations, read_seconds(p)))
+
+
+def read_rankers(p: params.Params) -> pd.DataFrame | None:
+    """What each Model Spider says of each PTM, by seed and by k."""
+    columns = ["dataset", "ranker", "seed", "k", "ptm", "score"]
+    kept = [files.read_csv(path, columns) for target in p.targets if (path := files.rankers_path(target)).exists()]
+    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
+    return table if len(table) else None
 
 
 def read_weights(p: params.Params) -> pd.DataFrame | None:
@@ -78,7 +88,7 @@ def main() -> None:
         several(of_task, p, args)
         return
     ((truth, scores, cards),) = of_task.values()
-    inside, weights, seconds = contents(p), read_weights(p), read_seconds(p)
+    inside, weights, rankers, seconds = contents(p), read_weights(p), read_rankers(p), read_seconds(p)
     folder, resamples = Path("reports"), p.reports.bootstrap
     if args.readme:
         evaluation = evaluate(truth, scores, cards, p.seed, resamples)
@@ -92,12 +102,12 @@ def main() -> None:
     published = replay(seed=p.seed, n_resamples=resamples)
     if args.show:
         evaluation = evaluate(truth, scores, cards, p.seed, resamples)
-        drawn = draw(evaluation, truth, cards, weights)
+        drawn = draw(evaluation, truth, cards, weights, rankers)
         build_page(evaluation, truth, p.seed, folder, drawn, published, inside, seconds)
         print(text_table(evaluation, seconds))
         print(f"The same with figures: {folder / 'index.html'}")
     else:
-        build(truth, scores, cards, p.seed, folder, resamples, published, inside, weights, seconds)
+        build(truth, scores, cards, p.seed, folder, resamples, published, inside, weights, rankers, seconds)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from stages.reports.evaluate import Evaluation, evaluate
 from stages.reports.inside import Inside
 from stages.reports.published import Replay
 from stages.reports.spread import truth_spread
+from stages.reports.tau import tau_by_k
 
 
 def build(
@@ -23,6 +24,7 @@ def build(
     replay: Replay | None = None,
     inside: Inside | None = None,
     weights: pd.DataFrame | None = None,
+    rankers: pd.DataFrame | None = None,
     seconds: pd.DataFrame | None = None,
 ) -> Evaluation:
     """Evaluates and writes tau.csv, measures.csv, truth.csv, metrics.json, figures/*.svg and index.html.
@@ -37,6 +39,7 @@ def build(
         replay: the published table, to be shown as a section of the page.
         inside: PTMs, datasets and provenance, likewise.
         weights: of EMMS; columns dataset, ptm, encoder, weight.
+        rankers: of Model Spider; columns dataset, ranker, seed ("all" for their mean), k, ptm, score.
         seconds: what scores cost here; columns dataset, ptm, method, seconds.
 
     Returns:
@@ -46,7 +49,7 @@ def build(
         ValueError: as `stages.reports.evaluate.evaluate`.
     """
     evaluation = evaluate(truth, scores, cards, seed, n_resamples)
-    drawn = draw(evaluation, truth, cards, weights)
+    drawn = draw(evaluation, truth, cards, weights, rankers)
     written = tables.files(evaluation, truth_spread(truth, seed))
     written |= {f"figures/{name}.svg": text for name, text in drawn.items()}
     for name, text in written.items():
@@ -75,7 +78,11 @@ def build_page(
 
 
 def draw(
-    evaluation: Evaluation, truth: pd.DataFrame, cards: pd.DataFrame, weights: pd.DataFrame | None
+    evaluation: Evaluation,
+    truth: pd.DataFrame,
+    cards: pd.DataFrame,
+    weights: pd.DataFrame | None = None,
+    rankers: pd.DataFrame | None = None,
 ) -> dict[str, str]:
     """All figures of the report by name, those that have something to show."""
     drawn = {
@@ -86,10 +93,11 @@ def draw(
     }
     if np.isfinite(evaluation.critical_difference):
         drawn["critical_difference"] = figures.critical_difference(evaluation)
-    if figures.spider_rows(evaluation):
-        drawn["by_k"] = figures.by_k(evaluation)
+    if rankers is not None and len(rankers):
+        drawn["by_k"] = figures.by_k(tau_by_k(rankers, evaluation.truth.loc[evaluation.headline]))
     if weights is not None and len(weights):
         drawn["weights"] = figures.weights(weights)
     answered = evaluation.tau[list(evaluation.kinds)].notna().any(axis=1)
-    shown = [method for method in answered.index[answered] if method not in figures.spider_rows(evaluation)]
-    return drawn | {f"scatter_{method}": figures.scatter(evaluation, cards, method) for method in shown}
+    return drawn | {
+        f"scatter_{method}": figures.scatter(evaluation, cards, method) for method in answered.index[answered]
+    }

@@ -207,31 +207,23 @@ def cost(evaluation: Evaluation, seconds: pd.DataFrame) -> Figure:
 
 
 @svg
-def by_k(evaluation: Evaluation) -> Figure:
-    """Mean weighted tau of Model Spider when it looks at the features of its first k PTMs."""
-    rows = evaluation.tau.loc[spider_rows(evaluation)]
-    k = [int(name.removeprefix(SPIDER)) for name in rows.index]
-    figure = Figure(figsize=(5.2, 3.2))
+def by_k(taus: pd.DataFrame) -> Figure:
+    """Mean weighted tau of each Model Spider when it looks at the features of its first k PTMs; range over seeds."""
+    figure = Figure(figsize=(8.4, 3.6))
     axes = figure.subplots()
-    for target in evaluation.headline:
-        axes.plot(k, rows[target], color=GREY, linewidth=0.8, alpha=0.7)
-        axes.annotate(target, (k[-1], rows[target].iloc[-1]), fontsize=7, color=GREY, xytext=(4, 0),
-                      textcoords="offset points", va="center")  # fmt: skip
-    axes.fill_between(k, rows["low"], rows["high"], color=BLUE, alpha=0.15, linewidth=0)
-    axes.plot(k, rows["mean"], color=BLUE, marker="o")
-    axes.set_xticks(k)
+    axes.axhline(0, color="black", linewidth=0.8)
+    for number, (ranker, rows) in enumerate(taus.groupby("ranker", sort=False)):
+        colour = SERIES[number % len(SERIES)]
+        of_seed = rows[rows["seed"] != "all"].groupby("k")["tau"].agg(["min", "max"])
+        mean = rows[rows["seed"] == "all"].set_index("k")["tau"]
+        axes.fill_between(of_seed.index, of_seed["min"], of_seed["max"], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(mean.index, mean, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=5, label=ranker)
     axes.set_xlabel("k: PTMs whose features are looked at")
-    axes.set_ylabel("weighted tau")
+    axes.set_ylabel("mean weighted tau")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    figure.subplots_adjust(right=0.8)
     return figure
-
-
-SPIDER = "spider_k"
-
-
-def spider_rows(evaluation: Evaluation) -> list[str]:
-    """The rows of Model Spider by k, in the order of k."""
-    rows = [name for name in evaluation.tau.index if re.fullmatch(SPIDER + r"\d+", name)]
-    return sorted(rows, key=lambda name: int(name.removeprefix(SPIDER)))
 
 
 @svg

@@ -1,6 +1,7 @@
 """python -m stages.scores DATASET: writes scores/<dataset>.csv, every method's score of every PTM on one target.
 
-And scores/weights/<dataset>.csv: what methods on F-labels make of each text encoder.
+And scores/weights/<dataset>.csv: what methods on F-labels make of each text encoder; scores/rankers/<dataset>.csv:
+what each of Model Spider's rankers says, seed by seed, with 0 to all PTMs forwarded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from stages import files, params
@@ -18,6 +20,10 @@ from stages.scores import OF_ENCODERS, TARGET_BLIND, ScoreError, shared_work
 from stages.scores.borda import TRIO, borda
 from stages.scores.emms import SATURATED
 from stages.scores.runner import score
+from stages.spider.checkpoint import Spider, check_zoo
+from stages.spider.checkpoint import load as load_spider
+from stages.spider.inference import Batcher, scores_at, task_of
+from stages.spider.tokens import class_means, codes_of
 from stages.zoo.cards import Card, read_card
 
 OTHERS_SATURATED = "adjusted: emms_gcv, as for the PTMs whose features fit any label"
@@ -96,6 +102,44 @@ def aggregated(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True) if rows else table.iloc[:0]
 
 
+def of_spiders(spiders: list[Spider], target: str, table: pd.DataFrame, p: params.Params) -> pd.DataFrame:
+    """What trained spiders say of a target: ranker, seed ("all": their mean), k, ptm, score.
+
+    table: the scores that they take as evidence, one row a (ptm, method).
+    """
+    rows = []
+    for spider in spiders:
+        card = spider.card
+        check_zoo(card, {ptm: read_card(ptm).checkpoint for ptm in p.ptms}, p.spider.encoder)
+        found = {ptm: files.read_features(files.features_path(ptm, target)) for ptm in card.ptms}
+        means = {ptm: class_means(f.features, codes_of(f.targets, f.kind, card.bins)) for ptm, f in found.items()}
+        evidence = table.pivot(index="ptm", columns="method", values="score").reindex(
+            card.ptms, columns=card.spec.evidence
+        )
+        task = task_of(card.ptms, card.spec.evidence, means, evidence.to_numpy())
+        batcher = Batcher(task, card.encoder, card.spec.evidence, card.spec.specific != "none", torch.device("cpu"))
+        ks = list(range(len(card.ptms) + 1))
+        for seed, rankers in (("all", spider.rankers), *((i, [r]) for i, r in enumerate(spider.rankers))):
+            scores = scores_at(rankers, batcher, np.array([0]), ks)[:, 0]  # (K, M)
+            rows += [
+                {"dataset": target, "ranker": card.name, "seed": seed, "k": k, "ptm": ptm, "score": score}
+                for k in ks
+                for ptm, score in zip(card.ptms, scores[k].tolist(), strict=True)
+            ]
+    return pd.DataFrame(rows, columns=["dataset", "ranker", "seed", "k", "ptm", "score"])
+
+
+def as_methods(ranked: pd.DataFrame, spiders: list[Spider]) -> pd.DataFrame:
+    """Rows for scores/<dataset>.csv: each spider with its validated k, and with none of the PTMs forwarded."""
+    ranked = ranked[ranked["seed"] == "all"]
+    rows = []
+    for spider in spiders:
+        name = spider.card.name
+        for method, k in ((name, spider.card.k), (f"{name}_k0", 0)):
+            rows.append(ranked[(ranked["ranker"] == name) & (ranked["k"] == k)].assign(method=method, reason=""))
+    return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
@@ -103,19 +147,31 @@ def main() -> None:
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
     labels = labels_of(p.encoders, args.dataset)
+    spiders = [load_spider(files.ranker_path(ranker)) for ranker in p.spider.rankers]
+    evidence = dict.fromkeys(method for spider in spiders for method in spider.card.spec.evidence)
+    methods = [method for method in p.methods if method not in p.spider.rankers]
+    wanted = [*methods, *(method for method in evidence if method not in methods)]
     rows, weights, gcv = [], [], {}
     for ptm in tqdm(p.ptms_of(p.targets[args.dataset].task), desc=args.dataset, unit="PTM", disable=None):
         arrays = arrays_of(read_card(ptm), args.dataset, p.seed) | labels
         with shared_work():
-            rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(p.methods, arrays)]
+            rows += [{"dataset": args.dataset, "ptm": ptm, **row} for row in score(wanted, arrays)]
             if "emms" in p.methods:
                 gcv[ptm] = score(["emms_gcv"], arrays)[0]["score"]
             if labels:
-                weights.append(of_encoders(p.methods, list(p.encoders), arrays).assign(dataset=args.dataset, ptm=ptm))
-    table = compared_alike(pd.DataFrame(rows), gcv)
-    table = pd.concat([table, aggregated(table).assign(dataset=args.dataset)], ignore_index=True)
+                weights.append(of_encoders(methods, list(p.encoders), arrays).assign(dataset=args.dataset, ptm=ptm))
+    ranked = of_spiders(spiders, args.dataset, pd.DataFrame(rows), p)
+    table = pd.DataFrame([row for row in rows if row["method"] in methods])
+    table = compared_alike(table, gcv)
+    parts = [
+        table,
+        aggregated(table).assign(dataset=args.dataset),
+        as_methods(ranked, [spider for spider in spiders if spider.card.name in p.methods]),
+    ]
+    table = pd.concat(parts, ignore_index=True)
     files.write_csv(table.drop(columns=["score", "reason"]).dropna(), files.seconds_path(args.dataset))
     files.write_csv(table.drop(columns="seconds"), files.scores_path(args.dataset))
+    files.write_csv(ranked, files.rankers_path(args.dataset))
     columns = ["dataset", "ptm", "encoder"]
     weights = pd.concat(weights, ignore_index=True) if weights else pd.DataFrame(columns=columns)
     files.write_csv(weights.set_index(columns).reset_index(), files.weights_path(args.dataset))

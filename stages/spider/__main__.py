@@ -1,6 +1,6 @@
-"""python -m stages.spider tasks | train RANKER | add RANKER PTM
+"""python -m stages.spider draw | train RANKER | add RANKER PTM
 
-tasks: draws the training tasks, with every PTM's tokens and scores -> scores/spider/tasks.h5
+draw:  draws the training tasks, with every PTM's tokens and scores -> scores/spider/tasks.h5
 train: trains one ranker of params.yaml on them                     -> scores/spider/<ranker>/
 add:   teaches a trained ranker one more PTM; what it knew stays as it is
 """
@@ -107,7 +107,7 @@ def drawn(ptms: list[str], p: Params) -> files.Tasks:
 def check_tasks(found: files.Tasks, p: Params) -> None:
     """Raises ParamsError when the task file was drawn for another zoo or other methods."""
     if found.ptms != list(p.ptms) or not {*wanted_methods(p)} <= {*found.methods}:
-        raise ParamsError(f"{files.tasks_path()}: drawn for other PTMs or methods than params.yaml names; `dvc repro tasks`")
+        raise ParamsError(f"{files.tasks_path()}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
 
 
 def train(name: str, p: Params) -> None:
@@ -118,7 +118,7 @@ def train(name: str, p: Params) -> None:
     truth = training.supervision(found, spec, [card.source for card in cards.values()])
     device = compute.device()
     logs, rankers = [], []
-    for seed in range(spider.seeds):
+    for seed in range(spec.seeds):
         compute.repeatable(p.seed + seed, p.threads)
         done = training.train(found, truth, spec, spider, p.seed + seed, device, f"{name}, seed {seed}")
         rankers.append(done.ranker)
@@ -136,7 +136,6 @@ def train(name: str, p: Params) -> None:
         spec=spec,
         width=spider.width,
         bins=spider.bins,
-        seeds=spider.seeds,
         k=int(np.argmax(taus)),
         validation_tau=taus,
         digest="",
@@ -157,21 +156,21 @@ def add(name: str, ptm: str, p: Params) -> None:
     with_new = drawn(ptms, p)
     cards = {each: read_card(each) for each in ptms}
     truth = training.supervision(with_new, spider.card.spec, [card.source for card in cards.values()])
-    rankers = []
+    spec, rankers = spider.card.spec, []
     for seed, ranker in enumerate(tqdm(spider.rankers, desc=ptm, unit="seed", disable=None)):
         compute.repeatable(p.seed + seed, p.threads)
-        done = training.with_one_more(ranker, with_new, truth, spider.card.spec, p.spider, p.seed + seed, compute.device())
+        done = training.with_one_more(ranker, with_new, truth, spec, p.spider, p.seed + seed, compute.device())
         rankers.append(done.ranker)
     checkpoints = spider.card.checkpoints | {ptm: cards[ptm].checkpoint}
     card = spider.card.model_copy(update={"widths": with_new.widths, "checkpoints": checkpoints})
     checkpoint.save(replace(spider, card=card, rankers=rankers), folder)
-    print(f"{folder} now knows {ptm}; `dvc commit --force train@{name}` keeps it, `dvc repro` trains all anew")
+    print(f"{folder} now knows {ptm}; `dvc commit --force spider@{name}` keeps it, `dvc repro` trains all anew")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("tasks")
+    actions.add_parser("draw")
     for action in ("train", "add"):
         sub = actions.add_parser(action)
         sub.add_argument("ranker")
@@ -179,7 +178,7 @@ def main() -> None:
             sub.add_argument("ptm")
     args = parser.parse_args()
     p = params.load()
-    if args.action == "tasks":
+    if args.action == "draw":
         files.write_tasks(files.tasks_path(), drawn(list(p.ptms), p))
         return
     params.check_known(args.ranker, p.spider.rankers, "ranker")

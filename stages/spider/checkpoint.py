@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -32,7 +31,6 @@ class SpiderCard(BaseModel):
     spec: RankerParams
     width: int
     bins: int
-    seeds: int
     k: int
     validation_tau: list[float]
     digest: str
@@ -60,7 +58,9 @@ def empty_ranker(
 
 def save(spider: Spider, folder: Path) -> None:
     """Writes both files, the card last, so that a folder with a card is whole."""
-    states = {f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()}
+    states = {
+        f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()
+    }
     weights = folder / "ranker.safetensors"
     with files.atomic(weights) as temporary:
         save_file(states, temporary)
@@ -74,16 +74,20 @@ def load(folder: Path) -> Spider:
     try:
         card = SpiderCard.model_validate_json((folder / "card.json").read_bytes())
     except FileNotFoundError:
-        raise files.FileError(f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
+        raise files.FileError(
+            f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it"
+        ) from None
     except ValidationError as error:
-        raise files.FileError(f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}") from None
+        raise files.FileError(
+            f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}"
+        ) from None
     weights = folder / "ranker.safetensors"
     if files.digest(weights) != card.digest:
         raise files.FileError(f"{weights}: not the weights that card.json beside it names; {again}")
     rankers = []
     try:
         states = load_file(weights)
-        for seed in range(card.seeds):
+        for seed in range(card.spec.seeds):
             ranker = empty_ranker(card.widths, card.widths[card.encoder], card.width, card.spec)
             own = {name.split(".", 1)[1]: value for name, value in states.items() if name.startswith(f"{seed}.")}
             ranker.load_state_dict(own)

@@ -78,13 +78,13 @@ def task_of(
     classes = {len(means) for means in tokens.values()}
     if len(classes) != 1 or min(classes) < 2:
         raise ValueError(f"a task needs two classes or more, the same for every PTM; got {sorted(classes)}")
-    nothing = np.zeros(1, bool)
-    return Tasks(ptms, methods, [], np.array([0, classes.pop()]), tokens, scores[None], nothing, np.zeros(1, int), nothing)
+    offsets, nothing = np.array([0, classes.pop()]), np.zeros(1, bool)
+    return Tasks(ptms, methods, [], offsets, tokens, scores[None], nothing, np.zeros(1, int), nothing)
 
 
 @torch.inference_mode()
 def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
-    """(B, M): mean of the rankers' scores. Under Plackett-Luce scores are log-odds, so that their mean has a meaning."""
+    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds."""
     return torch.stack([batcher.scores(ranker, which, forwarded) for ranker in rankers]).mean(0).cpu().numpy()
 
 

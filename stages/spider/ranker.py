@@ -91,7 +91,9 @@ class Ranker(nn.Module):
     def _of_specific(self, query: Tensor, specific: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         """The block of S: (B, M), minus infinity where a PTM was not forwarded, and (B, M, d)."""
         where = torch.tensor([self.ptms.index(ptm) for ptm in specific], device=query.device)
-        tokens = torch.stack([self._placed(self.specific[m], means, 1, rows) for m, (means, rows) in specific.items()], 1)
+        tokens = torch.stack(
+            [self._placed(self.specific[m], means, 1, rows) for m, (means, rows) in specific.items()], 1
+        )
         there = torch.stack([rows < len(means) for means, rows in specific.values()], 1)  # (B, U, C)
         logits = torch.einsum("ud,bucd->buc", query[where], self.key(tokens))
         # A finite stand-in keeps a PTM without any row free of NaN; its log-sum says that it is absent.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.params import SpiderParams
+from stages.params import ParamsError, SpiderParams
 from stages.scores.probe import held_out_accuracy
 from stages.scores.runner import score
 from stages.spider.tokens import class_means
@@ -45,7 +45,7 @@ def plan(codes: dict[str, np.ndarray], p: SpiderParams, seed: int) -> list[Draw]
     them alone: validation tasks have no class in common with training tasks. A draw takes 2 classes up to the whole
     pool (`p.ways` at most), and of each class as many images, between SMALLEST and `p.shots` (log-uniform).
 
-    codes: source -> (N,) class codes of its training split. Raises ValueError with no source of two classes or more.
+    codes: source -> (N,) class codes of its training split. Raises ParamsError with no source of two classes or more.
     """
     random = np.random.default_rng((seed, 0))
     aside = {}
@@ -54,7 +54,7 @@ def plan(codes: dict[str, np.ndarray], p: SpiderParams, seed: int) -> list[Draw]
         count = min(max(1, round(p.validation * len(order))), len(order) - 1)
         aside[source] = {True: order[:count], False: order[count:]}
     if not aside or all(len(order) < 2 for parts in aside.values() for order in parts.values()):
-        raise ValueError("training tasks need source datasets with images of several classes; name some under 'sources'")
+        raise ParamsError("Model Spider's tasks need sources with images of several classes; name some under 'sources'")
     every = max(2, round(1 / p.validation))
     draws = []
     for mixture in range(p.mixtures):

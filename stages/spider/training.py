@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from stages.files import Tasks
@@ -133,7 +132,7 @@ def with_one_more(
 ) -> Trained:
     """The ranker with the last PTM of `tasks` added: its token and projection are learned, all else stays as it is.
 
-    So the scores of the PTMs that were there do not change by a bit, and nothing else is trained anew.
+    So nothing else is trained anew, and the scores of the PTMs that were there do not change.
     """
     torch.manual_seed(seed)
     new, known = tasks.ptms[-1], tasks.ptms[:-1]
