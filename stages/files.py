@@ -53,7 +53,9 @@ def raw_path(dataset: str) -> Path:
 
 
 def zoo_path(ptm: str) -> Path:
-    return Path("data") / "zoo" / ptm
+    """A PTM of the benchmark; or, for `timm/NAME`, one that was fetched to rank for a user and is no part of it."""
+    family, _, name = ptm.rpartition("/")
+    return STORE / "ptms" / name if family == "timm" else Path("data") / "zoo" / ptm
 
 
 def features_path(ptm: str, dataset: str) -> Path:

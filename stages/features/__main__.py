@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import timm
 import torch
@@ -25,6 +28,44 @@ def made_from(card: Card, dataset_digest: str) -> dict:
     return origin | words | rule
 
 
+def kept_path(card: Card, split: files.Images, p: params.Params) -> Path:
+    """Where the store keeps, or will keep, a PTM's features of a split."""
+    if card.task == "image":
+        code = files.code_version(images, models, pixels, extract)
+    else:
+        from stages.features import words  # imported here: image PTMs do not wait for transformers
+        from stages.zoo.tasks import ptms
+
+        code = files.key_of(ptms.code(card.task), files.code_version(words))
+    origin = made_from(card, split.digest)
+    key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
+    return files.stored("features", key, ".h5")
+
+
+def kept_features(card: Card, split: files.Images, p: params.Params, loaded: Callable[[], tuple]) -> Path:
+    """A PTM's features of a split in the store; forwarded now, by what `loaded` gives, if they are not there yet."""
+    kept = kept_path(card, split, p)
+    if not kept.exists():
+        origin, size = made_from(card, split.digest), p.features.batch_size
+        if card.task == "image":
+            extract.extract(*loaded(), card.preprocessing, split, kept, origin, size)
+        else:
+            from stages.features import words
+
+            words.extract(*loaded(), card, split, kept, origin, size)
+    return kept
+
+
+def load(card: Card) -> tuple:
+    """The PTM on the device, alone; or with what it knows of words, for the tasks that have some."""
+    if card.task == "image":
+        return (models.load(card).to(compute.device()),)
+    from stages.zoo.tasks import ptms
+
+    model, words = ptms.load(card)
+    return model.to(compute.device()), words
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ptm")
@@ -33,31 +74,14 @@ def main() -> None:
     params.check_known(args.ptm, p.ptms, "PTM")
     compute.repeatable(p.seed, p.threads)
     card = read_card(args.ptm)
-    if card.task == "image":
-        model, words = models.load(card).to(compute.device()), None
-        code = files.code_version(images, models, pixels, extract)
-    else:
-        from stages.features import words as of_words  # imported here: image PTMs do not wait for transformers
-        from stages.zoo.tasks import ptms
-
-        model, words = ptms.load(card)
-        model = model.to(compute.device())
-        code = files.key_of(ptms.code(card.task), files.code_version(of_words))
     of_task = {name: spec for name, spec in p.datasets.items() if spec.task == card.task}
     roles = {name: "sources" if name in p.sources else "targets" for name in of_task}
+    loaded = cache(lambda: load(card))
     for name, role in tqdm(roles.items(), desc=args.ptm, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path(role, name, "train"))
         if not len(split):  # a corpus known by name only
             continue
-        origin = made_from(card, split.digest)
-        key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
-        kept = files.stored("features", key, ".h5")
-        if not kept.exists():
-            if words is None:
-                extract.extract(model, card.preprocessing, split, kept, origin, p.features.batch_size)
-            else:
-                of_words.extract(model, words, card, split, kept, origin, p.features.batch_size)
-        files.link(kept, files.features_path(args.ptm, name))
+        files.link(kept_features(card, split, p, loaded), files.features_path(args.ptm, name))
 
 
 if __name__ == "__main__":

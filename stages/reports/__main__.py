@@ -1,4 +1,8 @@
-"""python -m stages.reports: writes reports/; --show prints the table instead, --readme puts it into README.md."""
+"""python -m stages.reports: writes reports/; --show prints the table, --readme puts it into README.md.
+
+The page, reports/index.html, tells what scoring cost in seconds. These never repeat, so it is no output of DVC's: this
+command writes it anew each time, with --show too, from what is here.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ import pandas as pd
 from stages import files, params
 from stages.errors import tell
 from stages.reports import figures, tasks
-from stages.reports.build import build
+from stages.reports.build import build, build_page, draw
 from stages.reports.evaluate import evaluate
+from stages.reports.inside import inside as contents
 from stages.reports.published import replay
 from stages.reports.tables import markdown_table, text_table
 from stages.zoo.cards import read_card
@@ -32,7 +37,9 @@ def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
 def read_scores(p: params.Params, task: params.Task) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets_of(task)])
-    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin([*p.methods, "borda_trio", "borda_all"])]
+    blindly = [f"{ranker}_k0" for ranker in p.spider.rankers if ranker in p.methods]
+    methods = [*p.methods, *blindly, "borda_trio", "borda_all"]
+    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin(methods)]
 
 
 def read_cards(p: params.Params, task: params.Task) -> pd.DataFrame:
@@ -48,17 +55,31 @@ def read_seconds(p: params.Params) -> pd.DataFrame | None:
 
 def several(of_task: dict[str, tuple], p: params.Params, args: argparse.Namespace) -> None:
     """The same for a benchmark of several tasks; --readme prints the table, since the README's is of the mini one."""
+    evaluations = tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap)
     if args.show or args.readme:
-        evaluations = tasks.evaluate_tasks(of_task, p.seed, p.reports.bootstrap)
         print(tasks.markdown(evaluations) if args.readme else tasks.text(evaluations, read_seconds(p)))
-    else:
-        tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap)
+
+
+def read_rankers(p: params.Params) -> pd.DataFrame | None:
+    """What each Model Spider says of each PTM, by seed and by k."""
+    columns = ["dataset", "ranker", "seed", "k", "ptm", "score"]
+    kept = [files.read_csv(path, columns) for target in p.targets if (path := files.rankers_path(target)).exists()]
+    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
+    return table if len(table) else None
+
+
+def read_weights(p: params.Params) -> pd.DataFrame | None:
+    """EMMS' weights of the text encoders, where it was run."""
+    columns = ["dataset", "ptm", "encoder", "weight"]
+    kept = [files.read_csv(path, columns) for target in p.targets if (path := files.weights_path(target)).exists()]
+    table = pd.concat(kept, ignore_index=True).dropna(subset=["weight"]) if kept else pd.DataFrame()
+    return table if len(table) else None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--show", action="store_true", help="print the table, and what the scores cost here")
+    action.add_argument("--show", action="store_true", help="print the table, and write the page")
     action.add_argument("--readme", action="store_true", help="renew the table and the picture of README.md")
     args = parser.parse_args()
     p = params.load()
@@ -66,20 +87,27 @@ def main() -> None:
     if len(of_task) > 1:
         several(of_task, p, args)
         return
-    (tables,) = of_task.values()
+    ((truth, scores, cards),) = of_task.values()
+    inside, weights, rankers, seconds = contents(p), read_weights(p), read_rankers(p), read_seconds(p)
+    folder, resamples = Path("reports"), p.reports.bootstrap
     if args.readme:
-        evaluation = evaluate(*tables, p.seed, p.reports.bootstrap)
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples)
         files.write_text(Path("docs/heat_map.svg"), figures.heat_map(evaluation))
         before, _, rest = Path("README.md").read_text(encoding="utf-8").partition(BEGIN)
         _, end, after = rest.partition(END)
         if not end:
             raise files.FileError(f"README.md: no place for the table; it stands between '{BEGIN}' and '{END}'")
         files.write_text(Path("README.md"), f"{before}{BEGIN}\n{markdown_table(evaluation)}{END}{after}")
-    elif args.show:
-        print(text_table(evaluate(*tables, p.seed, p.reports.bootstrap), read_seconds(p)))
+        return
+    published = replay(seed=p.seed, n_resamples=resamples)
+    if args.show:
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples)
+        drawn = draw(evaluation, truth, cards, weights, rankers)
+        build_page(evaluation, truth, p.seed, folder, drawn, published, inside, seconds)
+        print(text_table(evaluation, seconds))
+        print(f"The same with figures: {folder / 'index.html'}")
     else:
-        published = replay(seed=p.seed, n_resamples=p.reports.bootstrap)
-        build(*tables, p.seed, Path("reports"), p.reports.bootstrap, published)
+        build(truth, scores, cards, p.seed, folder, resamples, published, inside, weights, rankers, seconds)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.reports.evaluate import FRACTIONS, Evaluation
+from stages.reports.figures import PANELS
+from stages.reports.inside import Inside
 from stages.reports.published import TOLERANCE, Replay
 from stages.reports.tables import notes, tau_rows
 
@@ -23,14 +25,22 @@ COSTS = {
 }
 
 
-def render(evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str], replay: Replay | None = None) -> str:
+def render(
+    evaluation: Evaluation,
+    spread: pd.DataFrame,
+    figures: dict[str, str],
+    replay: Replay | None = None,
+    inside: Inside | None = None,
+) -> str:
     """The page as HTML.
 
     Args:
         evaluation: what `stages.reports.evaluate.evaluate` gave.
         spread: what `stages.reports.spread.truth_spread` gave.
-        figures: SVG by name: heat_map, intervals, truth_spread, and scatter_<method> for the methods to be shown.
+        figures: SVG by name: heat_map, intervals, truth_spread, legend, scatter_<method> for the methods to be shown;
+            and, where there is something to show, critical_difference, cost, by_k and weights.
         replay: the published table, for its section.
+        inside: PTMs, datasets and provenance, for theirs.
     """
     folder = Path(__file__).parent
     environment = Environment(
@@ -40,10 +50,16 @@ def render(evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    panels = min(4, len(evaluation.kinds))
+    panels = min(PANELS, len(evaluation.kinds))
     return environment.get_template("page.html.j2").render(
         figures={name: Markup(own_ids(name, svg)) for name, svg in figures.items()},  # our own drawings
-        scatters=[method for method in evaluation.tau.index if f"scatter_{method}" in figures],
+        scatters=[
+            (method, f"mean {_number(mean, 2)}")
+            for method, mean in evaluation.tau["mean"].items()
+            if f"scatter_{method}" in figures
+        ],
+        critical_difference=_number(evaluation.critical_difference, 1),
+        left_out=_left_out(evaluation),
         rows=_plain(tau_rows(evaluation)),
         groups=evaluation.tau["group"].tolist(),
         notes=notes(evaluation),
@@ -52,12 +68,16 @@ def render(evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str]
         unit=", in accuracy points" if evaluation.kinds[evaluation.headline[0]] in FRACTIONS else "",
         verdict=verdict(evaluation),
         best=evaluation.best,
+        facts=_facts(evaluation),
         published=_published(replay) if replay else None,
+        inside=inside,
+        provenance=pd.DataFrame(inside.provenance.items(), columns=["what", "version or digest"]) if inside else None,
+        datasets=pd.DataFrame([dataset.about for dataset in inside.datasets]) if inside else None,
         n_methods=len(evaluation.tau),
         n_ptms=evaluation.truth.shape[1],
         n_targets=len(evaluation.kinds),
-        map_width=max(28, 9 + 3 * (len(evaluation.kinds) + 1)),
-        truth_width=9 * panels,
+        map_width=max(24, 9 + 3 * (len(evaluation.kinds) + 1)),
+        truth_width=8.5 * panels,
     )
 
 
@@ -65,17 +85,41 @@ def verdict(evaluation: Evaluation) -> str:
     """The result in two or three sentences, claiming no more than the intervals allow."""
     tau = evaluation.tau
     best, tied = tau.loc[evaluation.best], tau[tau["tied_with_best"]]
-    text = f"The highest mean weighted tau is {best['mean']:.2f} ({evaluation.best}); "
     others = [method for method in tied.index if method != evaluation.best]
-    text += f"{len(others)} of the other {len(tau) - 1} cannot be told from it. " if others else "no other comes near. "
+    blindly = ", which never looks at the target" if best["group"] == "blind" else ""
+    text = f"The highest mean weighted tau is {best['mean']:.2f}, of {evaluation.best}{blindly}; "
+    text += f"{len(others)} of the other {len(tau) - 1} cannot be told from it." if others else "no other comes near."
     blind = tau[tau["group"] == "blind"].dropna(subset=["mean"])
-    if blind.empty:
+    if blindly or blind.empty:
         return text
     leader = blind["mean"].idxmax()
-    told = "is among them" if leader in others else "is it" if leader == evaluation.best else "is clearly below"
+    told = "is among them" if leader in others else "is clearly below"
     return text + (
-        f"The best ranking that never looks at the target, {leader}, reaches {blind['mean'].max():.2f} and {told}."
+        f" The best ranking that never looks at the target, {leader}, reaches {blind['mean'].max():.2f} and {told}."
     )
+
+
+def _facts(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """Figure, what it is of, and how it is to be read: the page in four numbers."""
+    tau = evaluation.tau
+    blind, looking = tau[tau["group"] == "blind"]["mean"].dropna(), tau[tau["group"] != "blind"]["mean"].dropna()
+    facts = []
+    if len(looking):
+        facts.append((f"{looking.max():.2f}", looking.idxmax(), "the best ranking that looks at the target"))
+    if len(blind):
+        facts.append((f"{blind.max():.2f}", blind.idxmax(), "the best ranking that never looks at it"))
+    tied = int(tau["tied_with_best"].sum()) - 1
+    facts.append((f"{tied} of {len(tau) - 1}", "tied", f"other rankings that cannot be told from {evaluation.best}"))
+    pairs = int(evaluation.truth.notna().to_numpy().sum())
+    facts.append(
+        (f"{pairs}", "fine-tuned pairs", f"{evaluation.truth.shape[1]} PTMs on {len(evaluation.kinds)} targets")
+    )
+    return facts
+
+
+def _left_out(evaluation: Evaluation) -> str:
+    absent = evaluation.tau.index[evaluation.tau["average_rank"].isna()]
+    return f" Not ranked, for lack of a value on some target: {', '.join(absent)}." if len(absent) else ""
 
 
 def _cost_rows(evaluation: Evaluation) -> pd.DataFrame:

@@ -21,6 +21,7 @@ What is done where scipy leaves a choice, or chooses otherwise than a benchmark 
 """
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
@@ -107,3 +108,22 @@ def weighted_taus(truth: ArrayLike, scores: ArrayLike) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         taus = np.clip(agreement / np.sqrt(ordered * scored), -1.0, 1.0)
     return np.where(ordered == 0, np.nan, np.where(scored == 0, 0.0, taus))
+
+
+def tau_by_k(rankers: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Mean weighted tau over targets of each ranker, seed and k.
+
+    Args:
+        rankers: columns dataset, ranker, seed, k, ptm, score.
+        truth: one row a target, one column a PTM; rows of `rankers` on other targets are left out.
+
+    Returns:
+        columns ranker, seed, k, tau, in the order of `rankers`.
+    """
+    rows = rankers[rankers["dataset"].isin(truth.index)].assign(seed=rankers["seed"].astype(str))
+    by = rows.groupby(["ranker", "seed", "k", "dataset"], sort=False)
+    taus = by.apply(
+        lambda part: weighted_tau(truth.loc[part.name[3], part["ptm"]].to_numpy(), part["score"].to_numpy()),
+        include_groups=False,
+    )
+    return taus.groupby(["ranker", "seed", "k"], sort=False).mean().rename("tau").reset_index()

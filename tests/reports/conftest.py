@@ -1,8 +1,13 @@
 """A made-up benchmark: 12 PTMs, four classification targets and one regression target, five methods."""
 
+import base64
+
 import numpy as np
 import pandas as pd
 import pytest
+
+from stages.data.images import png
+from stages.reports.inside import Dataset, Inside
 
 PTMS = [f"{architecture}_{source}" for architecture in ("resnet", "vit", "effnet") for source in "abcd"]
 TARGETS = {"digits": "classification", "games": "classification", "solar": "classification", "scale": "classification"}
@@ -33,6 +38,26 @@ def made_up() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         pd.DataFrame(scores, columns=["dataset", "ptm", "method", "score", "reason"]),
         cards,
     )
+
+
+@pytest.fixture(scope="session")
+def some_inside() -> Inside:
+    """A PTM, a dataset of pictures and one of texts, digests; names that are long, or that HTML would trip over."""
+    picture = "data:image/png;base64," + base64.b64encode(png(np.zeros((8, 8, 3), np.uint8))).decode()
+    ptms = pd.DataFrame({"PTM": ["resnet_a"], "architecture": ["resnet"]})
+    about = {"dataset": "digits", "role": "target", "kind": "classification", "origin": "a <b>place</b>" * 9}
+    datasets = [
+        Dataset(about, [(picture, f"a rather long name of class {i}") for i in range(8)]),
+        Dataset(about | {"dataset": "questions"}, [("", "What is it? A text without a picture.")] * 8),
+    ]
+    return Inside(ptms, datasets, {"torch": "2", "digits, train": "0123456789abcdef" * 4}, "seed: 0 # " + "long " * 60)
+
+
+@pytest.fixture(scope="session")
+def some_weights() -> pd.DataFrame:
+    """EMMS' weights of two encoders."""
+    rows = [(t, p, e, w) for t in ("digits", "scale") for p in "ab" for e, w in (("bert", 0.3), ("llama", 0.7))]
+    return pd.DataFrame(rows, columns=["dataset", "ptm", "encoder", "weight"])
 
 
 @pytest.fixture

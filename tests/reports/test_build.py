@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 from stages.reports.build import build
@@ -11,14 +12,14 @@ from stages.reports.published import FOLDER, replay
 
 
 @pytest.fixture(scope="module")
-def built(made_up, tmp_path_factory):
+def built(made_up, some_inside, some_weights, tmp_path_factory):
     """The report on the made-up benchmark, with the published table, written twice."""
     folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     truth, scores, cards = made_up
     truth, scores = truth[truth["dataset"] != "games"], scores[scores["method"].isin(["good", "no_head"])]
     replayed = replay(Path(__file__).parents[2] / FOLDER, n_resamples=20)
     for folder in folders:
-        build(truth, scores, cards, 0, folder, n_resamples=50, replay=replayed)
+        build(truth, scores, cards, 0, folder, 50, replayed, some_inside, some_weights)
     return folders
 
 
@@ -44,7 +45,7 @@ def test_the_page_asks_nobody_for_anything(built):
     html = (built[0] / "index.html").read_text(encoding="utf-8")
     addresses = set(re.findall(r"https?://[^\"'\s<]+", html))
     assert addresses <= {"http://www.w3.org/1999/xlink", "http://www.w3.org/2000/svg"}  # names, not resources
-    assert not re.search(r"<(script|link|img|iframe)\b|@import|url\((?!#)|\bsrc=", html)
+    assert not re.search(r"<(script|link|iframe)\b|@import|url\((?!#)|\bsrc=\"(?!data:image/png;base64,)", html)
     assert "69 of 72" in html
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
@@ -57,6 +58,22 @@ def test_figures_are_svg_without_a_date(built):
         text = path.read_text(encoding="utf-8")
         assert ElementTree.fromstring(text).tag.endswith("svg")
         assert "<metadata" not in text and not re.search(r"\b20\d\d-\d\d-\d\d", text)
+
+
+def test_sections_appear_with_what_they_show(built, small, tmp_path):
+    html = (built[0] / "index.html").read_text(encoding="utf-8")
+    for section in ("ranking", "weights", "truth", "scores", "regret", "published", "inside", "provenance"):
+        assert f'<section id="{section}">' in html
+    assert "Which differences are established" in html and "a &lt;b&gt;place" in html
+    assert 'id="time"' not in html and 'id="spider"' not in html
+
+    truth, scores, cards = small
+    parts = [scores.assign(ranker="spider", seed=seed, k=k) for seed in ("all", "0") for k in (0, 1, 2)]
+    seconds = scores[["dataset", "ptm", "method"]].assign(seconds=0.01)
+    build(truth, scores, cards, 0, tmp_path, n_resamples=20, rankers=pd.concat(parts), seconds=seconds)
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'id="time"' in html and 'id="spider"' in html and 'id="weights"' not in html
+    assert not (tmp_path / "figures/cost.svg").exists()  # seconds are in the page and in no output
 
 
 def test_names_are_escaped(small, tmp_path):

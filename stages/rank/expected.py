@@ -1,0 +1,136 @@
+"""What a score means in accuracy: calibrated on the benchmark, where scores and fine-tuned accuracies are both known.
+
+With t a target of the benchmark, i a PTM, a_ti its fine-tuned accuracy, q_ti the leave-one-out accuracy of a ridge
+probe on its frozen features, s_ti the method's score, and logit(a) = log(a / (1 - a)):
+
+    logit(a_ti) = L_t + gain + slope * S_t * (s_ti - mean_i s_ti) / std_i(s_ti),
+    L_t, S_t = mean and standard deviation over PTMs of logit(q_ti); S_t = 1 where only some PTMs were forwarded
+
+A target's level and spread come from the probe, which any target has; the method gives the order; gain (what
+fine-tuning adds) and slope (>= 0) are fitted by least squares, each target weighing the same. The range is
+
+    +- t(0.9; T - 1) * sqrt(mean_t mean_i r_ti^2),
+
+an 80 % prediction interval, with r_ti the residuals on a target that the fit left out, t Student's quantile with as
+many degrees of freedom as there are targets but one: PTMs of one target share their error and are no further evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import expit
+from scipy.special import logit as exact_logit
+
+from stages import files
+from stages.params import Params
+from stages.rank.order import LEVEL, combined
+from stages.reports.__main__ import read_scores, read_truth
+from stages.reports.measures import regret_at_k
+
+INSIDE = 0.8
+FEWEST_TARGETS = 3
+CLIP = 0.005  # an accuracy of 0 or 1 has no finite logit
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """gain, slope, width: of the formula above. targets: T. inside: share of the benchmark's accuracies that fell into
+    the range when their target was left out of everything. regret: by k, what fine-tuning only the first k would have
+    lost in accuracy, mean over targets. found: by k, on how many targets the first k held the best PTM.
+    """
+
+    gain: float
+    slope: float
+    width: float
+    targets: list[str]
+    inside: float
+    regret: dict[int, float]
+    found: dict[int, int]
+
+
+def benchmark(methods: list[str], p: Params, first: tuple[str, int] | None = None) -> pd.DataFrame:
+    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's classification targets.
+
+    first: a method and k; levels are then known of its first k PTMs on each target alone, as they are where no others
+    are forwarded.
+    """
+    truth = read_truth(p, "image")
+    truth = truth[truth["kind"] == "classification"].rename(columns={"value": "truth"})
+    scores = read_scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
+    needed = (*methods, LEVEL, *(first[:1] if first else ()))
+    if lacking := [method for method in needed if method not in scores]:
+        raise files.FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")
+    parts = []
+    for target, rows in truth.groupby("dataset", sort=False):
+        of = scores.loc[target].reindex(rows["ptm"])
+        level = of[LEVEL] if first is None else of[LEVEL].where(of[first[0]].rank(ascending=False) <= first[1])
+        parts.append(rows.assign(score=combined(of, methods), level=level.to_numpy()))
+    table = pd.concat(parts)[["dataset", "ptm", "truth", "level", "score"]]
+    return table.dropna(subset=["truth", "score"]).reset_index(drop=True)
+
+
+def terms(level: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+    """L_t and S_t * standardised score, of one target. Where some levels are not known, S_t is 1 for all targets."""
+    known = ~np.isnan(level)
+    logits = logit(level[known])
+    spread = score.std()
+    centred = (score - score.mean()) / spread if spread > 0 else np.zeros(len(score))
+    return float(logits.mean()), float(logits.std() if known.all() else 1.0) * centred
+
+
+def logit(accuracy: np.ndarray) -> np.ndarray:
+    return exact_logit(np.clip(accuracy, CLIP, 1 - CLIP))
+
+
+def calibrate(table: pd.DataFrame) -> Calibration | None:
+    """Fits gain, slope and width to a `benchmark` table; None when it has under `FEWEST_TARGETS` targets."""
+    parts = {}
+    for target, rows in table.groupby("dataset", sort=False):
+        level, deviation = terms(rows["level"].to_numpy(), rows["score"].to_numpy())
+        parts[target] = logit(rows["truth"].to_numpy()) - level, deviation
+    if len(parts) < FEWEST_TARGETS:
+        return None
+    gain, slope = _fit(list(parts.values()))
+    inside = []
+    for left_out, (above, deviation) in parts.items():
+        others = [part for target, part in parts.items() if target != left_out]
+        at, by = _fit(others)
+        inside += list(np.abs(above - at - by * deviation) <= _width(others))
+    regret, found = {}, {}
+    by_target = [rows for _, rows in table.groupby("dataset", sort=False)]
+    for k in range(1, max(len(rows) for rows in by_target) + 1):
+        lost = [regret_at_k(rows["truth"], rows["score"], k) for rows in by_target]
+        regret[k], found[k] = float(np.mean(lost)), int(np.sum(np.array(lost) == 0))
+    return Calibration(gain, slope, _width(list(parts.values())), list(parts), float(np.mean(inside)), regret, found)
+
+
+def _fit(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+    # deviations sum to zero on each target, so gain and slope are fitted apart
+    gain = float(np.mean([above.mean() for above, _ in parts]))
+    both = np.mean([(above * deviation).mean() for above, deviation in parts])
+    own = np.mean([(deviation**2).mean() for _, deviation in parts])
+    return gain, max(0.0, float(both / own)) if own > 0 else 0.0
+
+
+def _width(parts: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    squares = []
+    for i, (above, deviation) in enumerate(parts):
+        gain, slope = _fit(parts[:i] + parts[i + 1 :])
+        squares.append(np.mean((above - gain - slope * deviation) ** 2))
+    return float(stats.t.ppf((1 + INSIDE) / 2, len(parts) - 1) * np.sqrt(np.mean(squares)))
+
+
+def ranges(calibration: Calibration, level: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Expected accuracy of each PTM, and the low and high end of its 80 % range; NaN without a score."""
+    known = ~np.isnan(score)
+    expected, low, high = np.full((3, len(score)), np.nan)
+    if known.any() and not np.isnan(level).all():
+        at, deviation = terms(level[known], score[known])
+        middle = at + calibration.gain + calibration.slope * deviation
+        expected[known] = expit(middle)
+        low[known], high[known] = expit(middle - calibration.width), expit(middle + calibration.width)
+    return expected, low, high
