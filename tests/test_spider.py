@@ -312,7 +312,8 @@ def test_task_file_round_trip_and_damage(tmp_path):
 def a_spider() -> checkpoint.Spider:
     card = checkpoint.SpiderCard(
         name="spider", encoder="a", checkpoints={p: f"sha-{p}" for p in WIDTHS}, widths=WIDTHS, sources=["s"],
-        spec=SPEC.model_copy(update={"seeds": 2}), width=16, bins=10, k=2, validation_tau=[0.1] * 5, digest="",
+        spec=SPEC.model_copy(update={"seeds": 2}), width=16, bins=10, k=2, validation_tau=[0.1] * 5,
+        constant=dict.fromkeys(WIDTHS, 0.5), digest="",
     )  # fmt: skip
     return checkpoint.Spider(card, [fresh_ranker(seed=0), fresh_ranker(seed=1)])
 

@@ -17,11 +17,27 @@ from stages.reports import figures, tasks
 from stages.reports.build import build, build_page, draw
 from stages.reports.evaluate import evaluate
 from stages.reports.inside import inside as contents
+from stages.reports.priors import BLIND
 from stages.reports.published import replay
-from stages.reports.tables import markdown_table, text_table
+from stages.reports.tables import markdown_table, rankers_table, text_table
+from stages.reports.tau import tau_by_k
+from stages.spider.checkpoint import load as load_spider
 from stages.zoo.cards import read_card
 
-BEGIN, END = "<!-- result table -->", "<!-- end of result table -->"
+
+def renew(page: Path, table: str, text: str) -> None:
+    """Puts a table between its two marks in a page. Raises FileError when they are not there."""
+    begin, end = f"<!-- {table} -->", f"<!-- end of {table} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, last, after = rest.partition(end)
+    if not found or not last:
+        raise files.FileError(f"{page}: no place for the {table}; it stands between '{begin}' and '{end}'")
+    files.write_text(page, f"{before}{begin}\n{text}{end}{after}")
+
+
+def chosen_k(p: params.Params) -> dict[str, int]:
+    """How many PTMs each ranker forwards."""
+    return {ranker: load_spider(files.ranker_path(ranker)).card.k for ranker in p.spider.rankers}
 
 
 def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
@@ -34,11 +50,21 @@ def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
     return grouped.agg(value="mean", noise="std", seeds="count").reset_index()
 
 
+def listed_rankers(p: params.Params) -> list[str]:
+    """The rankers that are methods of the benchmark; the others are there to be compared with them."""
+    return [ranker for ranker in p.spider.rankers if ranker in p.methods]
+
+
+def target_blind(p: params.Params) -> tuple[str, ...]:
+    """The rankings that never look at the target, in the order of the tables."""
+    return (*BLIND, *(f"{ranker}_constant" for ranker in listed_rankers(p)))
+
+
 def read_scores(p: params.Params, task: params.Task) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets_of(task)])
-    blindly = [f"{ranker}_k0" for ranker in p.spider.rankers if ranker in p.methods]
-    methods = [*p.methods, *blindly, "borda_trio", "borda_all"]
+    spiders = [f"{ranker}{form}" for ranker in listed_rankers(p) for form in ("_k0", "_constant")]
+    methods = [*p.methods, *spiders, "borda_trio", "borda_all"]
     return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin(methods)]
 
 
@@ -91,23 +117,35 @@ def main() -> None:
     inside, weights, rankers, seconds = contents(p), read_weights(p), read_rankers(p), read_seconds(p)
     folder, resamples = Path("reports"), p.reports.bootstrap
     if args.readme:
-        evaluation = evaluate(truth, scores, cards, p.seed, resamples)
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples, target_blind(p))
         files.write_text(Path("docs/heat_map.svg"), figures.heat_map(evaluation))
-        before, _, rest = Path("README.md").read_text(encoding="utf-8").partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not end:
-            raise files.FileError(f"README.md: no place for the table; it stands between '{BEGIN}' and '{END}'")
-        files.write_text(Path("README.md"), f"{before}{BEGIN}\n{markdown_table(evaluation)}{END}{after}")
+        renew(Path("README.md"), "result table", markdown_table(evaluation))
+        if rankers is not None:
+            of_headline = tau_by_k(rankers, evaluation.truth.loc[evaluation.headline])
+            renew(Path("README.md"), "rankers table", rankers_table(of_headline, chosen_k(p)))
         return
     published = replay(seed=p.seed, n_resamples=resamples)
     if args.show:
-        evaluation = evaluate(truth, scores, cards, p.seed, resamples)
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples, target_blind(p))
         drawn = draw(evaluation, truth, cards, weights, rankers)
         build_page(evaluation, truth, p.seed, folder, drawn, published, inside, seconds)
         print(text_table(evaluation, seconds))
         print(f"The same with figures: {folder / 'index.html'}")
     else:
-        build(truth, scores, cards, p.seed, folder, resamples, published, inside, weights, rankers, seconds)
+        build(
+            truth,
+            scores,
+            cards,
+            p.seed,
+            folder,
+            resamples,
+            published,
+            inside,
+            weights,
+            rankers,
+            seconds,
+            target_blind(p),
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from stages.files import write_text
 from stages.reports import figures, page, tables
 from stages.reports.evaluate import Evaluation, evaluate
 from stages.reports.inside import Inside
+from stages.reports.priors import BLIND
 from stages.reports.published import Replay
 from stages.reports.spread import truth_spread
 from stages.reports.tau import tau_by_k
@@ -26,6 +27,7 @@ def build(
     weights: pd.DataFrame | None = None,
     rankers: pd.DataFrame | None = None,
     seconds: pd.DataFrame | None = None,
+    blind: tuple[str, ...] = BLIND,
 ) -> Evaluation:
     """Evaluates and writes tau.csv, measures.csv, truth.csv, metrics.json, figures/*.svg and index.html.
 
@@ -41,6 +43,7 @@ def build(
         weights: of EMMS; columns dataset, ptm, encoder, weight.
         rankers: of Model Spider; columns dataset, ranker, seed ("all" for their mean), k, ptm, score.
         seconds: what scores cost here; columns dataset, ptm, method, seconds.
+        blind: as for `evaluate`.
 
     Returns:
         the evaluation; `stages.reports.tables.text_table` prints it.
@@ -48,7 +51,7 @@ def build(
     Raises:
         ValueError: as `stages.reports.evaluate.evaluate`.
     """
-    evaluation = evaluate(truth, scores, cards, seed, n_resamples)
+    evaluation = evaluate(truth, scores, cards, seed, n_resamples, blind)
     drawn = draw(evaluation, truth, cards, weights, rankers)
     written = tables.files(evaluation, truth_spread(truth, seed))
     written |= {f"figures/{name}.svg": text for name, text in drawn.items()}

@@ -86,6 +86,24 @@ def markdown_table(evaluation: Evaluation) -> str:
     return table + "\n\n" + "\n".join(f"- {_escape(note)}" for note in notes(evaluation)) + "\n"
 
 
+def rankers_table(taus: pd.DataFrame, k: dict[str, int]) -> str:
+    """Every form of Model Spider by how many PTMs it forwards: mean of its seeds' scores, and single seeds at k.
+
+    taus: columns ranker, seed, k, tau, as `stages.reports.tau.tau_by_k` gives them; k: what validation chose.
+    """
+    last = int(taus["k"].max())
+    some = sorted({0, last // 4, last // 2, last})
+    lines = [["ranker", *(f"k = {each}" for each in some), "chosen k", "there", "single seeds there"]]
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for ranker, rows in taus.groupby("ranker", sort=False):
+        table = rows.pivot(index="seed", columns="k", values="tau")
+        seeds = table.drop(index="all")[k[ranker]]
+        spread = f"{seeds.mean():.3f} ± {seeds.std():.3f}" if len(seeds) > 1 else f"{seeds.mean():.3f}"
+        cells = [f"{table.loc['all', each]:.3f}" for each in (*some, k[ranker])]
+        lines.append([_escape(ranker), *cells[:-1], str(k[ranker]), cells[-1], f"{spread} ({len(seeds)})"])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, dict[str, float]]]:
     """What `dvc metrics show` prints: weighted_tau.<method>.<mean | target>. What has no value has no entry."""
     columns = ["mean", *evaluation.kinds]

@@ -130,13 +130,17 @@ def of_spiders(spiders: list[Spider], target: str, table: pd.DataFrame, p: param
 
 
 def as_methods(ranked: pd.DataFrame, spiders: list[Spider]) -> pd.DataFrame:
-    """Rows for scores/<dataset>.csv: each spider with its validated k, and with none of the PTMs forwarded."""
+    """Rows for scores/<dataset>.csv: each spider with its validated k, with none of the PTMs forwarded (`_k0`), and
+    the constant ranking that its training tasks alone give (`_constant`).
+    """
     ranked = ranked[ranked["seed"] == "all"]
     rows = []
     for spider in spiders:
         name = spider.card.name
         for method, k in ((name, spider.card.k), (f"{name}_k0", 0)):
             rows.append(ranked[(ranked["ranker"] == name) & (ranked["k"] == k)].assign(method=method, reason=""))
+        constant = rows[-1]["ptm"].map(spider.card.constant)
+        rows.append(rows[-1].assign(method=f"{name}_constant", score=constant))
     return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()
 
 

@@ -138,6 +138,7 @@ def train(name: str, p: Params) -> None:
         bins=spider.bins,
         k=int(np.argmax(taus)),
         validation_tau=taus,
+        constant=dict(zip(found.ptms, training.mean_places(truth[~found.validation]).tolist(), strict=True)),
         digest="",
     )
     checkpoint.save(checkpoint.Spider(card, rankers), files.ranker_path(name))
@@ -162,7 +163,9 @@ def add(name: str, ptm: str, p: Params) -> None:
         done = training.with_one_more(ranker, with_new, truth, spec, p.spider, p.seed + seed, compute.device())
         rankers.append(done.ranker)
     checkpoints = spider.card.checkpoints | {ptm: cards[ptm].checkpoint}
-    card = spider.card.model_copy(update={"widths": with_new.widths, "checkpoints": checkpoints})
+    places = dict(zip(ptms, training.mean_places(truth[~with_new.validation]).tolist(), strict=True))
+    update = {"widths": with_new.widths, "checkpoints": checkpoints, "constant": places}
+    card = spider.card.model_copy(update=update)
     checkpoint.save(replace(spider, card=card, rankers=rankers), folder)
     print(f"{folder} now knows {ptm}; `dvc commit --force spider@{name}` keeps it, `dvc repro` trains all anew")
 

@@ -18,7 +18,8 @@ class SpiderCard(BaseModel):
     """What a trained spider knows and was made from. `digest` is the sha256 of ranker.safetensors beside it.
 
     checkpoints: PTM -> the checkpoint that its tokens came from, in the order of the scores; k: how many PTMs to
-    forward, chosen on validation mixtures; validation_tau: mean weighted tau there for k = 0 .. M.
+    forward, chosen on validation mixtures; validation_tau: mean weighted tau there for k = 0 .. M; constant: each PTM's
+    mean place on the tasks that the rankers learned from (0 worst, 1 best), a ranking that never looks at the target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +34,7 @@ class SpiderCard(BaseModel):
     bins: int
     k: int
     validation_tau: list[float]
+    constant: dict[str, float]
     digest: str
 
     @property

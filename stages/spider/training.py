@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm import tqdm
 
@@ -43,6 +44,12 @@ def supervision(tasks: Tasks, spec: RankerParams, sources: list[str]) -> np.ndar
             if source in tasks.sources:
                 truth[tasks.has_source[:, tasks.sources.index(source)], m] = np.nan
     return truth
+
+
+def mean_places(truth: np.ndarray) -> np.ndarray:
+    """(M,): each PTM's mean place over tasks (T, M), 0 the worst and 1 the best of those that are known."""
+    ranks = pd.DataFrame(truth).rank(axis=1)
+    return (ranks - 1).div(ranks.count(axis=1) - 1, axis=0).mean().to_numpy()
 
 
 def mean_tau(truth: np.ndarray, scores: np.ndarray) -> float:
