@@ -1,4 +1,5 @@
-# make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table
+# make benchmark: environment, the benchmark in params.yaml as `dvc repro` makes it but several stages at once
+#                 (JOBS=1: one), the result table
 # make test:      environment, linter, tests
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
@@ -7,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 .PHONY: benchmark test lint clean
 
 benchmark: .venv/installed
-	$(BIN)/dvc repro
+	$(BIN)/python -m stages.run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/python -m stages.reports --show
 
 test: .venv/installed lint

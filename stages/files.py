@@ -62,6 +62,15 @@ def seconds_path(dataset: str) -> Path:
     return STORE / "seconds" / f"{dataset}.csv"
 
 
+def log_path(stage: str) -> Path:
+    """What a stage that `stages.run` started said."""
+    return STORE / "logs" / f"{stage}.log"
+
+
+def run_lock_path() -> Path:
+    return STORE / "run.lock"
+
+
 # --- atomic writes --------------------------------------------------------------------------------------------------
 
 
@@ -81,7 +90,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of writers that were killed
-        if not _alive(int(stale.suffixes[-2][1:])):
+        process = stale.suffixes[-2][1:]
+        if process.isdecimal() and not _alive(int(process)):
             stale.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

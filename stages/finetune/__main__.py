@@ -23,6 +23,7 @@ from stages.data import images
 from stages.errors import tell
 from stages.finetune import truth
 from stages.finetune.truth import Run
+from stages.machine import cores
 from stages.zoo import models, pixels, training
 from stages.zoo.cards import Card, read_card
 
@@ -76,7 +77,7 @@ def main() -> None:
     card = read_card(args.ptm)
     # A target that a PTM was trained on is no target for it.
     targets = [target for target in p.targets if target != card.source]
-    workers = 1 if compute.device().type == "cuda" else min(len(targets), os.cpu_count() or 1)
+    workers = 1 if compute.device().type == "cuda" else min(len(targets), cores())
     # Forked before torch computes anything here, so that workers start at once and inherit no threads.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _die_with_parent, (os.getpid(),))
     rows: dict[str, list[dict]] = {}

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from stages import files, params
 from stages.errors import tell
+from stages.machine import limit_threads
 from stages.scores import TARGET_BLIND
 from stages.scores.borda import TRIO, borda
 from stages.scores.runner import score
@@ -57,6 +58,7 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
+    limit_threads(p.threads)
     rows = []
     for ptm in tqdm(p.ptms, desc=args.dataset, unit="PTM", disable=None):
         found = score(p.methods, arrays_of(read_card(ptm), args.dataset, p.seed))
