@@ -18,22 +18,32 @@ from stages.params import ParamsError, did_you_mean
 from stages.zoo.cards import Card, Preprocessing
 
 
+def _bare(architecture: str) -> str:
+    """The name without its tag. Raises ParamsError for an architecture that timm does not know."""
+    bare = architecture.split(".")[0]
+    if not timm.is_model(bare):
+        raise ParamsError(f"unknown architecture '{architecture}': {did_you_mean(bare, timm.list_models())}")
+    return bare
+
+
 def build(architecture: str, classes: int, input_size: int | None) -> nn.Module:
     """A timm model with random weights and a head of `classes`; `input_size` pixels where it is not timm's own.
 
     Raises ParamsError for an architecture that timm does not know.
     """
-    bare = architecture.split(".")[0]
-    if not timm.is_model(bare):
-        raise ParamsError(f"unknown architecture '{architecture}': {did_you_mean(bare, timm.list_models())}")
+    bare = _bare(architecture)
     fixed = timm.get_pretrained_cfg(bare)
     size = {"img_size": input_size} if input_size and fixed is not None and fixed.fixed_input_size else {}
     return timm.create_model(bare, num_classes=classes, **size)
 
 
 def preprocessing(architecture: str, input_size: int | None) -> Preprocessing:
-    """timm's data config of an architecture (with its tag, if it has one), at another input size if given."""
-    config = timm.get_pretrained_cfg(architecture) or timm.get_pretrained_cfg(architecture.split(".")[0])
+    """timm's data config of an architecture (with its tag, if it has one), at another input size if given.
+
+    Raises ParamsError for an architecture that timm does not know.
+    """
+    bare = _bare(architecture)
+    config = timm.get_pretrained_cfg(architecture) or timm.get_pretrained_cfg(bare)
     resolved = resolve_data_config(
         args={"input_size": (3, input_size, input_size)} if input_size else {}, pretrained_cfg=config.to_dict()
     )
