@@ -28,6 +28,7 @@ from stages.errors import UserError
 
 SCHEMA = 1  # of the Parquet and HDF5 files; raised when a reader of the old one would misread the new one
 STORE = Path(".store")
+ROOMS = [Path(room) for room in ("data/sources", "data/targets", "data/zoo", "features", "labels", "scores", "reports")]
 
 
 class FileError(UserError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from stages import files
 from stages.errors import UserError
 
 # Stages run `python`: the one that runs us, whether its environment is activated or not.
@@ -17,6 +21,23 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 class DvcError(UserError):
     """DVC refused; its own message says why."""
+
+
+@contextmanager
+def alone() -> Iterator[int]:
+    """Waits until no other `stages.run`, nor a stage that a killed one left behind, works on this clone.
+
+    Yields the lock's file descriptor: stages inherit it, and the lock is free when the last that holds it has ended.
+    """
+    path = files.run_lock_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run works on this clone, or stages of one that was killed: waiting for them.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
 
 
 def dvc(*arguments: str, cwd: Path | None = None, waits: bool = True) -> str:
@@ -41,6 +62,12 @@ def edges() -> dict[str, set[str]]:
             if found[2]:
                 needs.setdefault(found[2], set()).add(found[1])
     return needs
+
+
+def outputs() -> set[Path]:
+    """Every output that a stage of dvc.yaml declares."""
+    lines = dvc("dag", "--dot", "--outs").splitlines()
+    return {Path(name) for line in lines for name in re.findall(r'"(.+?)"', line)}
 
 
 def out_of_date() -> dict[str, set[str]]:

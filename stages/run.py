@@ -7,47 +7,29 @@ stage's command runs. A stage's output goes to .store/logs/<stage>.log.
 from __future__ import annotations
 
 import argparse
-import fcntl
+import json
 import os
 import queue
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from graphlib import TopologicalSorter
 
 from tqdm import tqdm
 
-from stages import files, params
+from stages import cluster, files, params
 from stages.errors import UserError, tell
 from stages.machine import cores, gpus
-from stages.plan import ENVIRONMENT, out_of_date
+from stages.plan import ENVIRONMENT, alone, out_of_date
 
 TAIL = 15  # lines of a failed stage's log that are shown
 
 
 class StageError(UserError):
     """Stages failed; their logs say why."""
-
-
-@contextmanager
-def alone() -> Iterator[int]:
-    """Waits until no other `stages.run`, nor a stage that a killed one left behind, works on this clone.
-
-    Yields the lock's file descriptor: stages inherit it, and the lock is free when the last that holds it has ended.
-    """
-    path = files.run_lock_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another run works on this clone, or stages of one that was killed: waiting for them.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
 
 
 class Workers:
@@ -148,6 +130,43 @@ def carry_out(needs: dict[str, set[str]], jobs: int, lock: int) -> None:
         raise StageError(message + "; mend and run again, what is finished is kept")
 
 
+def shards(p: params.Params) -> list[list[str]]:
+    """The planned stages of each PTM together, so that its weights come to a machine once."""
+    own = [[stage for stage in out_of_date() if stage.endswith(f"@{ptm}")] for ptm in p.ptms]
+    return [shard for shard in own if shard]
+
+
+# What a machine does with its shard. What the shard reads of others DVC restores from the remote, or makes.
+WORKER = "dvc repro --pull {} && dvc push --run-cache {}"
+JOIN = "dvc repro --pull"
+
+
+def matrix(shards: list[list[str]]) -> str:
+    """The plan as a CI matrix, JSON: a job per shard, then one that joins."""
+    jobs = [{"stages": " ".join(shard), "run": WORKER.format(*[" ".join(shard)] * 2)} for shard in shards]
+    return json.dumps({"include": jobs, "then": JOIN}, indent=2) + "\n"
+
+
+def slurm(shards: list[list[str]]) -> str:
+    """The plan as a Slurm array script, a task per shard; each task works in a clone of its own."""
+    lines = "\n".join(f'  "{" ".join(shard)}"' for shard in shards)
+    return f"""#!/bin/bash
+#SBATCH --job-name=orbweaver
+#SBATCH --array=0-{max(0, len(shards) - 1)}
+# Submit from the root of this clone, at a pushed commit. When all tasks have ended: {JOIN}
+set -euo pipefail
+shards=(
+{lines}
+)
+shard=${{shards[$SLURM_ARRAY_TASK_ID]}}
+clone=${{SLURM_TMPDIR:-/tmp}}/orbweaver-$SLURM_JOB_ID
+git clone --quiet "$SLURM_SUBMIT_DIR" "$clone"
+cp "$SLURM_SUBMIT_DIR"/.dvc/config.local "$clone"/.dvc/ 2>/dev/null || true
+cd "$clone"
+{WORKER.format("$shard", "$shard")}
+"""
+
+
 def repro() -> None:
     """A plain `dvc repro`, without its lines about stages that did not change: DVC has the last word."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
@@ -162,14 +181,26 @@ def repro() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--jobs", type=int, help="stages at once; as many as there are GPUs, else cores")
+    parser.add_argument(
+        "--cluster", nargs="?", const="auto", metavar="ADDRESS", help="on the nodes of a Ray cluster, joins here"
+    )
+    parser.add_argument(
+        "--print", choices=("matrix", "slurm"), help="the plan for CI (JSON) or for Slurm; runs nothing"
+    )
     args = parser.parse_args()
     jobs = args.jobs or len(gpus()) or cores()
     if jobs < 1:
         parser.error("--jobs: at least 1")
-    params.load()  # a wrong key is told before anything starts
+    p = params.load()  # a wrong key is told before anything starts
+    if args.print:
+        print(matrix(shards(p)) if args.print == "matrix" else slurm(shards(p)), end="")
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; run again to go on"))
     with alone() as lock:
         needs = out_of_date()
+        if args.cluster and needs:
+            cluster.fan_out(needs, {*p.ptms}, args.cluster)
+            needs = out_of_date()
         if jobs > 1 and needs:
             print(f"{len(needs)} stages to look at, {jobs} at once; their output: {files.log_path('<stage>')}")
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import timm
 import torch
@@ -22,6 +23,14 @@ def made_from(card: Card, dataset_digest: str) -> dict:
     return {"ptm": card.name, "checkpoint": card.checkpoint, "preprocessing": config, "dataset": dataset_digest}
 
 
+def kept_features(card: Card, dataset_digest: str, p: params.Params) -> Path:
+    """Where the store keeps a PTM's features of a dataset."""
+    code = files.code_version(images, models, pixels, extract)
+    origin = made_from(card, dataset_digest)
+    key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
+    return files.stored("features", key, ".h5")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ptm")
@@ -31,17 +40,16 @@ def main() -> None:
     compute.repeatable(p.seed, p.threads)
     card = read_card(args.ptm)
     model = models.load(card).to(compute.device())
-    code = files.code_version(images, models, pixels, extract)
     roles = {name: role for role in ("sources", "targets") for name in getattr(p, role)}
     for name, role in tqdm(roles.items(), desc=args.ptm, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path(role, name, "train"))
         if not len(split):  # a corpus known by name only
             continue
-        origin = made_from(card, split.digest)
-        key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
-        kept = files.stored("features", key, ".h5")
+        kept = kept_features(card, split.digest, p)
         if not kept.exists():
-            extract.extract(model, card.preprocessing, split, kept, origin, p.features.batch_size)
+            extract.extract(
+                model, card.preprocessing, split, kept, made_from(card, split.digest), p.features.batch_size
+            )
         files.link(kept, files.features_path(args.ptm, name))
 
 

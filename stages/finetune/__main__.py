@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from pathlib import Path
 
 import timm
 import torch
@@ -31,14 +32,21 @@ THREADS = 1  # a run; targets run side by side instead, which scales better and 
 
 
 def kept_run(
+    card: Card, train_digest: str, test_digest: str, p: params.Params, learning_rate: float, seed: int
+) -> Path:
+    """Where the store keeps a run."""
+    code = files.code_version(images, models, pixels, training, truth)
+    key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
+                       train_digest, test_digest, p.finetune.epochs, p.finetune.batch_size, p.finetune.weight_decay,
+                       p.finetune.validation_fraction, learning_rate, p.seed + seed)  # fmt: skip
+    return files.stored("finetune", key, ".json")
+
+
+def run_once(
     card: Card, train: files.Images, test: files.Images, p: params.Params, learning_rate: float, seed: int
 ) -> Run:
     """A run from the store, or done now and kept there: finished work is never repeated."""
-    code = files.code_version(images, models, pixels, training, truth)
-    key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
-                       train.digest, test.digest, p.finetune.epochs, p.finetune.batch_size, p.finetune.weight_decay,
-                       p.finetune.validation_fraction, learning_rate, p.seed + seed)  # fmt: skip
-    kept = files.stored("finetune", key, ".json")
+    kept = kept_run(card, train.digest, test.digest, p, learning_rate, seed)
     if not kept.exists():
         run = truth.finetune(card, train, test, p.finetune, learning_rate, p.seed + seed, THREADS)
         files.write_text(kept, json.dumps(asdict(run)))
@@ -48,9 +56,9 @@ def kept_run(
 def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
     """All runs of a PTM on one target: the grid with the first seed, then the best rate with the others."""
     train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
-    grid = [kept_run(card, train, test, p, rate, 0) for rate in p.finetune.learning_rates]
+    grid = [run_once(card, train, test, p, rate, 0) for rate in p.finetune.learning_rates]
     best = truth.best_learning_rate(grid)
-    again = [kept_run(card, train, test, p, best, seed) for seed in range(1, p.finetune.seeds)]
+    again = [run_once(card, train, test, p, best, seed) for seed in range(1, p.finetune.seeds)]
     return [
         {"dataset": target, **asdict(run), "chosen": int(run.learning_rate == best), "kind": train.kind}
         for run in grid + again

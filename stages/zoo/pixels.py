@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import PIL
@@ -32,14 +33,16 @@ def _decoded(split: files.Images, config: Preprocessing, batch_size: int) -> Ite
         yield coming.result()
 
 
-def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
-    """A whole split, uint8 (N, 3, H, W), memory-mapped from the store; decoded into it on first use.
-
-    Depends on the split and on the geometry of the preprocessing, not on the PTM: PTMs share it.
-    """
+def kept_pixels(split_digest: str, config: Preprocessing) -> Path:
+    """Where the store keeps a split's pixels, which depend on the geometry of a preprocessing and not on the PTM."""
     geometry = config.model_dump(mode="json", exclude={"mean", "std"})
     versions = (PIL.__version__, timm.__version__, files.code_version(sys.modules[__name__]))
-    kept = files.stored("pixels", files.key_of(versions, split.digest, geometry), ".npy")
+    return files.stored("pixels", files.key_of(versions, split_digest, geometry), ".npy")
+
+
+def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
+    """A whole split, uint8 (N, 3, H, W), memory-mapped from the store; decoded into it on first use; PTMs share it."""
+    kept = kept_pixels(split.digest, config)
     if not kept.exists():
         with files.atomic(kept) as temporary:
             out = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(split), *config.input_size))
