@@ -186,6 +186,7 @@ def write_images(path: Path, split: Images) -> None:
     about = {"schema": SCHEMA, "name": split.name, "kind": split.kind, "classes": split.classes}
     about |= {"licence": split.licence, "origin": split.origin}
     metadata = {"huggingface": json.dumps({"info": {"features": features}}), "orbweaver": json.dumps(about)}
+    metadata["orbweaver.checksum"] = key_of(about)  # pages have their own
     table = pa.table(
         [
             pa.array([{"bytes": b, "path": f"{i:06d}.png"} for i, b in enumerate(split.images)], image),
@@ -194,28 +195,33 @@ def write_images(path: Path, split: Images) -> None:
         schema=pa.schema([pa.field("image", image), column], metadata=metadata),
     )
     with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="none", row_group_size=1000)  # PNG does not compress again
+        # PNG does not compress again.
+        pq.write_table(table, temporary, compression="none", row_group_size=1000, write_page_checksum=True)
 
 
 def read_images(path: Path) -> Images:
     """Reads one split back. Raises FileError when the file is missing, truncated or not one of ours."""
     source_digest = digest(path)
     try:
-        table = pq.read_table(path, partitioning=None)
-        about = json.loads((table.schema.metadata or {})[b"orbweaver"])
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+        metadata = table.schema.metadata or {}
+        if b"orbweaver" not in metadata:
+            raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with stages.files")
+        about = json.loads(metadata[b"orbweaver"])
+        if metadata.get(b"orbweaver.checksum", b"").decode() != key_of(about):
+            raise ValueError("its metadata does not match its checksum")
+        encoded = table["image"].combine_chunks().field("bytes").to_pylist()
+        targets = table["label" if about["kind"] == "classification" else "target"].to_numpy()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise FileError(f"{path}: truncated or not Parquet ({error}); delete it and run `dvc repro` again") from None
-    except KeyError:
-        raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with stages.files") from None
     if about["schema"] != SCHEMA:
         raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
-    column = "label" if about["kind"] == "classification" else "target"
     return Images(
         name=about["name"],
         kind=about["kind"],
         classes=about["classes"],
-        images=table["image"].combine_chunks().field("bytes").to_pylist(),
-        targets=table[column].to_numpy().copy(),  # Arrow memory is read-only, which torch does not like
+        images=encoded,
+        targets=targets.copy(),  # Arrow memory is read-only, which torch does not like
         licence=about["licence"],
         origin=about["origin"],
         digest=source_digest,
@@ -241,8 +247,11 @@ class Features:
 
 @contextmanager
 def features_writer(path: Path, rows: int, made_from: dict) -> Iterator[h5py.File]:
-    """An HDF5 file to fill batch by batch; it is marked complete and renamed only when the block ends well."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    """An HDF5 file to fill batch by batch; it is marked complete and renamed only when the block ends well.
+
+    HDF5 1.10's format has checksums of everything but the arrays; create those with `fletcher32=True`.
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["rows"] = rows
         file.attrs["made_from"] = json.dumps(made_from, sort_keys=True)

@@ -70,13 +70,35 @@ def outputs() -> set[Path]:
     return {Path(name) for line in lines for name in re.findall(r'"(.+?)"', line)}
 
 
+def _changed() -> set[str]:
+    """Stages that `dvc status` finds changed.
+
+    What a killed DVC left half written, and would stumble over for ever, is put aside: its lock of paths, and dvc.lock,
+    with which nothing is lost, since DVC restores what it named from its cache of runs.
+    """
+    held, lock = Path(".dvc/tmp/rwlock"), Path("dvc.lock")
+    if held.exists():
+        try:
+            json.loads(held.read_bytes())
+        except ValueError:
+            held.unlink()
+    try:
+        return set(json.loads(dvc("status", "--json")))
+    except DvcError as error:
+        if lock.name not in str(error) or not lock.exists():
+            raise
+        aside = lock.replace(f"{lock}.unreadable")
+        print(f"{lock} was not readable and is {aside} now; DVC restores what it named.", flush=True)
+        return set(json.loads(dvc("status", "--json")))
+
+
 def out_of_date() -> dict[str, set[str]]:
     """Stages to run, in the order of dvc.yaml, each with those of them that it waits for.
 
     They are the stages whose dependencies, parameters, command or outputs changed, and everything downstream of them:
     whether that really changes is known only when they have run, and DVC looks again before it runs each.
     """
-    changed = set(json.loads(dvc("status", "--json")))
+    changed = _changed()
     if not changed:
         return {}
     needs, planned, before = edges(), changed, 0

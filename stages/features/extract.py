@@ -25,7 +25,7 @@ def extract(
     place = next(model.parameters()).device
     with files.features_writer(path, len(split), made_from) as out:
         out.attrs["kind"] = split.kind
-        out["targets"] = split.targets
+        out.create_dataset("targets", data=split.targets, fletcher32=True)
         row = 0
         for images in batches(split, config, batch_size):
             batch = torch.from_numpy(images).to(place, non_blocking=True)
@@ -37,6 +37,7 @@ def extract(
                 )
             for name, values in (("features", features), ("probabilities", logits.float().softmax(1))):
                 if row == 0:
-                    out.create_dataset(name, (len(split), values.shape[1]), np.float32)
+                    shape, chunk = (len(split), values.shape[1]), (min(batch_size, len(split)), values.shape[1])
+                    out.create_dataset(name, shape, np.float32, chunks=chunk, fletcher32=True)
                 out[name][row : row + len(images)] = values.float().cpu().numpy()
             row += len(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
     if not kept.exists():
         with files.atomic(kept) as temporary:
             out = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(split), *config.input_size))
+            with open(temporary, "rb+") as file:  # where the disk is full, writing to the map is a crash
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
             row = 0
             for images in _decoded(split, config, 256):
                 out[row : row + len(images)] = images

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,13 +68,14 @@ class Node:
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
+    short = tempfile.mkdtemp(prefix="ray")  # its sockets' paths must be short
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     environment = ENVIRONMENT | {"RAY_USAGE_STATS_ENABLED": "0", "ORBWEAVER_NODE": str(tmp_path / "head")}
     head = ["ray", "start", "--head", f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1"]
     subprocess.run(
-        [*head, "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={tmp_path / 'ray'}"],
+        [*head, "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={short}"],
         env=environment,
         check=True,
         capture_output=True,
@@ -85,6 +88,7 @@ def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
     last = object.__new__(Node)
     last.folder = tmp_path / "head"
     last.kill()
+    shutil.rmtree(short, ignore_errors=True)
 
 
 def test_killed_nodes_do_not_change_the_outcome(
