@@ -1,16 +1,19 @@
-# make benchmark: environment, `dvc repro` of the benchmark in params.yaml, the result table;
-#                 BENCHMARK=name puts one of stages/benchmarks there first (mini is the committed one)
+# make benchmark: environment, the benchmark in params.yaml as `dvc repro` makes it but several stages at once
+#                 (JOBS=1: one), the result table; BENCHMARK=name puts one of stages/benchmarks there first (mini is
+#                 the committed one)
 # make test:      environment, linter, tests
-# make test-catalogue: every PTM of the catalogue at its real size
+# make test-slow: everything that takes longer than that; of it
+#   make drills:         runs that are killed, out of space, twice at once
+#   make test-catalogue: every PTM of the catalogue at its real size
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark benchmark-tasks test test-slow test-catalogue lint clean
+.PHONY: benchmark benchmark-tasks test test-slow drills test-catalogue lint clean
 
 benchmark: .venv/installed
 	$(if $(BENCHMARK),$(BIN)/python -m stages.benchmarks $(BENCHMARK))
-	$(BIN)/dvc repro
+	$(BIN)/python -m stages.run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/python -m stages.reports --show
 
 benchmark-tasks:
@@ -21,6 +24,9 @@ test: .venv/installed lint
 
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -n auto -m slow
+
+drills: .venv/installed
+	$(BIN)/python -m pytest -m slow tests/drills
 
 test-catalogue: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/test_ptms.py

@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from stages import files
+from stages.machine import cores
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def repeatable(seed: int, threads: int) -> None:
 
 def workers() -> int:
     """Processes that decode images beside the one that computes."""
-    return max(1, min(8, os.cpu_count() or 1))
+    return min(8, cores())
 
 
 def autocast(precision: str) -> torch.autocast:

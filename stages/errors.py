@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
+
+REFUSALS = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)]
 
 
 class UserError(Exception):
@@ -11,8 +15,14 @@ class UserError(Exception):
 
 
 def tell(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; a UserError ends it with exit status 1 and its message on stderr."""
+    """Runs a stage's `main`; what a user can mend ends it with exit status 1 and a sentence on stderr."""
     try:
         main()
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except Exception as error:
+        # Each library has an error of its own for what the disk refuses, with the system's words in it.
+        refusal = next((words for words in REFUSALS if words in str(error)), None)
+        if refusal is None:
+            raise
+        sys.exit(f"{refusal} ({error}): mend that and run again; what is finished is kept")

@@ -32,6 +32,8 @@ from stages.errors import UserError
 SCHEMA = 1  # of the Parquet and HDF5 files; raised when a reader of the old one would misread the new one
 STORE = Path(".store")
 PUBLISHED = Path("data") / "published"  # tables of papers; each folder's truth is in truth.csv
+ROOMS = [Path(room) for room in ("data/sources", "data/targets", "data/zoo", "features", "labels", "scores", "reports")]
+USERS = "user-"  # begins the digest of a split that `stages.rank` read: a user's own, no part of the benchmark
 GROUP = 1000  # rows of a Parquet file that are written, and read, at a time
 WHOLE = 2**30  # bytes; the images of a larger file are read when asked for
 
@@ -93,9 +95,23 @@ def weights_path(dataset: str) -> Path:
     return Path("scores") / "weights" / f"{dataset}.csv"
 
 
+def page_path() -> Path:
+    """The report, which tells seconds and is therefore no output of DVC's either."""
+    return Path("reports") / "index.html"
+
+
 def seconds_path(dataset: str) -> Path:
     """What scoring cost here: outside DVC's outputs, whose bytes must not differ from run to run."""
     return STORE / "seconds" / f"{dataset}.csv"
+
+
+def log_path(stage: str) -> Path:
+    """What a stage that `stages.run` started said."""
+    return STORE / "logs" / f"{stage}.log"
+
+
+def run_lock_path() -> Path:
+    return STORE / "run.lock"
 
 
 # --- atomic writes --------------------------------------------------------------------------------------------------
@@ -117,7 +133,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of writers that were killed
-        if not _alive(int(stale.suffixes[-2][1:])):
+        process = stale.suffixes[-2][1:]
+        if process.isdecimal() and not _alive(int(process)):
             stale.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -166,6 +183,11 @@ def code_version(*modules: ModuleType) -> str:
 def stored(room: str, key: str, suffix: str) -> Path:
     """Place of a finished result in the store, which outlives DVC's clearing of outputs before each run."""
     return STORE / room / key[:2] / f"{key}{suffix}"
+
+
+def room_of(room: str, dataset_digest: str) -> str:
+    """The room for results on a dataset: those on a user's own images are apart, as params.yaml never names them."""
+    return f"rank/{room}" if dataset_digest.startswith(USERS) else room
 
 
 def link(source: Path, target: Path) -> None:
@@ -237,7 +259,7 @@ class Images:
             images=[self.images[i] for i in samples] if self.images else [],
             targets=self.targets[samples],
             texts={name: [values[i] for i in samples] for name, values in self.texts.items()},
-            digest=key_of(self.digest, np.asarray(samples).tolist()),
+            digest=(USERS if self.digest.startswith(USERS) else "") + key_of(self.digest, np.asarray(samples).tolist()),
         )
 
 
@@ -303,9 +325,13 @@ def write_images(path: Path, split: Images) -> None:
     about = {"schema": SCHEMA, "name": split.name, "kind": split.kind, "classes": split.classes}
     about |= {"licence": split.licence, "origin": split.origin}
     metadata = {"huggingface": json.dumps({"info": {"features": features}}), "orbweaver": json.dumps(about)}
+    metadata["orbweaver.checksum"] = key_of(about)  # pages have their own
     schema = pa.schema([pa.field(name, arrow) for name, ((arrow, _), _) in columns.items()], metadata=metadata)
     # Group by group, so that images which are read when asked are never all in memory. PNG does not compress again.
-    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema, compression="none") as writer:
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="none", write_page_checksum=True) as writer,
+    ):
         for start in range(0, max(len(split), 1), GROUP):
             rows = slice(start, start + GROUP)
             arrays = {name: values[rows] for name, (_, values) in columns.items()}
@@ -314,15 +340,20 @@ def write_images(path: Path, split: Images) -> None:
             writer.write_table(pa.table([pa.array(arrays[field.name], field.type) for field in schema], schema=schema))
 
 
+def kept_rows(source_digest: str) -> Path:
+    """Where the store keeps the images of a large Parquet file, of this digest, as an Arrow file."""
+    return stored("images", key_of(source_digest), ".arrow")
+
+
 class Rows(Sequence):
     """The images of a large Parquet file, any of them at once: copied on first use into the store as an Arrow file,
     which is mapped into memory instead of being read. Worker processes open their own."""
 
     def __init__(self, path: Path, source_digest: str) -> None:
-        self.arrow = stored("images", key_of(source_digest), ".arrow").absolute()
+        self.arrow = kept_rows(source_digest).absolute()
         self.batches: list[pa.RecordBatch] = []
         if not self.arrow.exists():
-            column = pq.ParquetFile(path)
+            column = pq.ParquetFile(path, page_checksum_verification=True)
             schema = pa.schema([pa.field("bytes", pa.binary())])
             with (
                 atomic(self.arrow) as temporary,
@@ -362,20 +393,23 @@ def read_images(path: Path) -> Images:
     try:
         large = path.stat().st_size > WHOLE
         schema = pq.read_schema(path)
+        metadata = schema.metadata or {}
+        if b"orbweaver" not in metadata:
+            raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with stages.files")
+        about = json.loads(metadata[b"orbweaver"])
+        if metadata.get(b"orbweaver.checksum", b"").decode() != key_of(about):
+            raise ValueError("its metadata does not match its checksum")
+        if about["schema"] != SCHEMA:
+            raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
         wanted = [name for name in schema.names if name != "image" or not large]
-        table = pq.read_table(path, columns=wanted, partitioning=None)
-        about = json.loads((table.schema.metadata or {})[b"orbweaver"])
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pq.read_table(path, columns=wanted, partitioning=None, page_checksum_verification=True)
+        targets, texts = _targets_and_texts(table, about["kind"], about["classes"])
+        if about["kind"] == "tqa":
+            images = []
+        else:
+            images = Rows(path, source_digest) if large else table["image"].combine_chunks().field("bytes").to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise FileError(f"{path}: truncated or not Parquet ({error}); delete it and run `dvc repro` again") from None
-    except KeyError:
-        raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with stages.files") from None
-    if about["schema"] != SCHEMA:
-        raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
-    targets, texts = _targets_and_texts(table, about["kind"], about["classes"])
-    if about["kind"] == "tqa":
-        images = []
-    else:
-        images = Rows(path, source_digest) if large else table["image"].combine_chunks().field("bytes").to_pylist()
     return Images(
         name=about["name"],
         kind=about["kind"],
@@ -443,9 +477,26 @@ class Features:
 
 
 @contextmanager
+def _hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file, written atomically. Its format, 1.10's, has checksums of everything but the arrays; see `put`."""
+    with atomic(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+        yield file
+
+
+def put(file: h5py.File, name: str, array: np.ndarray) -> None:
+    """An array with checksums, which HDF5 does not give to empty ones."""
+    file.create_dataset(name, data=array, fletcher32=array.size > 0)
+
+
+def put_empty(file: h5py.File, name: str, shape: tuple[int, int], rows: int) -> None:
+    """A float32 array with checksums, to fill so many rows at a time."""
+    file.create_dataset(name, shape, np.float32, chunks=(min(rows, shape[0]), shape[1]), fletcher32=True)
+
+
+@contextmanager
 def features_writer(path: Path, rows: int, made_from: dict) -> Iterator[h5py.File]:
     """An HDF5 file to fill batch by batch; it is marked complete and renamed only when the block ends well."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with _hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["rows"] = rows
         file.attrs["made_from"] = json.dumps(made_from, sort_keys=True)
@@ -534,14 +585,14 @@ class Tasks:
 
 
 def write_tasks(path: Path, tasks: Tasks) -> None:
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with _hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         for name in ("ptms", "methods", "sources"):
             file.attrs[name] = json.dumps(getattr(tasks, name))
         for name in ("offsets", "scores", "validation", "mixture", "has_source"):
-            file[name] = getattr(tasks, name)
+            put(file, name, getattr(tasks, name))
         for ptm in tasks.ptms:
-            file[f"tokens/{ptm}"] = tasks.tokens[ptm]
+            put(file, f"tokens/{ptm}", tasks.tokens[ptm])
         file.attrs["complete"] = True
 
 
@@ -582,8 +633,8 @@ def write_labels(path: Path, labels: Labels) -> None:
     """Raises FileError when an embedding is NaN or infinite: a text encoder that overflows is of no use."""
     if not np.isfinite(labels.embeddings).all():
         raise FileError(f"{labels.made_from['encoder']}: embeddings are NaN or infinite; take another text encoder")
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file["embeddings"] = labels.embeddings.astype(np.float32)
+    with _hdf5(path) as file:
+        put(file, "embeddings", labels.embeddings.astype(np.float32))
         file.create_dataset("texts", data=labels.texts, dtype=h5py.string_dtype())
         file.attrs.update(schema=SCHEMA, per=labels.per, made_from=json.dumps(labels.made_from, sort_keys=True))
         file.attrs["complete"] = True

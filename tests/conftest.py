@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 # Workers share the cores: one thread each, or they wait for one another. Read when numpy and torch load, after this.
 for library in ("OMP", "OPENBLAS", "MKL"):
@@ -40,7 +45,22 @@ TINY = {
         "validation_fraction": 0.2,
         "seeds": 2,
     },
-    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms"],
+    "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms", "spider"],
+    "spider": {
+        "encoder": "vit_sprites",
+        "mixtures": 4,
+        "draws": 2,
+        "validation": 0.25,
+        "ways": 100,
+        "shots": 50,
+        "bins": 10,
+        "width": 8,
+        "epochs": 1,
+        "batch_size": 16,
+        "learning_rate": 0.001,
+        "dropout": 0.1,
+        "rankers": {"spider": {"supervision": ["held_out"], "evidence": ["probe"]}},
+    },
     "reports": {"bootstrap": 20},
 }
 
@@ -80,3 +100,54 @@ def clone_repository(folder: Path, params: dict) -> Path:
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
+
+
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}
+
+
+def run(folder: Path, *command: str, fails: bool = False) -> str:
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def ran(output: str) -> set[str]:
+    """Names of the stages that a `dvc repro` ran, not those that it skipped or restored."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def change(folder: Path, edit: Callable[[dict], object]) -> None:
+    path = folder / "params.yaml"
+    values = yaml.safe_load(path.read_text())
+    edit(values)
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def digests(folder: Path, *rooms: str) -> dict[str, str]:
+    others = (".gitignore", "index.html")  # the page tells seconds and is no output
+    paths = sorted(p for room in rooms for p in (folder / room).rglob("*") if p.is_file() and p.name not in others)
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A clone in which the tiny benchmark was built: once, by the first of pytest's workers that asks."""
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+    folder, done = root / "built", root / "built.done"
+    with FileLock(root / "built.lock"):
+        if not done.exists():
+            clone_repository(folder, TINY)
+            run(folder, "dvc", "repro")
+            done.touch()
+    return folder
+
+
+@pytest.fixture
+def benchmark(built: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(built, tmp_path / "benchmark", symlinks=True))

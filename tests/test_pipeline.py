@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from filelock import FileLock
 
-from tests.conftest import ROOT, TINY, clone_repository
-
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    "DVC_NO_ANALYTICS": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-}
-
-
-def run(folder: Path, *command: str, fails: bool = False) -> str:
-    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def ran(output: str) -> set[str]:
-    """Names of the stages that a `dvc repro` ran, not those that it skipped or restored."""
-    return set(re.findall(r"Running stage '([^']+)'", output))
-
-
-def change(folder: Path, edit) -> None:
-    path = folder / "params.yaml"
-    values = yaml.safe_load(path.read_text())
-    edit(values)
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-
-
-def digests(folder: Path, *rooms: str) -> dict[str, str]:
-    others = (".gitignore", "index.html")  # the page tells seconds and is no output
-    paths = sorted(p for room in rooms for p in (folder / room).rglob("*") if p.is_file() and p.name not in others)
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A clone in which the tiny benchmark was built: once, by the first of pytest's workers that asks."""
-    base = tmp_path_factory.getbasetemp()
-    root = base if worker_id == "master" else base.parent
-    folder, done = root / "built", root / "built.done"
-    with FileLock(root / "built.lock"):
-        if not done.exists():
-            clone_repository(folder, TINY)
-            run(folder, "dvc", "repro")
-            done.touch()
-    return folder
-
-
-@pytest.fixture
-def benchmark(built: Path, tmp_path: Path) -> Path:
-    """A copy of it, to change."""
-    return Path(shutil.copytree(built, tmp_path / "benchmark", symlinks=True))
+from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, run
 
 
 def test_the_table_has_every_method_and_target(built: Path) -> None:

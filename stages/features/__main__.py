@@ -28,7 +28,7 @@ def made_from(card: Card, dataset_digest: str) -> dict:
     return origin | words | rule
 
 
-def kept_path(card: Card, split: files.Images, p: params.Params) -> Path:
+def kept_path(card: Card, dataset_digest: str, p: params.Params) -> Path:
     """Where the store keeps, or will keep, a PTM's features of a split."""
     if card.task == "image":
         code = files.code_version(images, models, pixels, extract)
@@ -37,14 +37,14 @@ def kept_path(card: Card, split: files.Images, p: params.Params) -> Path:
         from stages.zoo.tasks import ptms
 
         code = files.key_of(ptms.code(card.task), files.code_version(words))
-    origin = made_from(card, split.digest)
+    origin = made_from(card, dataset_digest)
     key = files.key_of(code, torch.__version__, timm.__version__, origin, p.threads, p.features.batch_size)
-    return files.stored("features", key, ".h5")
+    return files.stored(files.room_of("features", dataset_digest), key, ".h5")
 
 
 def kept_features(card: Card, split: files.Images, p: params.Params, loaded: Callable[[], tuple]) -> Path:
     """A PTM's features of a split in the store; forwarded now, by what `loaded` gives, if they are not there yet."""
-    kept = kept_path(card, split, p)
+    kept = kept_path(card, split.digest, p)
     if not kept.exists():
         origin, size = made_from(card, split.digest), p.features.batch_size
         if card.task == "image":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -30,7 +29,7 @@ def extract(
 
     with files.features_writer(path, len(split), made_from) as out:
         out.attrs["kind"] = split.kind
-        out["targets"] = split.targets
+        files.put(out, "targets", split.targets)
         row = 0
         for images in batches(split, config, batch_size):
             for features, logits in fitting.run(forward, torch.from_numpy(images)):
@@ -45,6 +44,6 @@ def extract(
                     if values is None:  # weights without a head
                         continue
                     if row == 0:
-                        out.create_dataset(name, (len(split), values.shape[1]), np.float32)
+                        files.put_empty(out, name, (len(split), values.shape[1]), batch_size)
                     out[name][row : row + len(values)] = values.float().cpu().numpy()
                 row += len(features)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stages import files
@@ -28,7 +27,7 @@ def extract(
     batchable = TASKS[card.task].rows(split, words)
     with files.features_writer(path, len(split.rows), made_from) as out:
         out.attrs["kind"] = split.kind
-        out["targets"] = split.targets[split.rows]
+        files.put(out, "targets", split.targets[split.rows])
         for row in range(0, len(split.rows), batch_size):
             some = slice(row, row + batch_size)
             pixels = normalise(look(pictures, split.rows[some]).to(place), card.preprocessing)
@@ -42,5 +41,5 @@ def extract(
                 if values is None:
                     continue
                 if row == 0:
-                    out.create_dataset(name, (len(split.rows), values.shape[1]), np.float32)
+                    files.put_empty(out, name, (len(split.rows), values.shape[1]), batch_size)
                 out[name][some] = values.float().cpu().numpy()

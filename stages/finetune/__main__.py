@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 import timm
@@ -24,6 +25,7 @@ from stages.data import catalogue, images
 from stages.errors import tell
 from stages.finetune import truth
 from stages.finetune.truth import Run
+from stages.machine import cores
 from stages.zoo import models, pixels, training
 from stages.zoo.cards import Card, read_card
 
@@ -31,6 +33,31 @@ THREADS = 1  # a run; targets run side by side instead, which scales better and 
 
 
 def kept_run(
+    card: Card,
+    train_digest: str,
+    test_digest: str,
+    p: params.Params,
+    learning_rate: float,
+    weight_decay: float,
+    seed: int,
+) -> Path:
+    """Where the store keeps a run."""
+    if card.task == "image":
+        code, words = files.code_version(images, models, pixels, training, truth), []
+    else:
+        from stages.finetune import words as of_words  # imported here: image PTMs do not wait for transformers
+        from stages.zoo.tasks import ptms
+
+        code, words = files.key_of(ptms.code(card.task), files.code_version(of_words)), [card.words.model_dump()]
+    protocol = p.finetune.model_dump(exclude={"learning_rates", "weight_decay", "seeds"})
+    tried = len(p.finetune.weight_decays) > 1  # else the run does not say its weight decay
+    key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
+                       train_digest, test_digest, protocol, learning_rate, weight_decay, tried, p.seed + seed,
+                       *words)  # fmt: skip
+    return files.stored(files.room_of("finetune", train_digest), key, ".json")
+
+
+def run_once(
     card: Card,
     train: files.Images,
     test: files.Images,
@@ -41,36 +68,33 @@ def kept_run(
 ) -> Run:
     """A run from the store, or done now and kept there: finished work is never repeated."""
     if card.task == "image":
-        how, made, words = truth.finetune, Run, []
-        code = files.code_version(images, models, pixels, training, truth)
+        how, made = truth.finetune, Run
     else:
-        from stages.finetune import words as of_words  # imported here: image PTMs do not wait for transformers
-        from stages.zoo.tasks import ptms
+        from stages.finetune import words
 
-        how, made, words = of_words.finetune, of_words.WordsRun, [card.words.model_dump()]
-        code = files.key_of(ptms.code(card.task), files.code_version(of_words))
-    protocol = p.finetune.model_dump(exclude={"learning_rates", "weight_decay", "seeds"})
-    tried = len(p.finetune.weight_decays) > 1  # else the run does not say its weight decay
-    key = files.key_of(code, torch.__version__, timm.__version__, card.checkpoint, card.preprocessing.model_dump(),
-                       train.digest, test.digest, protocol, learning_rate, weight_decay, tried, p.seed + seed,
-                       *words)  # fmt: skip
-    kept = files.stored("finetune", key, ".json")
+        how, made = words.finetune, words.WordsRun
+    kept = kept_run(card, train.digest, test.digest, p, learning_rate, weight_decay, seed)
     if not kept.exists():
         run = how(card, train, test, p.finetune, learning_rate, weight_decay, p.seed + seed, THREADS)
         files.write_text(kept, json.dumps(asdict(run)))
     return made(**json.loads(kept.read_text()))
 
 
-def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
-    """All runs of a PTM on one target: the grid with the first seed, then the best of it with the others."""
-    train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
+def all_runs(card: Card, train: files.Images, test: files.Images, p: params.Params) -> list[tuple[Run, bool]]:
+    """The grid with the first seed, then the best of it with the others; each run, and whether it is of that best."""
     pairs = [(rate, decay) for rate in p.finetune.learning_rates for decay in p.finetune.weight_decays]
-    grid = [kept_run(card, train, test, p, *pair, 0) for pair in pairs]
+    grid = [run_once(card, train, test, p, *pair, 0) for pair in pairs]
     best = pairs[grid.index(truth.best_run(grid))]
-    again = [kept_run(card, train, test, p, *best, seed) for seed in range(1, p.finetune.seeds)]
+    again = [(run_once(card, train, test, p, *best, seed), True) for seed in range(1, p.finetune.seeds)]
+    return [(run, pair == best) for run, pair in zip(grid, pairs, strict=True)] + again
+
+
+def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
+    """All runs of a PTM on one target, as rows of its table."""
+    train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
     rows = []
-    for run, pair in zip(grid + again, pairs + [best] * len(again), strict=True):
-        row = {"dataset": target, **asdict(run), "chosen": int(pair == best), "kind": train.kind}
+    for run, counts in all_runs(card, train, test, p):
+        row = {"dataset": target, **asdict(run), "chosen": int(counts), "kind": train.kind}
         if len(p.finetune.weight_decays) == 1:
             del row["weight_decay"]
         rows.append(row)
@@ -127,7 +151,7 @@ def main() -> None:
     if p.truth != "finetune":
         write(args.ptm, published(args.ptm, targets, p))
         return
-    workers = 1 if compute.device().type == "cuda" else min(len(targets), os.cpu_count() or 1)
+    workers = 1 if compute.device().type == "cuda" else min(len(targets), cores())
     # Forked before torch computes anything here, so that workers start at once and inherit no threads.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _die_with_parent, (os.getpid(),))
     rows: dict[str, list[dict]] = {}

@@ -24,6 +24,20 @@ class WordsRun(Run):
     second: float | None = None
 
 
+def parts(train: files.Images, fraction: float) -> tuple[files.Images, files.Images]:
+    """The part to fit on and the part to choose the learning rate on, the same for all seeds and PTMs.
+
+    Raises TargetError when the target is too small for both.
+    """
+    held_out = round(fraction * len(train))
+    if not 1 <= held_out < len(train) - 1:
+        raise TargetError(
+            f"target '{train.name}' has {len(train)} samples, too few to fit on some and choose on others"
+        )
+    fit, validation = train_test_split(np.arange(len(train)), test_size=held_out, random_state=0)
+    return train.take(fit), train.take(validation)
+
+
 def finetune(
     card: Card,
     train: files.Images,
@@ -39,27 +53,19 @@ def finetune(
     Raises TargetError when the target is too small for both parts, or its questions all have one answer.
     """
     compute.repeatable(seed, threads)
-    held_out = round(p.validation_fraction * len(train))
-    if not 1 <= held_out < len(train) - 1:
-        raise TargetError(
-            f"target '{train.name}' has {len(train)} samples, too few to fit on some and choose on others"
-        )
     if train.kind == "vqa" and len(np.unique(train.targets)) < 2:
         raise TargetError(f"target '{train.name}': all its questions have one answer; there is nothing to predict")
-    # one split for all seeds and PTMs
-    fit, validation = train_test_split(np.arange(len(train)), test_size=held_out, random_state=0)
+    fit, validation = parts(train, p.validation_fraction)
     model, words = ptms.load(card)
     model.adapt(train)
     model = model.to(compute.device())
     how = {"epochs": p.epochs, "batch_size": p.batch_size, "weight_decay": weight_decay}
     how |= {"optimizer": p.optimizer, "precision": p.precision}
-    ptms.fit(
-        model, card.preprocessing, card.task, train.take(fit), words, learning_rate=learning_rate, seed=seed, **how
-    )
+    ptms.fit(model, card.preprocessing, card.task, fit, words, learning_rate=learning_rate, seed=seed, **how)
 
     def measured(split: files.Images) -> tuple[float, float | None]:
         return ptms.measure(model, card.preprocessing, card.task, split, words)
 
     on_test, second = measured(test)
     decay = weight_decay if len(p.weight_decays) > 1 else None
-    return WordsRun(learning_rate, seed, measured(train.take(validation))[0], on_test, decay, second)
+    return WordsRun(learning_rate, seed, measured(validation)[0], on_test, decay, second)

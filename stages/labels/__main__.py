@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import tokenizers
 import torch
@@ -16,6 +17,13 @@ from stages.labels import encoders, texts
 NEIGHBOURS = 100  # samples that the published code pads together; of classes, all
 
 
+def kept_labels(made_from: dict, p: params.Params) -> Path:
+    """Where the store keeps the F-labels that are made from this."""
+    versions = [torch.__version__, transformers.__version__, tokenizers.__version__]
+    code = files.code_version(encoders, texts)
+    return files.stored("labels", files.key_of(code, versions, made_from, p.threads, p.labels.batch_size), ".h5")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("encoder")
@@ -26,9 +34,7 @@ def main() -> None:
     transformers.logging.set_verbosity_error()  # of a CLIP it would list every tensor of the image tower
     transformers.logging.disable_progress_bar()
     encoder = encoders.load(args.encoder, p.encoders[args.encoder])
-    versions = [torch.__version__, transformers.__version__, tokenizers.__version__]
     padding = p.labels.pooling == "padded_mean"
-    code = files.code_version(encoders, texts)
     for name in tqdm(p.targets, desc=args.encoder, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path("targets", name, "train"))
         lines = texts.texts_of(split, p.labels.template)
@@ -39,7 +45,7 @@ def main() -> None:
             "template": p.labels.template,
             "dataset": split.digest,
         }
-        kept = files.stored("labels", files.key_of(code, versions, origin, p.threads, p.labels.batch_size), ".h5")
+        kept = kept_labels(origin, p)
         if not kept.exists():
             per = texts.PER[split.kind]
             padded = {"class": len(lines), "sample": NEIGHBOURS}.get(per, 0) if padding else 0

@@ -104,7 +104,7 @@ def checked(listing: Listing, rows: np.ndarray) -> tuple[files.Images, list[Look
         targets=targets,
         licence="",
         origin="",
-        digest=files.key_of([digests[i] for i in good], listing.kind, classes, targets.tolist()),
+        digest=files.USERS + files.key_of([digests[i] for i in good], listing.kind, classes, targets.tolist()),
     )
     _nothing_to_rank(split)
     seen = [seen[i] for i in good]

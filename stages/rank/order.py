@@ -69,7 +69,7 @@ def ordered(
     asked = list(dict.fromkeys([*methods, LEVEL]))
     found = []
     for card in tqdm(cards, desc="PTMs", unit="PTM", disable=None, leave=False):
-        cost = Cost(0 if kept_path(card, split, p).exists() else len(split))
+        cost = Cost(0 if kept_path(card, split.digest, p).exists() else len(split))
         scored = {row["method"]: row for row in score(asked, arrays_of(card, split, rows, p))}
         found.append(
             {"ptm": card.name, "forwards": cost.forwards, "seconds": cost.seconds}

@@ -41,7 +41,7 @@ def ordered(
     spent: dict[str, dict] = {}
 
     def forwarded(card: Card) -> dict:
-        cost = order.Cost(len(split) if not kept_path(card, split, p).exists() else 0)
+        cost = order.Cost(len(split) if not kept_path(card, split.digest, p).exists() else 0)
         arrays = order.arrays_of(card, split, rows, p)
         spent[card.name] = {"forwards": cost.forwards, "seconds": cost.seconds}
         return arrays

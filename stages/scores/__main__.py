@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from stages import files, params
 from stages.errors import tell
+from stages.machine import limit_threads
 from stages.scores import OF_ENCODERS, TARGET_BLIND, ScoreError, shared_work
 from stages.scores.borda import TRIO, borda
 from stages.scores.emms import SATURATED
@@ -150,6 +151,7 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     params.check_known(args.dataset, p.targets, "target")
+    limit_threads(p.threads)
     labels = labels_of(p.encoders, args.dataset)
     task = p.targets[args.dataset].task
     spiders = [load_spider(files.ranker_path(ranker)) for ranker in p.spider.rankers] if task == "image" else []

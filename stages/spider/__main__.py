@@ -10,22 +10,22 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
-import os
 import pkgutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from stages import compute, files, params, scores
 from stages.errors import tell
+from stages.machine import cores, limit_threads
 from stages.params import Params, ParamsError
 from stages.spider import checkpoint, inference, tasks, tokens, training
-from stages.zoo.cards import read_card
+from stages.zoo.cards import Card, read_card
 
 
 def read_sources(ptm: str, p: Params) -> dict[str, files.Features]:
@@ -52,25 +52,28 @@ def methods_version() -> str:
     return files.code_version(*(importlib.import_module(f"stages.scores.{name}") for name in names))
 
 
-def kept_answers(ptm: str, draws: list[tasks.Draw], p: Params) -> tuple[np.ndarray, np.ndarray]:
-    """One PTM's tokens and scores on all draws: from the store, or computed now and kept there."""
-    card = read_card(ptm)
+def kept_answers(card: Card, made_from: dict[str, dict], p: Params) -> Path:
+    """Where the store keeps a PTM's tokens and scores on all draws; made_from: of its features, by source."""
     drawing = p.spider.model_dump(include={"mixtures", "draws", "validation", "ways", "shots", "bins"})
-    found = read_sources(ptm, p)
-    made_from = {source: each.made_from for source, each in found.items()}
     key = files.key_of(files.code_version(tasks, tokens), methods_version(), card.checkpoint, card.source_accuracy,
                        made_from, drawing, p.seed, wanted_methods(p))  # fmt: skip
-    kept = files.stored("spider", key, ".safetensors")
+    return files.stored("spider", key, ".safetensors")
+
+
+def answers(ptm: str, draws: list[tasks.Draw], p: Params) -> tuple[np.ndarray, np.ndarray]:
+    """One PTM's tokens and scores on all draws: from the store, or computed now and kept there."""
+    card, found = read_card(ptm), read_sources(ptm, p)
+    kept = kept_answers(card, {source: each.made_from for source, each in found.items()}, p)
     if not kept.exists():
         known = {"seed": p.seed, "n_parameters": card.n_parameters, "source_accuracy": card.source_accuracy}
-        with threadpool_limits(1):
-            means, values = tasks.answers(
-                draws,
-                wanted_methods(p),
-                {source: each.features for source, each in found.items()},
-                {source: each.probabilities for source, each in found.items()},
-                known,
-            )
+        limit_threads(1)
+        means, values = tasks.answers(
+            draws,
+            wanted_methods(p),
+            {source: each.features for source, each in found.items()},
+            {source: each.probabilities for source, each in found.items()},
+            known,
+        )
         files.write_arrays(kept, tokens=means, scores=values)
     arrays = files.read_arrays(kept)
     return arrays["tokens"], arrays["scores"]
@@ -80,24 +83,24 @@ def drawn(ptms: list[str], p: Params) -> files.Tasks:
     """All training tasks with the answers of the given PTMs."""
     codes = source_codes(ptms[0], p)
     draws = tasks.plan(codes, p.spider, p.seed)
-    workers = min(len(ptms), os.cpu_count() or 1)
-    answers = {}
+    workers = min(len(ptms), cores())
+    found = {}
     # Forked before torch computes anything here; a PTM a worker, so that its features are read once.
     with (
         ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool,
         tqdm(total=len(ptms), desc=f"{len(draws)} tasks", unit="PTM", disable=None) as bar,
     ):
-        waiting = {pool.submit(kept_answers, ptm, draws, p): ptm for ptm in ptms}
+        waiting = {pool.submit(answers, ptm, draws, p): ptm for ptm in ptms}
         for done in as_completed(waiting):
-            answers[waiting[done]] = done.result()
+            found[waiting[done]] = done.result()
             bar.update()
     return files.Tasks(
         ptms=ptms,
         methods=wanted_methods(p),
         sources=list(codes),
         offsets=np.cumsum([0] + [len(draw.classes) for draw in draws]),
-        tokens={ptm: answers[ptm][0] for ptm in ptms},
-        scores=np.stack([answers[ptm][1] for ptm in ptms], axis=1),
+        tokens={ptm: found[ptm][0] for ptm in ptms},
+        scores=np.stack([found[ptm][1] for ptm in ptms], axis=1),
         validation=np.array([draw.validation for draw in draws]),
         mixture=np.array([draw.mixture for draw in draws]),
         has_source=np.array([[source in draw.sources for source in codes] for draw in draws]),

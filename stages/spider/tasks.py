@@ -42,18 +42,28 @@ def plan(codes: dict[str, np.ndarray], p: SpiderParams, seed: int) -> list[Draw]
     """What to draw: `p.mixtures` mixtures of 2 to 4 sources, `p.draws` draws of each; decided before any is computed.
 
     A share `p.validation` of every source's classes is set aside, and the same share of the mixtures is made of
-    them alone: validation tasks have no class in common with training tasks. A draw takes 2 classes up to the whole
+    them alone: validation tasks have no class in common with training tasks. A source that is alone has two classes
+    set aside at least; with fewer than four, images of each instead. A draw takes 2 classes up to the whole
     pool (`p.ways` at most), and of each class as many images, between SMALLEST and `p.shots` (log-uniform).
 
     codes: source -> (N,) class codes of its training split. Raises ParamsError with no source of two classes or more.
     """
     random = np.random.default_rng((seed, 0))
-    aside = {}
+    aside: dict[str, dict[bool, list[np.ndarray]]] = {}  # source -> of validation or not -> rows of each class
     for source, labels in codes.items():
-        order = random.permutation(labels.max() + 1)
-        count = min(max(1, round(p.validation * len(order))), len(order) - 1)
-        aside[source] = {True: order[:count], False: order[count:]}
-    if not aside or all(len(order) < 2 for parts in aside.values() for order in parts.values()):
+        rows = [np.flatnonzero(labels == c) for c in random.permutation(labels.max() + 1)]
+        least = 1 if len(codes) > 1 else 2
+        if len(codes) == 1 and len(rows) < 4:
+            mixed = [random.permutation(each) for each in rows if len(each) > 1]
+            cuts = [max(1, round(p.validation * len(each))) for each in mixed]
+            aside[source] = {
+                True: [each[:cut] for each, cut in zip(mixed, cuts, strict=True)],
+                False: [each[cut:] for each, cut in zip(mixed, cuts, strict=True)],
+            }
+        else:
+            count = min(max(least, round(p.validation * len(rows))), len(rows) - least)
+            aside[source] = {True: rows[:count], False: rows[count:]}
+    if not aside or all(len(classes) < 2 for parts in aside.values() for classes in parts.values()):
         raise ParamsError("Model Spider's tasks need sources with images of several classes; name some under 'sources'")
     every = max(2, round(1 / p.validation))
     draws = []
@@ -62,14 +72,14 @@ def plan(codes: dict[str, np.ndarray], p: SpiderParams, seed: int) -> list[Draw]
         random = np.random.default_rng((seed, 1, mixture))
         names = sorted(codes)
         some = random.choice(names, min(len(names), int(random.integers(2, 5))), replace=False)
-        pool = [(source, c) for source in some for c in aside[source][validation]]
+        pool = [(source, rows) for source in some for rows in aside[source][validation]]
         pool = [pool[i] for i in random.permutation(len(pool))[: p.ways]]
         for _ in range(p.draws if len(pool) > 1 else 0):
             ways = random.permutation(len(pool))[: random.integers(2, len(pool) + 1)]
             shots = round(np.exp(random.uniform(np.log(min(SMALLEST, p.shots)), np.log(p.shots))))
             classes = []
-            for source, c in (pool[i] for i in ways):
-                rows = random.permutation(np.flatnonzero(codes[source] == c))
+            for source, rows in (pool[i] for i in ways):
+                rows = random.permutation(rows)
                 drawn = max(1, min(shots, len(rows) // 2))
                 classes.append((source, rows[:drawn], rows[drawn : drawn + FIT]))
             draws.append(Draw(mixture, validation, classes))

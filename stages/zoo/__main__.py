@@ -50,6 +50,17 @@ def pretrain(
     return model.cpu(), float((logits.argmax(1).numpy() == test.targets).mean())
 
 
+def kept_training(
+    spec: params.PtmParams, config: Preprocessing, train_digest: str, test_digest: str, p: params.Params
+) -> tuple[Path, Path]:
+    """Where the store keeps a PTM that was trained here: its weights, and its accuracy, which is written last."""
+    code = files.code_version(models, training, sys.modules[__name__])
+    start = [spec.init, torchvision.__version__] if spec.init else []
+    key = files.key_of(code, torch.__version__, timm.__version__, spec.architecture, *start, config.model_dump(),
+                       train_digest, test_digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
+    return files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
+
+
 def make(name: str, p: params.Params) -> None:
     """Writes one PTM's folder; training that was finished before, with all the same inputs, is not repeated."""
     spec = p.ptms[name]
@@ -65,11 +76,7 @@ def make(name: str, p: params.Params) -> None:
     else:
         test = files.read_images(files.dataset_path("sources", spec.source, "test"))
         origin, licence = f"trained here on {spec.source}", train.licence
-        code = files.code_version(models, training, sys.modules[__name__])
-        start = [spec.init, torchvision.__version__] if spec.init else []
-        key = files.key_of(code, torch.__version__, timm.__version__, spec.architecture, *start, config.model_dump(),
-                           train.digest, test.digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
-        kept, kept_accuracy = files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
+        kept, kept_accuracy = kept_training(spec, config, train.digest, test.digest, p)
         if not kept_accuracy.exists():
             model, accuracy = pretrain(spec, config, train, test, p, name)
             _save(model, kept)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
+from pathlib import Path
 
 import numpy as np
 import PIL
@@ -36,17 +38,21 @@ def _decoded(split: files.Images, config: Preprocessing, batch_size: int) -> Ite
         yield coming.result()
 
 
-def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
-    """A whole split, uint8 (N, 3, H, W), memory-mapped from the store; decoded into it on first use.
-
-    Depends on the split and on the geometry of the preprocessing, not on the PTM: PTMs share it.
-    """
+def kept_pixels(split_digest: str, config: Preprocessing) -> Path:
+    """Where the store keeps a split's pixels, which depend on the geometry of a preprocessing and not on the PTM."""
     geometry = config.model_dump(mode="json", exclude={"mean", "std"})
     versions = (PIL.__version__, timm.__version__, files.code_version(sys.modules[__name__]))
-    kept = files.stored("pixels", files.key_of(versions, split.digest, geometry), ".npy")
+    return files.stored(files.room_of("pixels", split_digest), files.key_of(versions, split_digest, geometry), ".npy")
+
+
+def pixels(split: files.Images, config: Preprocessing) -> np.ndarray:
+    """A whole split, uint8 (N, 3, H, W), memory-mapped from the store; decoded into it on first use; PTMs share it."""
+    kept = kept_pixels(split.digest, config)
     if not kept.exists():
         with files.atomic(kept) as temporary:
             out = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(split), *config.input_size))
+            with open(temporary, "rb+") as file:  # where the disk is full, writing to the map is a crash
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
             row = 0
             for images in _decoded(split, config, 256):
                 out[row : row + len(images)] = images

@@ -83,6 +83,21 @@ def measure(
     return TASKS[task].measure(model, lambda some: models.normalise(look(whole, some), config), split, written)
 
 
+def part(spec: PtmParams, train: files.Images) -> files.Images:
+    """The samples of its source that a PTM is trained on here."""
+    return train.take(np.arange(min(spec.samples or len(train), len(train))))
+
+
+def kept_training(
+    spec: PtmParams, config: Preprocessing, train: files.Images, test_digest: str, p: Params
+) -> tuple[Path, Path]:
+    """Where the store keeps a PTM that was trained here on `train`: its weights, and its truth, written last."""
+    start = [spec.init] if spec.init else []
+    key = files.key_of(code(spec.task), spec.architecture, *start, config.model_dump(), train.digest, len(train),
+                       test_digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
+    return files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
+
+
 def make(name: str, p: Params) -> None:
     """Writes one PTM's folder; training that was finished before, with all the same inputs, is not repeated."""
     spec, folder = p.ptms[name], files.zoo_path(name)
@@ -99,7 +114,7 @@ def make(name: str, p: Params) -> None:
                 f"ptms.{name}: its task is {spec.task}, but its source '{spec.source}' is {train.kind}"
             )
         test = files.read_images(files.dataset_path("sources", spec.source, "test"))
-        train = train.take(np.arange(min(spec.samples or len(train), len(train))))
+        train = part(spec, train)
         origin, licence, samples = f"trained here on {spec.source}", train.licence, len(train)
         compute.repeatable(p.seed, p.threads)
         if spec.init == "public" and "/" in spec.architecture:
@@ -110,10 +125,7 @@ def make(name: str, p: Params) -> None:
             size = config.input_size[1]
             # Trained or not, the same module says how many parameters it has.
             model = TASKS[spec.task].build(spec.architecture, size, written, train.classes, weights=True)
-        start = [spec.init] if spec.init else []
-        key = files.key_of(code(spec.task), spec.architecture, *start, config.model_dump(), train.digest, samples,
-                           test.digest, p.seed, p.threads, p.pretrain.model_dump())  # fmt: skip
-        kept, kept_truth = files.stored("zoo", key, ".safetensors"), files.stored("zoo", key, ".accuracy")
+        kept, kept_truth = kept_training(spec, config, train, test.digest, p)
         if not kept_truth.exists():
             model = model.to(compute.device())
             how = p.pretrain.model_dump(exclude={"augment"})

@@ -1,0 +1,185 @@
+"""Stages on many machines: a Ray task each. Ray places, orders and retries them; DVC's remote carries the results.
+
+A node works in a folder of its own (ORBWEAVER_NODE, else ~/.cache/orbweaver): clones of this commit, one per stage
+that runs there at once, which share DVC's cache and the store of finished results. A stage there is `dvc repro --pull
+STAGE`, which restores what it needs from the remote, and `dvc push --run-cache STAGE`. Nodes need our environment.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tqdm import tqdm
+
+from stages.errors import UserError
+from stages.plan import DvcError, dvc, edges
+
+MEMORY = 2 * 2**30  # bytes that a stage asks Ray for
+
+
+class ClusterError(UserError):
+    """Stages cannot be sent to other machines, or failed there."""
+
+
+def joins(needs: dict[str, set[str]], ptms: set[str]) -> set[str]:
+    """Stages that read what the stages of several PTMs write; they run where everything comes together."""
+    of_ptms = {stage for stage in needs if stage.rpartition("@")[2] in ptms and "@" in stage}
+    below, before = set(of_ptms), 0
+    while len(below) > before:
+        before = len(below)
+        below |= {stage for stage, needed in needs.items() if needed & below}
+    return below - of_ptms
+
+
+def remote() -> tuple[str, str]:
+    """Name and address of DVC's default remote, through which nodes exchange results."""
+    try:
+        name = dvc("config", "core.remote").strip()
+    except DvcError:
+        raise ClusterError(
+            "nodes exchange results through DVC's default remote, and there is none; `dvc remote add -d shared URL`"
+        ) from None
+    lines = [line.split("\t") for line in dvc("remote", "list").splitlines()]
+    return name, next(line[1].split(" ")[0].strip() for line in lines if line[0] == name)
+
+
+def bundle() -> tuple[str, bytes]:
+    """HEAD and everything that leads to it, as nodes need no other way to this repository.
+
+    Raises ClusterError when files that stages depend on were changed after it.
+    """
+    changed = ["git", "status", "--porcelain", "--", "dvc.yaml", "params.yaml", "stages", "data/published"]
+    if names := subprocess.run(changed, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]:
+        raise ClusterError(f"nodes work at a commit, and {names[0][3:]} is not committed; `git commit` first")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    packed = subprocess.run(["git", "bundle", "create", "-q", "-", "HEAD"], capture_output=True, check=True).stdout
+    return head, packed
+
+
+def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after: tuple) -> tuple[str, float]:
+    """On a node: one stage at commit `head`; where it ran, and the seconds it took (0: it was restored).
+
+    Sent to the nodes by value: nothing of this package is known there before the clone.
+    """
+    import fcntl
+    import itertools
+    import os
+    import socket
+    import subprocess
+    import sys
+    import time
+    from pathlib import Path
+
+    base = Path(os.environ.get("ORBWEAVER_NODE") or "~/.cache/orbweaver").expanduser()
+    base.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+    def call(*command: str, cwd: Path) -> str:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[lock.fileno()],  # should this process be killed, what it started keeps the clone until it ends
+            check=False,
+        )
+        said = done.stdout
+        if done.returncode:
+            last = "\n".join(said.splitlines()[-15:])
+            raise RuntimeError(f"{stage} on {socket.gethostname()}: `{' '.join(command[1:6])}` ends with\n{last}")
+        return said
+
+    dvc = (sys.executable, "-m", "dvc", "--wait-for-lock")
+    for number in itertools.count():  # the first clone that no other stage works in
+        lock = open(base / f"clone-{number}.lock", "w")  # noqa: SIM115 (held until this stage is done)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            lock.close()
+    with lock:
+        clone, busy = base / f"clone-{number}", base / f"clone-{number}.busy"
+        if not (clone / ".git").is_dir():
+            call("git", "init", "-q", str(clone), cwd=base)
+            (base / "store").mkdir(exist_ok=True)
+            (clone / ".store").symlink_to(base / "store", target_is_directory=True)
+        at = subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD"], cwd=clone, capture_output=True, check=False)
+        if busy.exists() or at.stdout.decode().strip() != head:
+            for damaged in ("dvc.lock", ".dvc/tmp/rwlock"):  # whoever was here may have been killed while writing them
+                (clone / damaged).unlink(missing_ok=True)
+            packet = base / f"clone-{number}.bundle"
+            packet.write_bytes(packed)
+            call("git", "fetch", "-q", str(packet), "HEAD", cwd=clone)
+            call("git", "checkout", "-q", "--force", "--detach", head, cwd=clone)
+        busy.touch()
+        call(*dvc, "cache", "dir", "--local", str(base / "cache"), cwd=clone)
+        call(*dvc, "remote", "add", "--local", "--force", "--default", name, address, cwd=clone)
+        start = time.monotonic()
+        said = call(*dvc, "repro", "--pull", stage, cwd=clone)
+        took = time.monotonic() - start if f"Running stage '{stage}'" in said else 0.0
+        with open(base / "log.txt", "a") as log:
+            log.write(said)
+        call(*dvc, "push", "--quiet", "--run-cache", stage, cwd=clone)
+        busy.unlink()
+    return f"{socket.gethostname()}:{base}", took
+
+
+def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str) -> None:
+    """Runs the planned stages that are no joins on the nodes of a Ray cluster, then restores their outputs here.
+
+    Raises ClusterError naming the stages that failed; Ray has retried those whose node or process was lost.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ClusterError("Ray is not installed; `pip install 'orbweaver[cluster]'`") from None
+    (name, url), (head, packed) = remote(), bundle()
+    sent = {stage: needed for stage, needed in needs.items() if stage not in joins(edges(), ptms)}
+    if not sent:
+        return
+    try:
+        ray.init(address=address, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(f"no Ray cluster at '{address}' ({error}); `ray start --head` on one machine") from None
+    try:
+        ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+        gpus = 1 if ray.cluster_resources().get("GPU") else 0
+        task = ray.remote(num_cpus=1, memory=MEMORY, max_retries=10)(work)
+        shared = ray.put(packed)
+        refs: dict[str, ray.ObjectRef] = {}
+
+        def submit(stage: str) -> ray.ObjectRef:
+            """Ray runs it when what it waits for has ended, which it knows from the references it is given."""
+            if stage not in refs:
+                after = [submit(needed) for needed in sorted(sent[stage])]
+                own = task.options(num_gpus=gpus if stage.rpartition("@")[2] in ptms else 0, name=stage)
+                refs[stage] = own.remote(stage, head, shared, name, url, *after)
+            return refs[stage]
+
+        stages = {submit(stage): stage for stage in sent}
+        failed, told = [], set()
+        with tqdm(total=len(stages), unit="stage", disable=None) as bar:
+            waiting = [*stages]
+            while waiting:
+                (ended,), waiting = ray.wait(waiting, num_returns=1)
+                try:
+                    where, took = ray.get(ended)
+                    bar.write(f"{stages[ended]}: {f'{took:.0f} s' if took else 'restored'} on {where}")
+                except ray.exceptions.RayError as error:
+                    failed.append(stages[ended])
+                    cause = str(getattr(error, "cause", error))  # of a stage that waited, what it waited for
+                    if cause not in told:
+                        bar.write(f"failed: {cause}", file=sys.stderr)
+                    told.add(cause)
+                bar.update()
+    finally:
+        ray.shutdown()
+    if failed:
+        names = ", ".join(failed)
+        raise ClusterError(
+            f"{len(failed)} of {len(sent)} stages failed or wait for one that did: {names}; mend, run again"
+        )
+    dvc("repro", "--pull", *sent)

@@ -1,0 +1,32 @@
+"""What this process may use of the machine: cores and GPUs, its own share where `stages.run` or a scheduler set one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from threadpoolctl import threadpool_limits
+
+
+def cores() -> int:
+    """Cores that this process may use: those it may be scheduled on, and no more than OMP_NUM_THREADS."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(share)) if share.isdecimal() and int(share) else allowed
+
+
+def gpus() -> list[str]:
+    """The GPUs that may be used here, as CUDA names them; asked of the driver, since importing torch takes seconds."""
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in visible.split(",") if gpu not in ("", "-1")]
+    if not shutil.which("nvidia-smi"):
+        return []
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return [str(i) for i in range(listed.stdout.count("\n"))] if listed.returncode == 0 else []
+
+
+def limit_threads(threads: int) -> None:
+    """Sets the threads of the linear algebra under numpy: its sums, and so the last bits, depend on their number."""
+    threadpool_limits(threads)  # of the libraries that are loaded already
+    os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")})

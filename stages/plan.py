@@ -1,0 +1,108 @@
+"""What DVC says is out of date, and what waits for what: the plan that `stages.run` carries out. DVC alone decides."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages import files
+from stages.errors import UserError
+
+# Stages run `python`: the one that runs us, whether its environment is activated or not.
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+class DvcError(UserError):
+    """DVC refused; its own message says why."""
+
+
+@contextmanager
+def alone() -> Iterator[int]:
+    """Waits until no other `stages.run`, nor a stage that a killed one left behind, works on this clone.
+
+    Yields the lock's file descriptor: stages inherit it, and the lock is free when the last that holds it has ended.
+    """
+    path = files.run_lock_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another run works on this clone, or stages of one that was killed: waiting for them.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def dvc(*arguments: str, cwd: Path | None = None, waits: bool = True) -> str:
+    """Standard output of a DVC command; with `waits`, it waits for other DVC commands on this clone to end.
+
+    Raises DvcError with DVC's message.
+    """
+    command = [sys.executable, "-m", "dvc", *(["--wait-for-lock"] if waits else []), *arguments]
+    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        raise DvcError(f"`dvc {' '.join(arguments)}`: {said}")
+    return done.stdout
+
+
+def edges() -> dict[str, set[str]]:
+    """Every stage of dvc.yaml, in its order, with the stages whose outputs it reads."""
+    needs: dict[str, set[str]] = {}
+    for line in dvc("dag", "--dot").splitlines():
+        if found := re.fullmatch(r'"(.+?)"(?: -> "(.+)")?;', line.strip()):
+            needs.setdefault(found[1], set())
+            if found[2]:
+                needs.setdefault(found[2], set()).add(found[1])
+    return needs
+
+
+def outputs() -> set[Path]:
+    """Every output that a stage of dvc.yaml declares."""
+    lines = dvc("dag", "--dot", "--outs").splitlines()
+    return {Path(name) for line in lines for name in re.findall(r'"(.+?)"', line)}
+
+
+def _changed() -> set[str]:
+    """Stages that `dvc status` finds changed.
+
+    What a killed DVC left half written, and would stumble over for ever, is put aside: its lock of paths, and dvc.lock,
+    with which nothing is lost, since DVC restores what it named from its cache of runs.
+    """
+    held, lock = Path(".dvc/tmp/rwlock"), Path("dvc.lock")
+    if held.exists():
+        try:
+            json.loads(held.read_bytes())
+        except ValueError:
+            held.unlink()
+    try:
+        return set(json.loads(dvc("status", "--json")))
+    except DvcError as error:
+        if lock.name not in str(error) or not lock.exists():
+            raise
+        aside = lock.replace(f"{lock}.unreadable")
+        print(f"{lock} was not readable and is {aside} now; DVC restores what it named.", flush=True)
+        return set(json.loads(dvc("status", "--json")))
+
+
+def out_of_date() -> dict[str, set[str]]:
+    """Stages to run, in the order of dvc.yaml, each with those of them that it waits for.
+
+    They are the stages whose dependencies, parameters, command or outputs changed, and everything downstream of them:
+    whether that really changes is known only when they have run, and DVC looks again before it runs each.
+    """
+    changed = _changed()
+    if not changed:
+        return {}
+    needs, planned, before = edges(), changed, 0
+    while len(planned) > before:
+        before = len(planned)
+        planned = planned | {stage for stage, needed in needs.items() if needed & planned}
+    return {stage: needed & planned for stage, needed in needs.items() if stage in planned}

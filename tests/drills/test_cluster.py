@@ -1,0 +1,129 @@
+"""Three Ray nodes, two of them killed: the outputs are those of one machine, nothing finished is redone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.conftest import ENVIRONMENT, TINY, clone_repository, digests, run
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.slow
+
+
+class Node:
+    """A Ray node with a folder of its own; everything that runs for it carries the folder's name in its environment."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.process = subprocess.Popen(
+            ["ray", "start", "--block", f"--address={address}", "--num-cpus=1", "--memory=4000000000"],
+            cwd=folder,
+            env=ENVIRONMENT | {"ORBWEAVER_NODE": str(folder)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def processes(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("ORBWEAVER_NODE") == str(self.folder):
+                    yield process
+            except psutil.Error:
+                continue
+
+    def works_on(self, room: str) -> bool:
+        for process in self.processes():
+            try:
+                if f"stages.{room}" in process.cmdline():
+                    return True
+            except psutil.Error:
+                continue
+        return False
+
+    def kill(self) -> None:
+        for process in list(self.processes()):
+            try:
+                process.send_signal(signal.SIGKILL)
+            except psutil.Error:
+                continue
+
+    def finished(self) -> list[str]:
+        """Stages whose command ran to its end here."""
+        log = self.folder / "log.txt"
+        return re.findall(r"Running stage '([^']+)'", log.read_text()) if log.exists() else []
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
+    short = tempfile.mkdtemp(prefix="ray")  # its sockets' paths must be short
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = ENVIRONMENT | {"RAY_USAGE_STATS_ENABLED": "0", "ORBWEAVER_NODE": str(tmp_path / "head")}
+    head = ["ray", "start", "--head", f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1"]
+    subprocess.run(
+        [*head, "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={short}"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    started = [Node(tmp_path / f"node{i}", address) for i in range(3)]
+    yield address, started
+    for node in started:
+        node.kill()
+        node.process.wait()
+    last = object.__new__(Node)
+    last.folder = tmp_path / "head"
+    last.kill()
+    shutil.rmtree(short, ignore_errors=True)
+
+
+def test_killed_nodes_do_not_change_the_outcome(
+    built: Path, tmp_path: Path, nodes: tuple[str, list[Node]], capsys: pytest.CaptureFixture
+) -> None:
+    address, alive = nodes
+    clone = clone_repository(tmp_path / "coordinator", TINY)
+    run(clone, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
+    command = ["python", "-m", "stages.run", "--jobs", "2", "--cluster", address]
+    with open(tmp_path / "out.txt", "w") as out:
+        process = subprocess.Popen(command, cwd=clone, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT)
+        killed: dict[str, Node] = {}
+        while process.poll() is None:
+            for room in ("features", "finetune"):
+                victim = next((node for node in alive if node.works_on(room)), None)
+                if room not in killed and victim and len(alive) > 1:
+                    time.sleep(2)  # into its work
+                    victim.kill()
+                    alive = [node for node in alive if node is not victim]
+                    killed[room] = victim
+            time.sleep(0.2)
+    output = (tmp_path / "out.txt").read_text()
+    with capsys.disabled():
+        print("\n" + output)
+    assert process.returncode == 0
+    assert {*killed} == {"features", "finetune"}
+    finished = [stage for node in nodes[1] for stage in node.finished()]
+    with capsys.disabled():
+        for node in nodes[1]:
+            print(node.folder.name, "killed" if node in killed.values() else "", node.finished())
+    assert len(finished) == len({*finished}), "a finished stage ran again"
+    joins = {"scores@digits", "scores@sprites_scale", "reports"}
+    assert {*finished} == {*yaml.safe_load((built / "dvc.lock").read_text())["stages"]} - joins
+    assert digests(clone, "data", "features", "scores", "reports") == digests(
+        built, "data", "features", "scores", "reports"
+    )
+    assert yaml.safe_load((clone / "dvc.lock").read_text()) == yaml.safe_load((built / "dvc.lock").read_text())
+    assert any((tmp_path / "remote").iterdir())
