@@ -182,8 +182,8 @@ def test_packaged_encoders_know_what_class_names_mean(model: str, width: int) ->
     assert alike.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]
 
 
-def split(kind: str, targets=(), classes=()) -> SimpleNamespace:
-    return SimpleNamespace(name="d", kind=kind, targets=targets, classes=list(classes))
+def split(kind: str, targets=(), classes=(), **texts: list) -> SimpleNamespace:
+    return SimpleNamespace(name="d", kind=kind, targets=targets, classes=list(classes), texts=texts)
 
 
 def test_texts_by_kind() -> None:
@@ -191,8 +191,8 @@ def test_texts_by_kind() -> None:
     assert texts_of(split("classification", classes=names)) == names  # as they are spelt
     assert texts_of(split("multilabel", classes=["cat"]), "a photo of a {}.") == ["a photo of a cat."]
     assert texts_of(split("vqa", classes=["yes", "No"]), "a photo of a {}.") == ["yes", "No"]
-    assert texts_of(split("caption", ["A Dog.", "two cats"])) == ["a dog.", "two cats"]
-    assert texts_of(split("tqa", ["In Paris", ""])) == ["In Paris", ""]
+    assert texts_of(split("caption", captions=[["A Dog."], ["two cats", "Cats"]])) == ["a dog.", "two cats", "cats"]
+    assert texts_of(split("tqa", answers=[["In Paris", "Paris"], [""]])) == ["In Paris", ""]
     assert texts_of(split("grounding", np.array([[0.003, 0.02, 0.4081, 0.3069]]))) == ["<3,20,408,307>"]
     assert texts_of(split("regression", np.zeros(3))) == []
     with pytest.raises(LabelsError, match="dataset 'd': targets of kind 'ranking' have no form as text"):
