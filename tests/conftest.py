@@ -41,6 +41,7 @@ TINY = {
         "seeds": 2,
     },
     "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms"],
+    "spider": {"rankers": {}},
     "reports": {"bootstrap": 20},
 }
 
