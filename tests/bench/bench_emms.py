@@ -2,8 +2,8 @@
 
     python tests/bench/bench_emms.py
 
-Each method alone, nothing shared with others; the smallest of three. Machines differ and share their cores: read the
-ratios. The last table has them at growing N: beyond the eigendecomposition, time grows with N.
+Each method alone, nothing shared with others; the smallest of three, in CPU time of all threads. Read the ratios. The
+last table has them at growing N: beyond the eigendecomposition, time grows with N.
 """
 
 import sys
@@ -38,13 +38,13 @@ def by_sample(data: dict) -> dict:
 
 
 def fastest(*works, rounds: int = 3) -> list[float]:
-    """Seconds of each piece of work, taking turns so that a busy machine is busy for all."""
+    """CPU seconds of each piece of work (of all threads), taking turns so that a busy machine is busy for all."""
     spent = [np.inf] * len(works)
     for _ in range(rounds):
         for i, work in enumerate(works):
-            start = time.perf_counter()
+            start = time.process_time()
             work()
-            spent[i] = min(spent[i], time.perf_counter() - start)
+            spent[i] = min(spent[i], time.process_time() - start)
     return spent
 
 
