@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import timm
 from safetensors.torch import save_file
 from timm.data import ImageNetInfo, infer_imagenet_subset
 
@@ -14,7 +13,8 @@ from stages.errors import UserError
 from stages.params import check_known
 from stages.zoo import cards, models
 from stages.zoo.cards import Card, read_card
-from stages.zoo.public import SOURCE_ACCURACY, public
+from stages.zoo.catalogue import find
+from stages.zoo.public import licence, public, source_accuracy
 
 
 class ZooError(UserError):
@@ -59,7 +59,7 @@ def _public(name: str) -> Card:
         return read_card(name)
     architecture = name.removeprefix("timm/")
     model, origin = public(architecture, None)
-    config = timm.get_pretrained_cfg(architecture)
+    entry = find(architecture)
     checkpoint = files.zoo_path(name) / "model.safetensors"
     with files.atomic(checkpoint) as temporary:
         save_file({key: tensor.contiguous() for key, tensor in model.state_dict().items()}, temporary)
@@ -68,13 +68,14 @@ def _public(name: str) -> Card:
         architecture=architecture,
         source="imagenet" if model.num_classes == 1000 else architecture.partition(".")[2] or "unknown",
         source_classes=_source_classes(model.num_classes),
-        source_accuracy=SOURCE_ACCURACY.get(architecture),
+        source_accuracy=source_accuracy(architecture),
         n_parameters=sum(parameter.numel() for parameter in model.parameters()),
-        feature_width=model.head_hidden_size,
+        feature_width=models.width(model),
         preprocessing=models.preprocessing(architecture, None),
-        licence=config.license or "unknown",
+        licence=licence(architecture),
         origin=origin,
         checkpoint=files.digest(checkpoint),
+        features=entry.features if entry else None,
     )
     cards.write_card(card, files.zoo_path(name))
     return card
