@@ -53,6 +53,8 @@ def main() -> None:
     action.add_argument("--readme", action="store_true", help="renew the table and the picture of README.md")
     args = parser.parse_args()
     p = params.load()
+    if len(p.ptms) < 2:
+        raise params.ParamsError("params.yaml: 'ptms' names fewer than two PTMs; there is nothing to rank")
     tables = read_truth(p), read_scores(p), read_cards(p)
     if args.readme:
         evaluation = evaluate(*tables, p.seed, p.reports.bootstrap)
