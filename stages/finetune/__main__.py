@@ -61,16 +61,21 @@ def kept_run(
     return made(**json.loads(kept.read_text()))
 
 
-def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
-    """All runs of a PTM on one target: the grid with the first seed, then the best of it with the others."""
-    train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
+def all_runs(card: Card, train: files.Images, test: files.Images, p: params.Params) -> list[tuple[Run, bool]]:
+    """The grid with the first seed, then the best of it with the others; each run, and whether it counts."""
     pairs = [(rate, decay) for rate in p.finetune.learning_rates for decay in p.finetune.weight_decays]
     grid = [kept_run(card, train, test, p, *pair, 0) for pair in pairs]
     best = pairs[grid.index(truth.best_run(grid))]
     again = [kept_run(card, train, test, p, *best, seed) for seed in range(1, p.finetune.seeds)]
+    return [(run, pair == best) for run, pair in zip(grid + again, pairs + [best] * len(again), strict=True)]
+
+
+def runs_on(card: Card, target: str, p: params.Params) -> list[dict]:
+    """All runs of a PTM on one target of the benchmark, as rows."""
+    train, test = (files.read_images(files.dataset_path("targets", target, split)) for split in ("train", "test"))
     rows = []
-    for run, pair in zip(grid + again, pairs + [best] * len(again), strict=True):
-        row = {"dataset": target, **asdict(run), "chosen": int(pair == best), "kind": train.kind}
+    for run, chosen in all_runs(card, train, test, p):
+        row = {"dataset": target, **asdict(run), "chosen": int(chosen), "kind": train.kind}
         if len(p.finetune.weight_decays) == 1:
             del row["weight_decay"]
         rows.append(row)

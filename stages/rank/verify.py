@@ -9,8 +9,7 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from stages import files
-from stages.finetune import truth
-from stages.finetune.__main__ import kept_run
+from stages.finetune.__main__ import all_runs
 from stages.params import Params
 from stages.rank.reading import DataError
 from stages.zoo.cards import Card
@@ -40,22 +39,22 @@ def hold_out(split: files.Images, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def fine_tuned(
     cards: Sequence[Card], split: files.Images, train: np.ndarray, test: np.ndarray, p: Params
 ) -> dict[str, float]:
-    """Result of each PTM on the held-out rows: every learning rate with the first seed, the best with the others.
+    """Result of each PTM on the held-out rows: the mean over the seeds of the protocol's best setting.
 
     Kept run by run in the store, like the benchmark's own.
     """
     to_fit, to_measure = split.take(train), split.take(test)
     results = {}
     for card in tqdm(cards, desc="fine-tuning", unit="PTM", disable=None, leave=False):
-        runs = [kept_run(card, to_fit, to_measure, p, rate, 0) for rate in p.finetune.learning_rates]
-        best = truth.best_learning_rate(runs)
-        chosen = [run for run in runs if run.learning_rate == best]
-        chosen += [kept_run(card, to_fit, to_measure, p, best, seed) for seed in range(1, p.finetune.seeds)]
-        results[card.name] = float(np.mean([run.test for run in chosen]))
+        results[card.name] = float(
+            np.mean([run.test for run, counts in all_runs(card, to_fit, to_measure, p) if counts])
+        )
     return results
 
 
 def image_passes(p: Params, images: int) -> int:
     """Forward and backward passes of single images that fine-tuning one PTM takes."""
-    runs = len(p.finetune.learning_rates) + p.finetune.seeds - 1
-    return runs * p.finetune.epochs * round(images * (1 - p.finetune.validation_fraction))
+    runs = len(p.finetune.learning_rates) * len(p.finetune.weight_decays) + p.finetune.seeds - 1
+    fitted = round(images * (1 - p.finetune.validation_fraction))
+    each = p.finetune.steps * p.finetune.batch_size if p.finetune.steps else p.finetune.epochs * fitted
+    return runs * each
