@@ -5,11 +5,12 @@
 # make test-slow: everything that takes longer than that; of it
 #   make drills:         runs that are killed, out of space, twice at once
 #   make test-catalogue: every PTM of the catalogue at its real size
+# make test-lowest: the tests with the oldest versions that pyproject.toml allows (an environment of its own: 6 GB)
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark benchmark-tasks test test-slow drills test-catalogue lint clean
+.PHONY: benchmark benchmark-tasks test test-slow test-lowest drills test-catalogue lint clean
 
 benchmark: .venv/installed
 	$(if $(BENCHMARK),$(BIN)/python -m stages.benchmarks $(BENCHMARK))
@@ -25,11 +26,23 @@ test: .venv/installed lint
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -n auto -m slow
 
-drills: .venv/installed
-	$(BIN)/python -m pytest -m slow tests/drills
-
 test-catalogue: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/test_ptms.py
+
+drills: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
+	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow tests/test_run.py tests/test_prune.py tests/drills
+
+test-lowest: .lowest/installed
+	PATH=$(CURDIR)/.lowest/bin:$$PATH .lowest/bin/python -m pytest -n auto
+
+.lowest/installed: pyproject.toml
+	$(PYTHON) -m venv .lowest
+	.lowest/bin/python -m pip install --quiet uv
+	.lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra dev pyproject.toml --output-file .lowest/versions.txt
+	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --requirement .lowest/versions.txt
+	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --no-deps --editable .
+	touch $@
 
 lint: .venv/installed
 	$(BIN)/ruff check .

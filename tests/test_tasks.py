@@ -126,11 +126,13 @@ def test_a_made_ptm_is_loaded_and_fine_tuned_alike(workspace: Path, tiny: dict) 
     ptms.make("v", p)
     assert files.digest(files.zoo_path("v") / "model.safetensors") == first
     target = scenes("vqa")
-    runs = [finetune_words.finetune(card, target["train"], target["test"], p.finetune, 1e-3, 0, 1) for _ in range(2)]
+    runs = [
+        finetune_words.finetune(card, target["train"], target["test"], p.finetune, 1e-3, 0.05, 0, 1) for _ in range(2)
+    ]
     assert runs[0] == runs[1]
     with pytest.raises(finetune_words.TargetError, match="all its questions have one answer"):
         same = replace(target["train"], targets=np.zeros(12, np.int64))
-        finetune_words.finetune(card, same, target["test"], p.finetune, 1e-3, 0, 1)
+        finetune_words.finetune(card, same, target["test"], p.finetune, 1e-3, 0.05, 0, 1)
     path = files.zoo_path("v") / "tokenizer.json"
     path.write_text(path.read_text().replace("red", "rot"))
     with pytest.raises(files.FileError, match=r"tokenizer.json: not the one that card.json"):

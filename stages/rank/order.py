@@ -93,7 +93,7 @@ def arrays_of(card: Card, split: files.Images, rows: np.ndarray, p: Params) -> d
     classification = split.kind == "classification"
     arrays = {
         "features": found.features[rows],
-        "probabilities": found.probabilities[rows] if card.source_classes and found.probabilities is not None else None,
+        "probabilities": None if found.probabilities is None else found.probabilities[rows],
         "labels": found.targets[rows] if classification else None,
         "targets": None if classification else found.targets[rows].reshape(len(rows), -1).astype(float),
         "n_parameters": card.n_parameters,

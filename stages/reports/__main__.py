@@ -109,6 +109,8 @@ def main() -> None:
     action.add_argument("--readme", action="store_true", help="renew the table and the picture of README.md")
     args = parser.parse_args()
     p = params.load()
+    if len(p.ptms) < 2:
+        raise params.ParamsError("params.yaml: 'ptms' names fewer than two PTMs; there is nothing to rank")
     of_task = {task: (read_truth(p, task), read_scores(p, task), read_cards(p, task)) for task in p.tasks}
     if len(of_task) > 1:
         several(of_task, p, args)

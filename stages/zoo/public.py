@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
 from importlib.resources import files as package_files
 from pathlib import PurePosixPath
 
@@ -124,12 +125,13 @@ def _from_torchvision(architecture: str) -> tuple[nn.Module, str]:
     model = models.build(architecture, len(weights.meta["categories"]), None)
     state = torch.load(path, map_location="cpu", weights_only=True)
     # Auxiliary heads served the first training only; DenseNet's weights are older than its names.
-    state = {
-        re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): tensor
+    kept = OrderedDict(
+        (re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key), tensor)
         for key, tensor in state.items()
         if not key.startswith(("aux", "AuxLogits"))
-    }
-    _load(model, state, path)
+    )
+    kept._metadata = getattr(state, "_metadata", None)  # MNASNet's loading asks for its version
+    _load(model, kept, path)
     return model, weights.url
 
 
@@ -170,7 +172,7 @@ def described(config: dict) -> dict:
 def _load(model: nn.Module, state: dict[str, torch.Tensor], path: object) -> None:
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise files.FileError(f"{path}: does not fit its architecture ({error})") from None
 
 

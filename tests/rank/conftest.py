@@ -26,6 +26,13 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (40, 36), colour: int
 
 
 @pytest.fixture
+def tiny(tiny: dict) -> dict:
+    """The tiny benchmark with a Model Spider, which some test may train."""
+    tiny["spider"] = {"encoder": "vit_sprites", "rankers": {"spider": {"supervision": ["logme"]}}}
+    return tiny
+
+
+@pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Two classes of 60 pictures, a few of another colour; in a folder whose name has spaces and more than ASCII."""
     folder = tmp_path / "Größe und 猫"

@@ -200,7 +200,7 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
     p = params.load()
     cards = {name: zoo_module.read_card(name) for name in p.ptms}
     widths = {name: card.feature_width for name, card in cards.items()}
-    evidence = params.RankerParams(supervision=["logme"], evidence=["probe", "logme"])
+    evidence = params.RankerParams(supervision=["logme"], evidence=["probe", "logme"], seeds=2)
     torch.manual_seed(0)
     rankers = [checkpoint.empty_ranker(widths, widths[p.spider.encoder], 8, evidence).eval() for _ in range(2)]
     card = checkpoint.SpiderCard(
@@ -212,9 +212,9 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
         spec=evidence,
         width=8,
         bins=4,
-        seeds=2,
         k=0,
         validation_tau=[0.0],
+        constant=dict.fromkeys(cards, 0.5),
         digest="",
     )
     forwards = []
