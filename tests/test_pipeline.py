@@ -39,7 +39,7 @@ def test_a_fine_tuning_parameter_runs_only_fine_tuning_and_reports(benchmark: Pa
 def test_a_new_ptm_runs_its_stages_and_the_joins_and_leaves_again(benchmark: Path) -> None:
     new = {"architecture": "test_vit2", "source": "sprites_shape", "input_size": 32}
     change(benchmark, lambda p: p["ptms"].update(vit2_sprites=new))
-    joins = {"scores@digits", "scores@sprites_scale", "reports"}
+    joins = {"draw", "spider@spider", "scores@digits", "scores@sprites_scale", "reports"}
     own = {f"{room}@vit2_sprites" for room in ("zoo", "features", "finetune")}
     assert ran(run(benchmark, "dvc", "repro")) == own | joins
     assert "vit2_sprites" in (benchmark / "scores/digits.csv").read_text()

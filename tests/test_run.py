@@ -26,7 +26,7 @@ def lock(folder: Path) -> dict:
 def test_side_by_side_gives_the_bytes_of_one_after_the_other(built: Path, tmp_path: Path) -> None:
     clone = clone_repository(tmp_path / "clone", TINY)
     output = run(clone, "python", "-m", "stages.run", "--jobs", "3")
-    assert "12 stages to look at, 3 at once" in output
+    assert "15 stages to look at, 3 at once" in output
     assert "Running stage" not in output  # by the `dvc repro` in the end
     assert digests(clone, *ROOMS) == digests(built, *ROOMS)
     assert lock(clone) == lock(built)
@@ -45,7 +45,7 @@ def test_a_failure_is_told_with_its_log_and_stops_only_what_waits_for_it(benchma
     assert "zoo@vit_sprites failed (exit status 255); .store/logs/zoo@vit_sprites.log ends with" in output
     assert "unknown architecture 'test_vit_of_nobody'" in output
     assert "finetune@byobnet_sprites: " in output
-    assert "1 of 7 stages failed: zoo@vit_sprites; 5 wait for them: " in output
+    assert "1 of 9 stages failed: zoo@vit_sprites; 7 wait for them: " in output
 
 
 @pytest.mark.slow
