@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -40,8 +41,8 @@ def remote() -> tuple[str, str]:
         raise ClusterError(
             "nodes exchange results through DVC's default remote, and there is none; `dvc remote add -d shared URL`"
         ) from None
-    lines = [line.split("\t") for line in dvc("remote", "list").splitlines()]
-    return name, next(line[1].split(" ")[0].strip() for line in lines if line[0] == name)
+    url = dvc("config", f"remote.{name}.url").strip()
+    return name, url if "://" in url else str((Path(".dvc") / url).resolve())  # nodes have another .dvc
 
 
 def bundle() -> tuple[str, bytes]:

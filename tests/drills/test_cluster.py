@@ -28,13 +28,22 @@ class Node:
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
         folder.mkdir()
-        self.process = subprocess.Popen(
-            ["ray", "start", "--block", f"--address={address}", "--num-cpus=1", "--memory=4000000000"],
-            cwd=folder,
-            env=ENVIRONMENT | {"ORBWEAVER_NODE": str(folder)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [
+            "ray",
+            "start",
+            f"--address={address}",
+            "--num-cpus=1",
+            "--memory=4000000000",
+            "--disable-usage-stats",
+        ]
+        for _ in range(10):  # on a busy machine Ray gives up waiting for its own processes
+            started = subprocess.run(
+                command, cwd=folder, env=ENVIRONMENT | {"ORBWEAVER_NODE": str(folder)}, capture_output=True, check=False
+            )
+            if started.returncode == 0:
+                return
+            self.kill()
+        raise RuntimeError(started.stdout.decode() + started.stderr.decode())
 
     def processes(self) -> Iterator[psutil.Process]:
         for process in psutil.process_iter():
@@ -84,7 +93,6 @@ def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
     yield address, started
     for node in started:
         node.kill()
-        node.process.wait()
     last = object.__new__(Node)
     last.folder = tmp_path / "head"
     last.kill()
