@@ -10,6 +10,7 @@ from PIL import Image
 
 from stages.data import CORPORA, DATASETS, games
 from stages.data.images import stratified_split
+from stages.data.scenes import SCENES
 from stages.files import FileError, Images
 
 
@@ -17,7 +18,7 @@ def grey(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("L"), dtype=np.float32)
 
 
-@pytest.fixture(scope="module", params=list(DATASETS))
+@pytest.fixture(scope="module", params=[name for name in DATASETS if name not in SCENES])  # theirs: test_scenes
 def parts(request: pytest.FixtureRequest) -> dict[str, Images]:
     return DATASETS[request.param](40, 30, 32, 0)
 

@@ -84,7 +84,8 @@ def test_what_is_dropped_goes_and_the_rest_is_not_computed_again(benchmark: Path
     assert "byobnet" not in (benchmark / "dvc.lock").read_text()
     pruned = kept()
     rooms = {path.relative_to(benchmark).parts[1] for path in all_kept - pruned}
-    assert rooms == {"seconds", "features", "finetune", "labels", "pixels", "spider"}  # its training is the renamed one's
+    # Nothing of the zoo: its training is the renamed one's.
+    assert rooms == {"seconds", "features", "finetune", "labels", "pixels", "spider"}
     run(benchmark, "dvc", "repro", "-q")  # features and fine-tuning look at a smaller folder
     assert kept() == pruned  # and compute nothing
     assert "Nothing to remove" in run(benchmark, *prune, "--yes")
