@@ -96,9 +96,12 @@ def read_rankers(p: params.Params) -> pd.DataFrame | None:
 
 def read_weights(p: params.Params) -> pd.DataFrame | None:
     """EMMS' weights of the text encoders, where it was run."""
-    columns = ["dataset", "ptm", "encoder", "weight"]
+    columns = ["dataset", "ptm", "encoder"]
     kept = [files.read_csv(path, columns) for target in p.targets if (path := files.weights_path(target)).exists()]
-    table = pd.concat(kept, ignore_index=True).dropna(subset=["weight"]) if kept else pd.DataFrame()
+    # A target that is its own label has no weights, nor has a benchmark without EMMS.
+    if not kept:
+        return None
+    table = pd.concat(kept, ignore_index=True).reindex(columns=[*columns, "weight"]).dropna(subset=["weight"])
     return table if len(table) else None
 
 
