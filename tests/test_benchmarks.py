@@ -18,15 +18,15 @@ from stages.data.mixtures import SINGLE_SOURCE, published_mixtures
 from stages.finetune.__main__ import published
 from tests.conftest import ROOT, TINY, clone_repository
 
-# stages: a source, a target, three of a PTM, an encoder, a target's scores, the report
-STAGES = {"single_source": 52, "multi_source": 153, "emms_cnn": 60, "emms_vit": 66, "caption": 42}
+# stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
+STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43}
 
 
 @pytest.mark.parametrize("name", list(STAGES))
 def test_every_benchmark_is_valid_and_has_its_published_truth(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     p = params.load(known()[name])
-    count = len(p.datasets) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 1
+    count = len(p.datasets) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 2
     assert count + len(p.sources.keys() & p.targets.keys()) == STAGES[name]
     assert p.truth != "finetune"
     for ptm in p.ptms:
@@ -115,6 +115,7 @@ def test_dvc_plans_every_benchmark(name: str, tmp_path: Path, monkeypatch: pytes
     folders += [f"{room}/{ptm}" for room in ("data/zoo", "features") for ptm in p.ptms]
     folders += [f"labels/{encoder}" for encoder in p.encoders]
     made = [f"{folder}/x" for folder in folders] + [f"scores/finetune/{ptm}.csv" for ptm in p.ptms]
+    made.append("scores/spider/tasks.h5")
     for path in made + [f"scores/{part}{one}.csv" for part in ("", "weights/") for one in p.targets]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")
