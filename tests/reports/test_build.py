@@ -68,9 +68,12 @@ def test_sections_appear_with_what_they_show(built, small, tmp_path):
     assert 'id="time"' not in html and 'id="spider"' not in html
 
     truth, scores, cards = small
-    parts = [scores.assign(ranker="spider", seed=seed, k=k) for seed in ("all", "0") for k in (0, 1, 2)]
+    good = scores[scores["method"] == "good"]
+    parts = [good.assign(ranker="spider", seed=seed, k=k) for seed in ("all", "0") for k in (0, 1, 2)]
     seconds = scores[["dataset", "ptm", "method"]].assign(seconds=0.01)
-    build(truth, scores, cards, 0, tmp_path, n_resamples=20, rankers=pd.concat(parts), seconds=seconds)
+    build(
+        truth, scores, cards, 0, tmp_path, n_resamples=20, rankers=pd.concat(parts, ignore_index=True), seconds=seconds
+    )
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'id="time"' in html and 'id="spider"' in html and 'id="weights"' not in html
     assert not (tmp_path / "figures/cost.svg").exists()  # seconds are in the page and in no output
