@@ -87,7 +87,8 @@ STYLES = {
 # --- scenes ---------------------------------------------------------------------------------------------------------
 
 
-def _scene(style: Style, task: str, random: np.random.Generator) -> Scene:
+def _scene(style: Style, task: str, random: np.random.Generator, number: int) -> Scene:
+    """`number`: how many there are before it; an image's class is the next one in turn."""
     count = int(random.integers(style.things[0], style.things[1] + 1))
     if task == "caption":  # a caption tells of two things; a third would leave open of which
         count = 2
@@ -97,8 +98,10 @@ def _scene(style: Style, task: str, random: np.random.Generator) -> Scene:
         for s, c, z in random.permutation([(s, c, z) for s in range(4) for c in range(6) for z in range(2)])
     ]
     if task in ("image", "vqa"):  # one large thing, which is asked for
-        large = [k for k in kinds if k[2] == "large" and (task == "vqa" or k[1] in COLOURS[:4])]
-        kinds = [large[0], *(k for k in kinds if k[2] == "small")]
+        large = next(k for k in kinds if k[2] == "large")
+        if task == "image":
+            large = SHAPES[number % 4], COLOURS[number // 4 % 4], "large"
+        kinds = [large, *(k for k in kinds if k[2] == "small")]
     things = [Thing(*kind, int(cell) // GRID, int(cell) % GRID) for kind, cell in zip(kinds, cells, strict=False)]
     return tuple(sorted(things, key=lambda thing: thing.cell))
 
@@ -284,7 +287,7 @@ def scenes_of(style: str, task: str, count: int, seed: int) -> list[Scene]:
     random = np.random.default_rng([seed, *f"{style} {task}".encode()])
     drawn: dict[Scene, None] = {}
     while len(drawn) < count:
-        drawn.setdefault(_scene(STYLES[style], task, random))
+        drawn.setdefault(_scene(STYLES[style], task, random, len(drawn)))
     return list(drawn)
 
 

@@ -166,7 +166,7 @@ def _summarise(
     low, high = intervals.interval(intervals.resampled_means(resampled, counts))
     # the best is sought among those that sat the fullest exam: a high mean over fewer PTMs is another exam's
     scored = np.sum(~np.isnan(scores) & ~np.isnan(truth), axis=(1, 2))
-    best = int(np.nanargmax(np.where(scored == scored.max(), mean, -np.inf)))
+    best = int(np.argmax(np.where((scored == scored.max()) & ~np.isnan(mean), mean, -np.inf)))
     gaps = intervals.differences(truth, scores, best, resampled, ptms, counts)
     without_one = intervals.leave_one_ptm_out(truth, scores)
     ranks = average_ranks(cells)

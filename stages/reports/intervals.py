@@ -51,7 +51,8 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.nd
     low, high = np.full((2, *values.shape[1:]), np.nan)
     known = ~np.isnan(values).all(axis=0)
     tail = 50 * (1 - level)
-    low[known], high[known] = np.nanpercentile(values[:, known], [tail, 100 - tail], axis=0)
+    if known.any():
+        low[known], high[known] = np.nanpercentile(values[:, known], [tail, 100 - tail], axis=0)
     return low, high
 
 

@@ -100,9 +100,11 @@ def classes_or_targets(
 ) -> tuple[Classes | None, np.ndarray | None]:
     """Either checked labels or checked targets, for the methods that take one of the two.
 
-    Target columns that never vary tell nothing apart and are dropped; ScoreError when none is left.
+    Target columns that never vary tell nothing apart and are dropped; ScoreError when none is left or given.
     """
-    if (labels is None) == (targets is None):
+    if labels is None and targets is None:
+        raise ScoreError("the target has neither classes nor values")
+    if labels is not None and targets is not None:
         raise ValueError("give either labels or targets")
     if targets is None:
         return checked_labels(labels, samples), None

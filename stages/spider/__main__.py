@@ -80,7 +80,10 @@ def answers(ptm: str, draws: list[tasks.Draw], p: Params) -> tuple[np.ndarray, n
 
 
 def drawn(ptms: list[str], p: Params) -> files.Tasks:
-    """All training tasks with the answers of the given PTMs."""
+    """All training tasks with the answers of the given PTMs; none without PTMs."""
+    if not ptms:
+        nothing = np.zeros(0, bool)
+        return files.Tasks([], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
     codes = source_codes(ptms[0], p)
     draws = tasks.plan(codes, p.spider, p.seed)
     workers = min(len(ptms), cores())
@@ -185,7 +188,9 @@ def main() -> None:
     args = parser.parse_args()
     p = params.load()
     if args.action == "draw":
-        files.write_tasks(files.tasks_path(), drawn(p.ptms_of("image"), p))
+        # A benchmark without rankers has nothing to draw for, nor sources that would do.
+        ptms = p.ptms_of("image") if p.spider.rankers else []
+        files.write_tasks(files.tasks_path(), drawn(ptms, p))
         return
     params.check_known(args.ranker, p.spider.rankers, "ranker")
     torch.set_num_threads(p.threads)

@@ -25,21 +25,13 @@ pytestmark = pytest.mark.slow
 class Node:
     """A Ray node with a folder of its own; everything that runs for it carries the folder's name in its environment."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir()
-        command = [
-            "ray",
-            "start",
-            f"--address={address}",
-            "--num-cpus=1",
-            "--memory=4000000000",
-            "--disable-usage-stats",
-        ]
         for _ in range(10):  # on a busy machine Ray gives up waiting for its own processes
-            started = subprocess.run(
-                command, cwd=folder, env=ENVIRONMENT | {"ORBWEAVER_NODE": str(folder)}, capture_output=True, check=False
-            )
+            environment = ENVIRONMENT | {"ORBWEAVER_NODE": str(folder)}
+            command = ["ray", "start", *options]
+            started = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
             if started.returncode == 0:
                 return
             self.kill()
@@ -81,21 +73,13 @@ def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = ENVIRONMENT | {"RAY_USAGE_STATS_ENABLED": "0", "ORBWEAVER_NODE": str(tmp_path / "head")}
-    head = ["ray", "start", "--head", f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1"]
-    subprocess.run(
-        [*head, "--num-cpus=0", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={short}"],
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    started = [Node(tmp_path / f"node{i}", address) for i in range(3)]
+    head = ["--head", f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1", "--include-dashboard=false"]
+    first = Node(tmp_path / "head", *head, "--num-cpus=0", "--disable-usage-stats", f"--temp-dir={short}")
+    others = [f"--address={address}", "--num-cpus=1", "--memory=4000000000"]
+    started = [Node(tmp_path / f"node{i}", *others) for i in range(3)]
     yield address, started
-    for node in started:
+    for node in [*started, first]:
         node.kill()
-    last = object.__new__(Node)
-    last.folder = tmp_path / "head"
-    last.kill()
     shutil.rmtree(short, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -125,18 +126,19 @@ def test_csv(place: Path, data: st.DataObject) -> None:
         path.write_bytes(whole)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_a_run_puts_every_damaged_output_right(place: Path, data: st.DataObject) -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
     """All outputs and dvc.lock damaged at once: the next run ends with the bytes there were, from DVC's cache."""
-    rooms = ("data", "features", "scores", "reports")
+    rooms, chance = ("data", "features", "scores", "reports"), random.Random(seed)
     expected, lock = digests(place, *rooms), (place / "dvc.lock").read_bytes()
     for name in [*expected, "dvc.lock"]:
         path = place / name
         if path.stat().st_size and path.suffix in (".parquet", ".h5", ".safetensors", ".csv", ".json", ".lock"):
             whole = path.read_bytes()
             path.unlink()  # it may be a hard link into the store
-            path.write_bytes(damaged(data, whole))
+            at, bit = chance.randrange(len(whole)), chance.randrange(9)
+            turned = bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] if bit < 8 else b""  # cut, one time in nine
+            path.write_bytes(whole[:at] + turned)
     run(place, "python", "-m", "stages.run", "--jobs", "2")
     assert digests(place, *rooms) == expected
     # A stage whose very name was damaged stays in dvc.lock beside the right one; `stages.prune` removes it.
