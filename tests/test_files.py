@@ -122,6 +122,12 @@ def test_columns_of_unequal_length_and_unknown_kinds_are_refused(tmp_path: Path)
         files.write_images(tmp_path / "a.parquet", replace(scenes("vqa"), kind="video"))
 
 
+def test_results_on_a_users_own_images_lie_apart() -> None:
+    theirs = replace(images(), digest=files.USERS + "abc").take(np.array([0, 2]))
+    assert files.room_of("features", theirs.digest) == "rank/features"
+    assert files.room_of("features", "abc") == "features"
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"GIF89a" + b[6:]])
 def test_damaged_parquet_is_named(tmp_path: Path, damage) -> None:
     path = tmp_path / "train.parquet"

@@ -72,6 +72,9 @@ def test_what_is_dropped_goes_and_the_rest_is_not_computed_again(benchmark: Path
     run(benchmark, "python", "-m", "stages.run")
     before, all_kept = digests(benchmark, "data", "features", "scores", "reports"), kept()
 
+    own = benchmark / ".store/rank/features/ab/abc.h5"  # of a user's images
+    own.parent.mkdir(parents=True)
+    own.touch()
     shown = run(benchmark, *prune, fails=True)  # nobody answers
     for line in ("dvc.lock: zoo@byobnet_sprites", "data/targets/digits: ", "features/byobnet_sprites: "):
         assert line in shown
@@ -89,3 +92,6 @@ def test_what_is_dropped_goes_and_the_rest_is_not_computed_again(benchmark: Path
     run(benchmark, "dvc", "repro", "-q")  # features and fine-tuning look at a smaller folder
     assert kept() == pruned  # and compute nothing
     assert "Nothing to remove" in run(benchmark, *prune, "--yes")
+    assert own.exists()
+    run(benchmark, *prune, "--rank", "--yes")
+    assert not own.exists()

@@ -250,6 +250,15 @@ def test_draws_are_what_they_promise():
         tasks.plan({}, PLAN, 0)
 
 
+@pytest.mark.parametrize("classes", [2, 3, 4, 10])
+def test_one_source_is_enough(classes):
+    draws = tasks.plan({"a": np.arange(80) % classes}, PLAN, 0)
+    rows = {side: np.concatenate([np.concatenate(c[1:]) for d in draws if d.validation == side for c in d.classes])
+            for side in (True, False)}  # fmt: skip
+    assert len(rows[True]) and len(rows[False])
+    assert not {*rows[True]} & {*rows[False]}
+
+
 def test_answers_are_class_means_and_scores():
     random = np.random.default_rng(0)
     features = {s: random.normal(size=(len(c), 6)) + 3 * np.eye(8)[c, :6] for s, c in CODES.items()}
