@@ -21,10 +21,10 @@ benchmark-tasks:
 	$(MAKE) benchmark BENCHMARK=tasks
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 test-catalogue: .venv/installed
 	$(BIN)/python -m pytest -m slow tests/test_ptms.py
@@ -34,7 +34,7 @@ drills: .venv/installed
 	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow tests/test_run.py tests/test_prune.py tests/drills
 
 test-lowest: .lowest/installed
-	PATH=$(CURDIR)/.lowest/bin:$$PATH .lowest/bin/python -m pytest -n auto
+	PATH=$(CURDIR)/.lowest/bin:$$PATH .lowest/bin/python -m pytest -n auto --dist worksteal
 
 .lowest/installed: pyproject.toml
 	$(PYTHON) -m venv .lowest

@@ -65,6 +65,11 @@ TINY = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes a pipeline first: no worker then waits for another's in the end."""
+    items.sort(key=lambda item: not {"built", "benchmark"} & {*getattr(item, "fixturenames", ())})
+
+
 @pytest.fixture
 def tiny() -> dict:
     """A copy of the tiny benchmark's parameters, to change at will."""

@@ -34,7 +34,7 @@ def main() -> None:
         return
     if args.dataset is None:
         parser.error("say which dataset, as: sources mnist")
-    params.check_known(args.dataset, getattr(p, args.role), f"dataset in '{args.role}'")
+    params.check_known(args.dataset, getattr(p, args.role), args.role.removesuffix("s"))
     spec = getattr(p, args.role)[args.dataset]
     parts = make(args.dataset, spec.train, spec.test, spec.image_size, p.seed)
     if (task := files.TASK_OF[parts["train"].kind]) != spec.task:

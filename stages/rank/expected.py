@@ -28,7 +28,7 @@ from scipy.special import logit as exact_logit
 from stages import files
 from stages.params import Params
 from stages.rank.order import LEVEL, combined
-from stages.reports.__main__ import read_scores, read_truth
+from stages.reports import results
 from stages.reports.measures import regret_at_k
 
 INSIDE = 0.8
@@ -58,9 +58,9 @@ def benchmark(methods: list[str], p: Params, first: tuple[str, int] | None = Non
     first: a method and k; levels are then known of its first k PTMs on each target alone, as they are where no others
     are forwarded.
     """
-    truth = read_truth(p, "image")
+    truth = results.truth(p, "image")
     truth = truth[truth["kind"] == "classification"].rename(columns={"value": "truth"})
-    scores = read_scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
+    scores = results.scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
     needed = (*methods, LEVEL, *(first[:1] if first else ()))
     if lacking := [method for method in needed if method not in scores]:
         raise files.FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")

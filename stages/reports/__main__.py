@@ -9,20 +9,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from stages import files, params
 from stages.errors import tell
-from stages.reports import figures, tasks
+from stages.reports import figures, results, tasks
 from stages.reports.build import build, build_page, draw
 from stages.reports.evaluate import evaluate
 from stages.reports.inside import inside as contents
-from stages.reports.priors import BLIND
 from stages.reports.published import replay
 from stages.reports.tables import markdown_table, rankers_table, text_table
 from stages.reports.tau import tau_by_k
-from stages.spider.checkpoint import load as load_spider
-from stages.zoo.cards import read_card
 
 
 def renew(page: Path, table: str, text: str) -> None:
@@ -35,74 +30,13 @@ def renew(page: Path, table: str, text: str) -> None:
     files.write_text(page, f"{before}{begin}\n{text}{end}{after}")
 
 
-def chosen_k(p: params.Params) -> dict[str, int]:
-    """How many PTMs each ranker forwards."""
-    return {ranker: load_spider(files.ranker_path(ranker)).card.k for ranker in p.spider.rankers}
-
-
-def read_truth(p: params.Params, task: params.Task) -> pd.DataFrame:
-    """Mean and spread over seeds of the chosen runs: dataset, ptm, kind, value, noise (of one run), seeds."""
-    columns = ["dataset", "learning_rate", "seed", "validation", "test", "chosen", "kind"]
-    tables = [files.read_csv(files.finetune_path(ptm), columns).assign(ptm=ptm) for ptm in p.ptms_of(task)]
-    runs = pd.concat(tables).query("chosen == 1")
-    runs = runs[runs["dataset"].isin(p.targets_of(task))]
-    grouped = runs.groupby(["dataset", "ptm", "kind"], sort=False)["test"]
-    return grouped.agg(value="mean", noise="std", seeds="count").reset_index()
-
-
-def listed_rankers(p: params.Params) -> list[str]:
-    """The rankers that are methods of the benchmark; the others are there to be compared with them."""
-    return [ranker for ranker in p.spider.rankers if ranker in p.methods]
-
-
-def target_blind(p: params.Params) -> tuple[str, ...]:
-    """The rankings that never look at the target, in the order of the tables."""
-    return (*BLIND, *(f"{ranker}_constant" for ranker in listed_rankers(p)))
-
-
-def read_scores(p: params.Params, task: params.Task) -> pd.DataFrame:
-    columns = ["dataset", "ptm", "method", "score", "reason"]
-    table = pd.concat([files.read_csv(files.scores_path(target), columns) for target in p.targets_of(task)])
-    spiders = [f"{ranker}{form}" for ranker in listed_rankers(p) for form in ("_k0", "_constant")]
-    methods = [*p.methods, *spiders, "borda_trio", "borda_all"]
-    return table[table["ptm"].isin(p.ptms_of(task)) & table["method"].isin(methods)]
-
-
-def read_cards(p: params.Params, task: params.Task) -> pd.DataFrame:
-    fields = ["architecture", "source", "n_parameters", "source_accuracy"]
-    return pd.DataFrame([{"ptm": ptm, **read_card(ptm).model_dump(include=set(fields))} for ptm in p.ptms_of(task)])
-
-
-def read_seconds(p: params.Params) -> pd.DataFrame | None:
-    """What scoring cost on this machine, where it was done here."""
-    kept = [files.seconds_path(target) for target in p.targets]
-    return pd.concat(map(pd.read_csv, kept)) if all(path.exists() for path in kept) else None
-
-
 def several(of_task: dict[str, tuple], p: params.Params, args: argparse.Namespace) -> None:
-    """The same for a benchmark of several tasks; --readme prints the table, since the README's is of the mini one."""
-    evaluations = tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap)
-    if args.show or args.readme:
-        print(tasks.markdown(evaluations) if args.readme else tasks.text(evaluations, read_seconds(p)))
-
-
-def read_rankers(p: params.Params) -> pd.DataFrame | None:
-    """What each Model Spider says of each PTM, by seed and by k."""
-    columns = ["dataset", "ranker", "seed", "k", "ptm", "score"]
-    kept = [files.read_csv(path, columns) for target in p.targets if (path := files.rankers_path(target)).exists()]
-    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame()
-    return table if len(table) else None
-
-
-def read_weights(p: params.Params) -> pd.DataFrame | None:
-    """EMMS' weights of the text encoders, where it was run."""
-    columns = ["dataset", "ptm", "encoder"]
-    kept = [files.read_csv(path, columns) for target in p.targets if (path := files.weights_path(target)).exists()]
-    # A target that is its own label has no weights, nor has a benchmark without EMMS.
-    if not kept:
-        return None
-    table = pd.concat(kept, ignore_index=True).reindex(columns=[*columns, "weight"]).dropna(subset=["weight"])
-    return table if len(table) else None
+    """The same for a benchmark of several tasks."""
+    evaluations = tasks.build(of_task, p.seed, Path("reports"), p.reports.bootstrap, results.weights(p))
+    if args.readme:
+        renew(Path("README.md"), "tasks table", tasks.markdown(evaluations))
+    elif args.show:
+        print(tasks.text(evaluations, results.seconds(p)))
 
 
 def main() -> None:
@@ -114,24 +48,24 @@ def main() -> None:
     p = params.load()
     if len(p.ptms) < 2:
         raise params.ParamsError("params.yaml: 'ptms' names fewer than two PTMs; there is nothing to rank")
-    of_task = {task: (read_truth(p, task), read_scores(p, task), read_cards(p, task)) for task in p.tasks}
+    of_task = {task: (results.truth(p, task), results.scores(p, task), results.cards(p, task)) for task in p.tasks}
     if len(of_task) > 1:
         several(of_task, p, args)
         return
     ((truth, scores, cards),) = of_task.values()
-    inside, weights, rankers, seconds = contents(p), read_weights(p), read_rankers(p), read_seconds(p)
+    inside, weights, rankers, seconds = contents(p), results.weights(p), results.rankers(p), results.seconds(p)
     folder, resamples = Path("reports"), p.reports.bootstrap
     if args.readme:
-        evaluation = evaluate(truth, scores, cards, p.seed, resamples, target_blind(p))
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples, results.target_blind(p))
         files.write_text(Path("docs/heat_map.svg"), figures.heat_map(evaluation))
         renew(Path("README.md"), "result table", markdown_table(evaluation))
         if rankers is not None:
             of_headline = tau_by_k(rankers, evaluation.truth.loc[evaluation.headline])
-            renew(Path("README.md"), "rankers table", rankers_table(of_headline, chosen_k(p)))
+            renew(Path("README.md"), "rankers table", rankers_table(of_headline, results.chosen_k(p)))
         return
     published = replay(seed=p.seed, n_resamples=resamples)
     if args.show:
-        evaluation = evaluate(truth, scores, cards, p.seed, resamples, target_blind(p))
+        evaluation = evaluate(truth, scores, cards, p.seed, resamples, results.target_blind(p))
         drawn = draw(evaluation, truth, cards, weights, rankers)
         build_page(evaluation, truth, p.seed, folder, drawn, published, inside, seconds)
         print(text_table(evaluation, seconds))
@@ -149,7 +83,7 @@ def main() -> None:
             weights,
             rankers,
             seconds,
-            target_blind(p),
+            results.target_blind(p),
         )
 
 

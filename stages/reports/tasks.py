@@ -61,17 +61,24 @@ def markdown(evaluations: dict[str, Evaluation]) -> str:
 
 
 def build(
-    tables_of: dict[str, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]], seed: int, folder: Path, n_resamples: int
+    tables_of: dict[str, tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]],
+    seed: int,
+    folder: Path,
+    n_resamples: int,
+    weights: pd.DataFrame | None = None,
 ) -> dict[str, Evaluation]:
     """Writes tau.csv, measures.csv, truth.csv (each with the task in front), metrics.json, figures/*.svg, index.html.
 
-    The bytes depend on the arguments alone; figures of tasks that are gone are removed.
+    The bytes depend on the arguments alone; figures of tasks that are gone are removed. weights: of EMMS; columns
+    dataset, ptm, encoder, weight.
     """
     evaluations = evaluate_tasks(tables_of, seed, n_resamples)
     spreads = {task: truth_spread(truth, seed) for task, (truth, _, _) in tables_of.items()}
     drawn = {
         f"{task}_{name}": draw(evaluation) for task, evaluation in evaluations.items() for name, draw in DRAWN.items()
     } | {f"{task}_truth_spread": figures.truth_spread(truth) for task, (truth, _, _) in tables_of.items()}
+    if weights is not None:
+        drawn["weights"] = figures.weights(weights)
 
     def stacked(parts: dict[str, pd.DataFrame]) -> str:
         return tables.csv(
@@ -118,4 +125,5 @@ def _page(evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame], 
         for task, evaluation in evaluations.items()
     ]
     template = environment.get_template("tasks.html.j2")
-    return template.render(overview=overview(evaluations), note=NOTE, sections=sections)
+    weights = Markup(page.own_ids("weights", drawn["weights"])) if "weights" in drawn else None
+    return template.render(overview=overview(evaluations), note=NOTE, sections=sections, weights=weights)

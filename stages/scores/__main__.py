@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-import torch
 from tqdm import tqdm
 
 from stages import files, params
@@ -20,11 +19,9 @@ from stages.machine import limit_threads
 from stages.scores import OF_ENCODERS, TARGET_BLIND, ScoreError, shared_work
 from stages.scores.borda import TRIO, borda
 from stages.scores.emms import SATURATED
+from stages.scores.rankers import as_methods, of_spiders
 from stages.scores.runner import score
-from stages.spider.checkpoint import Spider, check_zoo
 from stages.spider.checkpoint import load as load_spider
-from stages.spider.inference import Batcher, scores_at, task_of
-from stages.spider.tokens import class_means, codes_of
 from stages.zoo.cards import Card, read_card
 
 OTHERS_SATURATED = "adjusted: emms_gcv, as for the PTMs whose features fit any label"
@@ -91,9 +88,12 @@ def compared_alike(table: pd.DataFrame, gcv: dict[str, float]) -> pd.DataFrame:
 
 
 def aggregated(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target."""
+    """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target.
+
+    LogME and TransRate have one vote each: their forms on F-labels are not counted beside them.
+    """
     scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
-    looking = [method for method in scores if method not in TARGET_BLIND]
+    looking = [method for method in scores if method not in TARGET_BLIND and not method.endswith("_labels")]
     rows = []
     for name, methods in (("borda_trio", TRIO), ("borda_all", looking)):
         if len(methods) > 1 and {*methods} <= {*scores}:
@@ -101,48 +101,6 @@ def aggregated(table: pd.DataFrame) -> pd.DataFrame:
             reasons = ["no method has a score" if np.isnan(value) else "" for value in values]
             rows.append(pd.DataFrame({"ptm": scores.index, "method": name, "score": values, "reason": reasons}))
     return pd.concat(rows, ignore_index=True) if rows else table.iloc[:0]
-
-
-def of_spiders(spiders: list[Spider], target: str, table: pd.DataFrame, p: params.Params) -> pd.DataFrame:
-    """What trained spiders say of a target: ranker, seed ("all": their mean), k, ptm, score.
-
-    table: the scores that they take as evidence, one row a (ptm, method).
-    """
-    rows = []
-    for spider in spiders:
-        card = spider.card
-        check_zoo(card, {ptm: read_card(ptm).checkpoint for ptm in p.ptms_of("image")}, p.spider.encoder)
-        found = {ptm: files.read_features(files.features_path(ptm, target)) for ptm in card.ptms}
-        means = {ptm: class_means(f.features, codes_of(f.targets, f.kind, card.bins)) for ptm, f in found.items()}
-        evidence = table.pivot(index="ptm", columns="method", values="score").reindex(
-            card.ptms, columns=card.spec.evidence
-        )
-        task = task_of(card.ptms, card.spec.evidence, means, evidence.to_numpy())
-        batcher = Batcher(task, card.encoder, card.spec.evidence, card.spec.specific != "none", torch.device("cpu"))
-        ks = list(range(len(card.ptms) + 1))
-        for seed, rankers in (("all", spider.rankers), *((i, [r]) for i, r in enumerate(spider.rankers))):
-            scores = scores_at(rankers, batcher, np.array([0]), ks)[:, 0]  # (K, M)
-            rows += [
-                {"dataset": target, "ranker": card.name, "seed": seed, "k": k, "ptm": ptm, "score": score}
-                for k in ks
-                for ptm, score in zip(card.ptms, scores[k].tolist(), strict=True)
-            ]
-    return pd.DataFrame(rows, columns=["dataset", "ranker", "seed", "k", "ptm", "score"])
-
-
-def as_methods(ranked: pd.DataFrame, spiders: list[Spider]) -> pd.DataFrame:
-    """Rows for scores/<dataset>.csv: each spider with its validated k, with none of the PTMs forwarded (`_k0`), and
-    the constant ranking that its training tasks alone give (`_constant`).
-    """
-    ranked = ranked[ranked["seed"] == "all"]
-    rows = []
-    for spider in spiders:
-        name = spider.card.name
-        for method, k in ((name, spider.card.k), (f"{name}_k0", 0)):
-            rows.append(ranked[(ranked["ranker"] == name) & (ranked["k"] == k)].assign(method=method, reason=""))
-        constant = rows[-1]["ptm"].map(spider.card.constant)
-        rows.append(rows[-1].assign(method=f"{name}_constant", score=constant))
-    return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()
 
 
 def main() -> None:

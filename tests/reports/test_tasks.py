@@ -25,9 +25,11 @@ def task_tables(kind: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
 
 def test_each_task_is_examined_by_itself(tmp_path: Path) -> None:
     of_task = {"caption": task_tables("caption", 0), "tqa": task_tables("tqa", 1)}
-    evaluations = tasks.build(of_task, 0, tmp_path, 20)
+    weights = pd.DataFrame([("caption_a", f"caption{i}", e, 0.5) for i in range(6) for e in ("one", "two")])
+    weights.columns = ["dataset", "ptm", "encoder", "weight"]
+    evaluations = tasks.build(of_task, 0, tmp_path, 20, weights)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    tasks.build(of_task, 0, tmp_path, 20)
+    tasks.build(of_task, 0, tmp_path, 20, weights)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == first
 
     tau = pd.read_csv(tmp_path / "tau.csv").set_index(["task", "method"])["mean"]
@@ -46,5 +48,5 @@ def test_each_task_is_examined_by_itself(tmp_path: Path) -> None:
     assert table.loc["logme", "tqa"] == "-"
     assert "emms" in tasks.text(evaluations)
     page = (tmp_path / "index.html").read_text()
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 7  # three a task, and the weights
     assert "http" not in page.replace("http://www.w3.org", "")

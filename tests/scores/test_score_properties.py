@@ -197,7 +197,7 @@ def test_targets(name):
     assert call(name, {"features": x, "targets": constant}) == value
     with pytest.raises(ScoreError, match="no target varies"):
         call(name, {"features": x, "targets": np.ones((80, 2))})
-    with pytest.raises(ValueError, match="either labels or targets"):
+    with pytest.raises(ScoreError, match="neither classes nor values"):
         call(name, {"features": x})
     with pytest.raises(ValueError, match="either labels or targets"):
         call(name, data | {"targets": good})
