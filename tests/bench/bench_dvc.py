@@ -27,13 +27,21 @@ def parameters(stages: int) -> dict:
     """As many PTMs and targets as make this number of stages; two PTMs to a target, as in 42 x 20."""
     targets = max(1, stages // 8)
     sources = max(1, stages // 16)
-    ptms = (stages - 1 - sources - 2 * targets) // 3
+    ptms = (stages - 4 - sources - 2 * targets) // 3  # and one each of labels, draw, spider, reports
     size = {"train": 10, "test": 10}
     return TINY | {
         "sources": {f"source{i}": size for i in range(sources)},
         "targets": {f"target{i}": size for i in range(targets)},
         "ptms": {f"ptm{i}": {"architecture": "test_vit", "source": f"source{i % sources}"} for i in range(ptms)},
+        "spider": TINY["spider"] | {"encoder": "ptm0"},
     }
+
+
+def named(params: dict, path: str) -> dict:
+    """What a `foreach: ${a.b}` goes through."""
+    for key in path.removeprefix("${").removesuffix("}").split("."):
+        params = params[key]
+    return params
 
 
 def project(folder: Path, stages: int) -> int:
@@ -44,7 +52,7 @@ def project(folder: Path, stages: int) -> int:
     for stage in pipeline["stages"].values():
         body = stage.get("do", stage)
         outs = [*body["outs"], *body.get("metrics", [])]
-        count += len(parameters(stages)[stage["foreach"][2:-1]]) if "foreach" in stage else 1
+        count += len(named(parameters(stages), stage["foreach"])) if "foreach" in stage else 1
         body["cmd"] = " && ".join(
             f"mkdir -p $(dirname {out}) && echo {out} > {out}" if "." in Path(out).name else
             f"mkdir -p {out} && echo {out} > {out}/file" for out in outs

@@ -1,8 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.scores.__main__ import aggregated
 from stages.scores.borda import borda
 
 NAN = np.nan
@@ -53,3 +55,19 @@ def test_order_of_ptms_is_free(rows, order):
     scores = {str(i): np.array(row, dtype=float) for i, row in enumerate(rows)}
     moved = borda({k: v[order] for k, v in scores.items()})
     assert np.allclose(moved, borda(scores)[order])
+
+
+def test_a_method_has_one_vote() -> None:
+    """Its form on F-labels says the same again."""
+    r = np.random.default_rng(0)
+    table = pd.DataFrame(
+        [
+            {"ptm": f"ptm{i}", "method": method, "score": r.normal(), "reason": ""}
+            for method in ("parameters", "logme", "logme_labels", "knn")
+            for i in range(5)
+        ]
+    )
+    found = aggregated(table).set_index(["method", "ptm"])["score"]
+    scores = table.pivot(index="ptm", columns="method", values="score")
+    np.testing.assert_array_equal(found["borda_all"], borda({m: scores[m].to_numpy() for m in ("knn", "logme")}))
+    assert "borda_trio" not in found  # without its three methods
