@@ -4,7 +4,8 @@ With t a target of the benchmark, i a PTM, a_ti its fine-tuned accuracy, q_ti th
 probe on its frozen features, s_ti the method's score, and logit(a) = log(a / (1 - a)):
 
     logit(a_ti) = L_t + gain + slope * S_t * (s_ti - mean_i s_ti) / std_i(s_ti),
-    L_t, S_t = mean and standard deviation over PTMs of logit(q_ti); S_t = 1 where only some PTMs were forwarded
+    L_t, S_t = mean and standard deviation of logit(q_ti) over the PTMs that were forwarded; S_t = 1 where these are
+               neither all nor five
 
 A target's level and spread come from the probe, which any target has; the method gives the order; gain (what
 fine-tuning adds) and slope (>= 0) are fitted by least squares, each target weighing the same. The range is
@@ -33,6 +34,7 @@ from stages.reports.measures import regret_at_k
 
 INSIDE = 0.8
 FEWEST_TARGETS = 3
+FEWEST_FOR_SPREAD = 5  # PTMs
 CLIP = 0.005  # an accuracy of 0 or 1 has no finite logit
 
 
@@ -74,12 +76,14 @@ def benchmark(methods: list[str], p: Params, first: tuple[str, int] | None = Non
 
 
 def terms(level: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
-    """L_t and S_t * standardised score, of one target. Where some levels are not known, S_t is 1 for all targets."""
+    """L_t and S_t * standardised score, of one target; a level that is not known is NaN."""
     known = ~np.isnan(level)
     logits = logit(level[known])
     spread = score.std()
     centred = (score - score.mean()) / spread if spread > 0 else np.zeros(len(score))
-    return float(logits.mean()), float(logits.std() if known.all() else 1.0) * centred
+    return float(logits.mean()), float(
+        logits.std() if known.all() or known.sum() >= FEWEST_FOR_SPREAD else 1.0
+    ) * centred
 
 
 def logit(accuracy: np.ndarray) -> np.ndarray:

@@ -33,6 +33,16 @@ def test_a_world_without_noise_is_recovered_exactly() -> None:
     assert np.isnan([middle[1], low[1], high[1]]).all()
 
 
+def test_where_few_were_forwarded_the_spread_is_the_benchmarks() -> None:
+    """Five levels tell a spread, two of six do not."""
+    level, score = np.array([0.2, 0.5, 0.4, 0.7, 0.6, 0.3]), np.arange(6.0)
+    at, deviation = expected.terms(np.where(score < 5, level, np.nan), score)
+    assert at == pytest.approx(logit(level[:5]).mean())
+    assert deviation.std() == pytest.approx(logit(level[:5]).std())
+    _, deviation = expected.terms(np.where(score < 2, level, np.nan), score)
+    assert deviation.std() == pytest.approx(1)
+
+
 def test_the_range_holds_as_often_as_it_says() -> None:
     """Calibrated on five noisy targets, it should hold four in five of the accuracies of a sixth."""
     hits = []
