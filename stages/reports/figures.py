@@ -242,7 +242,8 @@ def weights(table: pd.DataFrame) -> Figure:
         axes.invert_yaxis() if axes is figure.axes[0] else None
         axes.set_title(target, fontsize=10)
         axes.tick_params(labelsize=8)
-        axes.set_xlabel("weight", fontsize=8)
+        axes.set_xlim(0, 1)
+        axes.set_xticks((0, 0.5, 1))
     _hide_rest(figure, len(targets))
     figure.subplots_adjust(wspace=0.15, hspace=0.7)
     return figure

@@ -120,7 +120,7 @@ def tau_by_k(rankers: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     Returns:
         columns ranker, seed, k, tau, in the order of `rankers`.
     """
-    rows = rankers[rankers["dataset"].isin(truth.index)].assign(seed=rankers["seed"].astype(str))
+    rows = rankers[rankers["dataset"].isin(truth.index)].assign(seed=lambda table: table["seed"].astype(str))
     by = rows.groupby(["ranker", "seed", "k", "dataset"], sort=False)
     taus = by.apply(
         lambda part: weighted_tau(truth.loc[part.name[3], part["ptm"]].to_numpy(), part["score"].to_numpy()),
