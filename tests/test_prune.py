@@ -80,8 +80,8 @@ def test_what_is_dropped_goes_and_the_rest_is_not_computed_again(benchmark: Path
 
     after = digests(benchmark, "data", "features", "scores", "reports")
     assert after.items() <= before.items()
-    assert not [name for name in after if "byobnet" in name or "/targets/digits" in name]
-    assert "byobnet" not in (benchmark / "dvc.lock").read_text()
+    assert not [name for name in after if "byobnet_sprites" in name or "/targets/digits" in name]
+    assert "byobnet_sprites" not in (benchmark / "dvc.lock").read_text()
     pruned = kept()
     rooms = {path.relative_to(benchmark).parts[1] for path in all_kept - pruned}
     assert rooms == {"seconds", "features", "finetune", "pixels"}  # its training is the renamed one's
