@@ -142,7 +142,7 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str) -> None:
     if not sent:
         return
     try:
-        ray.init(address=address, log_to_driver=False)
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ClusterError(f"no Ray cluster at '{address}' ({error}); `ray start --head` on one machine") from None
     try:

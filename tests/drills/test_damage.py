@@ -129,7 +129,7 @@ def test_csv(place: Path, data: st.DataObject) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
     """All outputs and dvc.lock damaged at once: the next run ends with the bytes there were, from DVC's cache."""
-    rooms, chance = ("data", "features", "scores", "reports"), random.Random(seed)
+    rooms, chance = ("data/sources", "data/targets", "data/zoo", "features", "scores", "reports"), random.Random(seed)
     expected, lock = digests(place, *rooms), (place / "dvc.lock").read_bytes()
     for name in [*expected, "dvc.lock"]:
         path = place / name
