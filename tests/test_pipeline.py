@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import importlib
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from stages.params import ParamsError
+from stages.plan import out_of_date
 from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, run
 
 
@@ -58,10 +62,12 @@ def test_nothing_runs_twice_and_git_stays_clean(built: Path) -> None:
     assert run(built, "git", "status", "--porcelain").split() == ["??", "dvc.lock"]
 
 
-def test_a_fine_tuning_parameter_runs_only_fine_tuning(benchmark: Path) -> None:
+def test_a_fine_tuning_parameter_runs_only_fine_tuning_and_reports(
+    benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change(benchmark, lambda p: p["finetune"].update(epochs=2))
-    stale = json.loads(run(benchmark, "dvc", "status", "--json"))
-    assert {*stale} == {"finetune@vit_sprites", "finetune@byobnet_sprites"}
+    monkeypatch.chdir(benchmark)
+    assert {*out_of_date()} == {"finetune@vit_sprites", "finetune@byobnet_sprites", "reports"}
 
 
 def test_a_clone_takes_everything_from_the_remote(benchmark: Path, tmp_path: Path) -> None:
@@ -98,6 +104,21 @@ def test_killed_work_goes_on_where_it_stopped(benchmark: Path) -> None:
     run(benchmark, *command)
     assert {path: path.stat().st_mtime_ns for path in first} == first
     assert digests(benchmark, "scores/finetune") == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "message"),
+    [
+        ("features", "vit_sprite", "unknown PTM 'vit_sprite': did you mean 'vit_sprites'?"),
+        ("scores", "digit", "unknown target 'digit': did you mean 'digits'?"),
+    ],
+)
+def test_a_wrong_name_is_told(
+    workspace: Path, room: str, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [room, name])
+    with pytest.raises(ParamsError, match=re.escape(message)):
+        importlib.import_module(f"stages.{room}.__main__").main()
 
 
 def test_a_wrong_name_stops_with_one_clear_sentence(benchmark: Path) -> None:

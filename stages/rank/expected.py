@@ -81,9 +81,8 @@ def terms(level: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
     logits = logit(level[known])
     spread = score.std()
     centred = (score - score.mean()) / spread if spread > 0 else np.zeros(len(score))
-    return float(logits.mean()), float(
-        logits.std() if known.all() or known.sum() >= FEWEST_FOR_SPREAD else 1.0
-    ) * centred
+    known_spread = known.all() or known.sum() >= FEWEST_FOR_SPREAD
+    return float(logits.mean()), (float(logits.std()) if known_spread else 1.0) * centred
 
 
 def logit(accuracy: np.ndarray) -> np.ndarray:

@@ -24,12 +24,16 @@ pytestmark = pytest.mark.slow
 DAMAGE = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
+def turned_over(whole: bytes, place: int, bit: int) -> bytes:
+    return whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
+
+
 def damaged(data: st.DataObject, whole: bytes) -> bytes:
     """Cut anywhere, or one bit turned over anywhere."""
     place = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):
         return whole[:place]
-    return whole[:place] + bytes([whole[place] ^ 1 << data.draw(st.integers(0, 7))]) + whole[place + 1 :]
+    return turned_over(whole, place, data.draw(st.integers(0, 7)))
 
 
 def told_or_equal(path: Path, whole: bytes, data: st.DataObject, read: Callable[[], object]) -> None:
@@ -137,8 +141,7 @@ def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
             whole = path.read_bytes()
             path.unlink()  # it may be a hard link into the store
             at, bit = chance.randrange(len(whole)), chance.randrange(9)
-            turned = bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] if bit < 8 else b""  # cut, one time in nine
-            path.write_bytes(whole[:at] + turned)
+            path.write_bytes(turned_over(whole, at, bit) if bit < 8 else whole[:at])  # cut, one time in nine
     run(place, "python", "-m", "stages.run", "--jobs", "2")
     assert digests(place, *rooms) == expected
     # A stage whose very name was damaged stays in dvc.lock beside the right one; `stages.prune` removes it.

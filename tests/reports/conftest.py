@@ -60,6 +60,15 @@ def some_weights() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "ptm", "encoder", "weight"])
 
 
+@pytest.fixture(scope="session")
+def some_rankers(made_up: tuple[pd.DataFrame, ...]) -> pd.DataFrame:
+    """A ranker that says what `good` says, with two seeds and k from 0 to 2."""
+    _, scores, _ = made_up
+    good = scores[scores["method"] == "good"]
+    parts = [good.assign(ranker="spider", seed=seed, k=k) for seed in ("all", "0") for k in (0, 1, 2)]
+    return pd.concat(parts, ignore_index=True)
+
+
 @pytest.fixture
 def tables(made_up: tuple[pd.DataFrame, ...]) -> tuple[pd.DataFrame, ...]:
     """The made-up benchmark, to be spoilt at will."""

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -32,15 +31,12 @@ OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e => e.check
 
 
 @pytest.fixture(scope="module")
-def page_path(made_up, some_inside, some_weights, tmp_path_factory) -> Path:
+def page_path(made_up, some_inside, some_weights, some_rankers, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     truth, scores, cards = made_up
     seconds = scores[["dataset", "ptm", "method"]].assign(seconds=np.geomspace(1e-5, 1, len(scores)))
-    one = scores[scores["method"] == scores["method"].iloc[0]]
-    parts = [one.assign(ranker="spider", seed=seed, k=k) for seed in ("all", "0") for k in (0, 1, 2)]
-    rankers = pd.concat(parts, ignore_index=True)
     published = replay(Path(__file__).parents[2] / FOLDER, n_resamples=20)
-    build(truth, scores, cards, 0, folder, 20, published, some_inside, some_weights, rankers, seconds)
+    build(truth, scores, cards, 0, folder, 20, published, some_inside, some_weights, some_rankers, seconds)
     return folder / "index.html"
 
 

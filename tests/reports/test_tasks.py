@@ -23,13 +23,11 @@ def task_tables(kind: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Da
     return truth, pd.concat([perfect, silent])[["dataset", "ptm", "method", "score"]], cards
 
 
-def test_each_task_is_examined_by_itself(tmp_path: Path) -> None:
+def test_each_task_is_examined_by_itself(some_weights: pd.DataFrame, tmp_path: Path) -> None:
     of_task = {"caption": task_tables("caption", 0), "tqa": task_tables("tqa", 1)}
-    weights = pd.DataFrame([("caption_a", f"caption{i}", e, 0.5) for i in range(6) for e in ("one", "two")])
-    weights.columns = ["dataset", "ptm", "encoder", "weight"]
-    evaluations = tasks.build(of_task, 0, tmp_path, 20, weights)
+    evaluations = tasks.build(of_task, 0, tmp_path, 20, some_weights)
     first = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    tasks.build(of_task, 0, tmp_path, 20, weights)
+    tasks.build(of_task, 0, tmp_path, 20, some_weights)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == first
 
     tau = pd.read_csv(tmp_path / "tau.csv").set_index(["task", "method"])["mean"]
