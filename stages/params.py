@@ -133,16 +133,22 @@ class RankerParams(_Section):
     seeds: int = Field(default=1, ge=1)
 
 
-class SpiderParams(_Section):
-    """Model Spider: its training tasks, and the rankers that learn from them. Without rankers nothing is drawn."""
+class DrawParams(_Section):
+    """What Model Spider's training tasks are drawn like."""
 
-    encoder: Name = ""
     mixtures: int = Field(default=13, ge=2)
     draws: int = Field(default=64, ge=1)
     validation: float = Field(default=0.25, gt=0, le=0.5)
     ways: int = Field(default=100, ge=2)
     shots: int = Field(default=50, ge=1)
     bins: int = Field(default=10, ge=2)
+
+
+class SpiderParams(_Section):
+    """Model Spider: its training tasks, and the rankers that learn from them. Without rankers nothing is drawn."""
+
+    encoder: Name = ""
+    tasks: DrawParams = DrawParams()
     width: int = Field(default=1024, ge=1)
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=16, ge=1)

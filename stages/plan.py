@@ -8,9 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import yaml
 
 from stages import files
 from stages.errors import UserError
@@ -106,3 +108,20 @@ def out_of_date() -> dict[str, set[str]]:
         before = len(planned)
         planned = planned | {stage for stage, needed in needs.items() if needed & planned}
     return {stage: needed & planned for stage, needed in needs.items() if stage in planned}
+
+
+def without(lock: str, stages: Iterable[str]) -> str:
+    """The text of a dvc.lock without some stages; every other byte stays. Raises DvcError if DVC did not write it."""
+    gone, kept, drop = {*stages}, [], False
+    for line in lock.splitlines(keepends=True):
+        if line[:2] == "  " and line[2:3] not in (" ", "-") and line.rstrip().endswith(":"):
+            drop = yaml.safe_load(line).popitem()[0] in gone
+        elif line[:1] not in (" ", "\n"):
+            drop = False
+        if not drop:
+            kept.append(line)
+    before, after = yaml.safe_load(lock), yaml.safe_load("".join(kept))
+    expected = {name: entry for name, entry in before["stages"].items() if name not in gone}
+    if (after["stages"] or {}) != expected:
+        raise DvcError("dvc.lock: not written as DVC writes it; run `dvc repro` and try again")
+    return "".join(kept)

@@ -18,7 +18,7 @@ import yaml
 
 from stages import files, params
 from stages.errors import UserError, tell
-from stages.plan import alone, edges, out_of_date, outputs
+from stages.plan import alone, edges, out_of_date, outputs, without
 
 if TYPE_CHECKING:
     from stages.zoo.cards import Card
@@ -50,23 +50,6 @@ def tracked(rooms: Iterable[Path]) -> set[Path]:
         ["git", "ls-files", "-z", "--", *map(str, rooms)], capture_output=True, text=True, check=True
     )
     return {Path(name) for name in listed.stdout.split("\0") if name}
-
-
-def without(lock: str, stages: Iterable[str]) -> str:
-    """The text of a dvc.lock without some stages; every other byte stays."""
-    gone, kept, drop = {*stages}, [], False
-    for line in lock.splitlines(keepends=True):
-        if line[:2] == "  " and line[2:3] not in (" ", "-") and line.rstrip().endswith(":"):
-            drop = yaml.safe_load(line).popitem()[0] in gone
-        elif line[:1] not in (" ", "\n"):
-            drop = False
-        if not drop:
-            kept.append(line)
-    before, after = yaml.safe_load(lock), yaml.safe_load("".join(kept))
-    expected = {name: entry for name, entry in before["stages"].items() if name not in gone}
-    if (after["stages"] or {}) != expected:
-        raise PruneError("dvc.lock: not written as DVC writes it; run `dvc repro` and try again")
-    return "".join(kept)
 
 
 def needed(p: params.Params) -> set[Path]:

@@ -16,7 +16,7 @@ from stages import files, params
 from stages.benchmarks.__main__ import BenchmarkError, choose, known
 from stages.data.mixtures import SINGLE_SOURCE, published_mixtures
 from stages.finetune.__main__ import published
-from tests.conftest import ROOT, TINY, clone_repository
+from tests.conftest import ROOT, TINY, clone_repository, run
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
 STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43}
@@ -67,12 +67,18 @@ def test_an_unknown_table_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_choosing_loses_no_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone_repository(tmp_path, TINY)
     monkeypatch.chdir(tmp_path)
-    path, mini = Path("params.yaml"), Path("params.yaml").read_text()
+    path, mini, lock = Path("params.yaml"), Path("params.yaml").read_text(), Path("dvc.lock")
+    entries = "schema: '2.0'\nstages:\n" + "".join(f"  {s}:\n    cmd: x\n" for s in ("zoo@vit_sprites", "reports"))
+    lock.write_text(entries)
+    run(tmp_path, "git", "add", "dvc.lock")
+    run(tmp_path, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "lock")
     choose("single_source")
     assert path.read_text() == known()["single_source"].read_text()
+    assert list(yaml.safe_load(lock.read_text())["stages"]) == ["reports"]  # DVC reads and writes all of it each time
     choose("emms_vit")
     choose("mini")
     assert path.read_text() == mini
+    assert lock.read_text() == entries
     path.write_text(mini + "# mine\n")
     with pytest.raises(BenchmarkError, match=r"params\.yaml has changes that would be lost"):
         choose("caption")

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.prune import human, stale_outputs, without
+from stages.plan import without
+from stages.prune import human, stale_outputs
 from tests.conftest import change, digests, run
 
 ENTRY = """  {}:

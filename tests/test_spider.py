@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stages import files
 from stages.files import FileError, Tasks
-from stages.params import ParamsError, RankerParams, SpiderParams
+from stages.params import DrawParams, ParamsError, RankerParams, SpiderParams
 from stages.scores.probe import held_out_accuracy
 from stages.spider import checkpoint, inference, tasks, tokens, training
 from stages.spider.ranker import Ranker, plackett_luce
@@ -227,7 +227,7 @@ def test_evidence_is_standardised_over_the_forwarded(count, seed):
 # --- tasks ----------------------------------------------------------------------------------------------------------
 
 CODES = {"s": np.repeat(np.arange(8), 30), "t": np.repeat(np.arange(4), 12), "u": np.repeat(np.arange(3), 50)}
-PLAN = SPIDER.model_copy(update={"mixtures": 8, "draws": 6, "shots": 20, "ways": 7})
+PLAN = DrawParams(mixtures=8, draws=6, shots=20, ways=7)
 
 
 def test_draws_are_what_they_promise():

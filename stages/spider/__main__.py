@@ -37,7 +37,7 @@ def read_sources(ptm: str, p: Params) -> dict[str, files.Features]:
 def source_codes(ptm: str, p: Params) -> dict[str, np.ndarray]:
     """Class codes of every source's training split, as any PTM's feature files hold them."""
     found = read_sources(ptm, p)
-    return {source: tokens.codes_of(each.targets, each.kind, p.spider.bins) for source, each in found.items()}
+    return {source: tokens.codes_of(each.targets, each.kind, p.spider.tasks.bins) for source, each in found.items()}
 
 
 def wanted_methods(p: Params) -> list[str]:
@@ -48,15 +48,15 @@ def wanted_methods(p: Params) -> list[str]:
 
 def methods_version() -> str:
     """Hash of what all score methods do."""
-    names = [module.name for module in pkgutil.iter_modules(scores.__path__) if module.name != "__main__"]
+    rest = ("__main__", "rankers")  # what runs them on targets, and the rankers themselves
+    names = [module.name for module in pkgutil.iter_modules(scores.__path__) if module.name not in rest]
     return files.code_version(*(importlib.import_module(f"stages.scores.{name}") for name in names))
 
 
 def kept_answers(card: Card, made_from: dict[str, dict], p: Params) -> Path:
     """Where the store keeps a PTM's tokens and scores on all draws; made_from: of its features, by source."""
-    drawing = p.spider.model_dump(include={"mixtures", "draws", "validation", "ways", "shots", "bins"})
     key = files.key_of(files.code_version(tasks, tokens), methods_version(), card.checkpoint, card.source_accuracy,
-                       made_from, drawing, p.seed, wanted_methods(p))  # fmt: skip
+                       made_from, p.spider.tasks.model_dump(), p.seed, wanted_methods(p))  # fmt: skip
     return files.stored("spider", key, ".safetensors")
 
 
@@ -85,7 +85,7 @@ def drawn(ptms: list[str], p: Params) -> files.Tasks:
         nothing = np.zeros(0, bool)
         return files.Tasks([], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
     codes = source_codes(ptms[0], p)
-    draws = tasks.plan(codes, p.spider, p.seed)
+    draws = tasks.plan(codes, p.spider.tasks, p.seed)
     workers = min(len(ptms), cores())
     found = {}
     # Forked before torch computes anything here; a PTM a worker, so that its features are read once.
@@ -141,7 +141,7 @@ def train(name: str, p: Params) -> None:
         sources=found.sources,
         spec=spec,
         width=spider.width,
-        bins=spider.bins,
+        bins=spider.tasks.bins,
         k=int(np.argmax(taus)),
         validation_tau=taus,
         constant=dict(zip(found.ptms, training.mean_places(truth[~found.validation]).tolist(), strict=True)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.params import ParamsError, SpiderParams
+from stages.params import DrawParams, ParamsError
 from stages.scores.probe import held_out_accuracy
 from stages.scores.runner import score
 from stages.spider.tokens import class_means
@@ -38,7 +38,7 @@ class Draw:
         return np.repeat(np.arange(len(self.classes)), [len(drawn) for _, drawn, _ in self.classes])
 
 
-def plan(codes: dict[str, np.ndarray], p: SpiderParams, seed: int) -> list[Draw]:
+def plan(codes: dict[str, np.ndarray], p: DrawParams, seed: int) -> list[Draw]:
     """What to draw: `p.mixtures` mixtures of 2 to 4 sources, `p.draws` draws of each; decided before any is computed.
 
     A share `p.validation` of every source's classes is set aside, and the same share of the mixtures is made of

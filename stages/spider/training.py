@@ -79,7 +79,7 @@ def train(
     if not len(learn) or not len(check):
         raise ParamsError(
             f"spider: {len(learn)} tasks to learn from and {len(check)} to validate on; "
-            "raise spider.mixtures or spider.draws, or name more sources"
+            "raise spider.tasks.mixtures or spider.tasks.draws, or name more sources"
         )
     if spec.draws is not None:
         learn = np.random.default_rng(seed).permutation(learn)[: spec.draws]
