@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -152,6 +153,20 @@ def test_features_come_back_with_equal_bytes(tmp_path: Path) -> None:
     found = files.read_features(tmp_path / "a.h5", {"ptm": "p"})
     assert found.features.shape == (4, 3)
     assert found.kind == "classification"
+
+
+def test_what_the_disk_refuses_of_features_is_an_error(tmp_path: Path) -> None:
+    """HDF5 on disk flushes an array when it is closed, and says nothing when that fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        with pytest.raises(OSError, match="too large"), files.features_writer(tmp_path / "a.h5", 2000, {}) as out:
+            files.put_empty(out, "features", (2000, 64), 64)
+            for start in range(0, 2000, 64):
+                out["features"][start : start + 64] = np.ones((min(64, 2000 - start), 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_features_of_another_checkpoint_are_refused(tmp_path: Path) -> None:
