@@ -221,6 +221,8 @@ def test_tables_that_are_not_ours_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("y\n1\n")
     with pytest.raises(files.FileError, match="has no column 'x'"):
         files.read_csv(tmp_path / "a.csv", ["x"])
+    with pytest.raises(files.FileError, match="not found; `git checkout data/published"):
+        files.read_csv(files.PUBLISHED / "a/truth.csv", ["x"])
 
 
 def test_code_version_sees_code_and_not_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

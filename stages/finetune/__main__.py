@@ -15,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
 import timm
 import torch
 from tqdm import tqdm
@@ -107,7 +106,7 @@ def published(ptm: str, targets: list[str], p: params.Params) -> list[dict]:
     Raises ParamsError when the table has no value for one of the targets.
     """
     folder = files.PUBLISHED / p.truth
-    tables = [pd.read_csv(path) for path in sorted(folder.glob("truth*.csv"))]
+    tables = [files.read_csv(path, ["dataset", "ptm"]) for path in sorted(folder.glob("truth*.csv"))]
     units = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}
     values = {
         (row["dataset"].lower(), row["ptm"]): row[unit] * units[unit]

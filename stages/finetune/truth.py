@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import nn
 
 from stages import compute, files
@@ -53,6 +52,8 @@ def split_validation(train: files.Images, fraction: float, seed: int) -> tuple[n
         raise TargetError(f"target '{train.name}': all its values are equal; there is nothing to predict")
     smallest = len(np.unique(stratify)) if stratify is not None else 1
     held_out = max(smallest, round(fraction * len(train)))
+    from sklearn.model_selection import train_test_split  # here, since it takes seconds and words do without
+
     fit, validation = train_test_split(np.arange(len(train)), test_size=held_out, stratify=stratify, random_state=seed)
     return fit, validation
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from stages import compute, files
 from stages.finetune.truth import Run, TargetError
@@ -34,8 +33,8 @@ def parts(train: files.Images, fraction: float) -> tuple[files.Images, files.Ima
         raise TargetError(
             f"target '{train.name}' has {len(train)} samples, too few to fit on some and choose on others"
         )
-    fit, validation = train_test_split(np.arange(len(train)), test_size=held_out, random_state=0)
-    return train.take(fit), train.take(validation)
+    order = np.random.default_rng(0).permutation(len(train))
+    return train.take(order[held_out:]), train.take(order[:held_out])
 
 
 def finetune(

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.files import PUBLISHED, read_csv
 from stages.reports.evaluate import Evaluation, evaluate
 from stages.reports.priors import BLIND
 
-FOLDER = Path("data/published/single_source")
+FOLDER = PUBLISHED / "single_source"
 TOLERANCE = 0.0006  # half of the last printed digit, and the rounding of the scores themselves
 CONTROLS = ("parameters_without_aux_heads", "mean_training_label")
 AGGREGATED = ("h_score", "nce", "logme")
@@ -47,21 +48,22 @@ def replay(folder: Path = FOLDER, seed: int = 0, n_resamples: int = 1000) -> Rep
     ranking for all targets), and the Borda count of H-Score, NCE and LogME on each target, which does look at it.
 
     Raises:
-        FileNotFoundError: a file of `folder` is missing.
+        FileError: a file of `folder` is missing or no table.
     """
-    truth = pd.read_csv(folder / "truth.csv")
+    truth = read_csv(folder / "truth.csv", ["dataset", "ptm", "accuracy_percent"])
     truth = truth.assign(value=truth["accuracy_percent"] / 100, kind="classification")
-    ptms = pd.read_csv(folder / "ptms.csv")
+    ptms = read_csv(folder / "ptms.csv", ["ptm", "n_parameters_without_auxiliary_heads", "imagenet_top1_percent"])
     cards = ptms.assign(source_accuracy=ptms["imagenet_top1_percent"] / 100)
-    scores = pd.read_csv(folder / "scores.csv")
-    labels = pd.read_csv(folder / "training_labels.csv").groupby("ptm")["rank_0_worst"].mean()
+    scores = read_csv(folder / "scores.csv", ["dataset", "method", "ptm", "score"])
+    labels = read_csv(folder / "training_labels.csv", ["ptm", "rank_0_worst"]).groupby("ptm")["rank_0_worst"].mean()
     heads = ptms.set_index("ptm")["n_parameters_without_auxiliary_heads"]
     targets = truth["dataset"].unique()
     added = [_constant(heads, CONTROLS[0], targets), _constant(labels, CONTROLS[1], targets), _borda(scores)]
     blind = (BLIND[0], CONTROLS[0], *BLIND[1:], CONTROLS[1])
     evaluation = evaluate(truth, pd.concat([scores, *added]), cards, seed, n_resamples, blind=blind)
 
-    printed = pd.read_csv(folder / "tau.csv").pivot(index="method", columns="dataset", values="weighted_tau")
+    printed = read_csv(folder / "tau.csv", ["method", "dataset", "weighted_tau"])
+    printed = printed.pivot(index="method", columns="dataset", values="weighted_tau")
     only = printed.index.difference(evaluation.tau.index)
     cells = printed.drop(index=only, columns="mean").stack().rename("printed").reset_index()
     recomputed = evaluation.measures.set_index(["method", "dataset"])["weighted_tau"]

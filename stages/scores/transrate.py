@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.stats import rankdata
 
 from .algebra import centred_spectrum, column_means, row_blocks
 from .f_labels import FLabels, f_labels
@@ -71,7 +70,8 @@ def _parts(encoder: FLabels) -> np.ndarray:
     along = np.concatenate([block @ axis for _, block in encoder.blocks()])
     along = along if encoder.classes is None else along[encoder.classes.codes]
     # A label's place is the middle of the ranks that its samples take; rounding must not part equal ones.
-    middle = rankdata(np.round(along, 9)) - 0.5
+    _, place, counts = np.unique(np.round(along, 9), return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2)[place]
     return np.floor(middle * (BINS / n)).astype(np.intp)
 
 
