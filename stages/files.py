@@ -480,14 +480,10 @@ class Features:
 def _hdf5(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file, written atomically. Its format, 1.10's, has checksums of everything but the arrays; see `put`.
 
-    It is built in memory: on a full disk HDF5 loses what it writes when it closes an array, and reports no error.
+    It is built in memory: arrays that HDF5 cannot flush when they are closed it would lose without an error.
     """
-    with h5py.File(path, "w", driver="core", backing_store=False, libver=("v110", "v110")) as file:
+    with atomic(path) as temporary, h5py.File(temporary, "w", driver="core", libver=("v110", "v110")) as file:
         yield file
-        file.flush()
-        image = file.id.get_file_image()
-    with atomic(path) as temporary:
-        temporary.write_bytes(image)
 
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
