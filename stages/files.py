@@ -677,15 +677,15 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 def read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
     """Reads one of our tables. Raises FileError when it is missing, unreadable or lacks a column."""
-    ours = PUBLISHED not in path.parents
-    again = "delete it and run `dvc repro` again" if ours else f"`git checkout {path}` restores it"
+    missing, damaged = "`dvc repro` makes it, `dvc pull` fetches it", "delete it and run `dvc repro` again"
+    if PUBLISHED in path.parents:
+        missing = damaged = f"`git checkout {path}` restores it"
     try:
         table = pd.read_csv(path, keep_default_na=True)
     except FileNotFoundError:
-        there = "`dvc repro` makes it, `dvc pull` fetches it" if ours else again
-        raise FileError(f"{path}: not found; {there}") from None
+        raise FileError(f"{path}: not found; {missing}") from None
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise FileError(f"{path}: not a table ({error}); {again}") from None
+        raise FileError(f"{path}: not a table ({error}); {damaged}") from None
     if lacking := [column for column in columns if column not in table.columns]:
-        raise FileError(f"{path}: has no column '{lacking[0]}'; {again}")
+        raise FileError(f"{path}: has no column '{lacking[0]}'; {damaged}")
     return table

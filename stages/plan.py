@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import yaml
 from stages import files
 from stages.errors import UserError
 
+LOCK = Path("dvc.lock")
 # Stages run `python`: the one that runs us, whether its environment is activated or not.
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
@@ -78,7 +79,7 @@ def _changed() -> set[str]:
     What a killed DVC left half written, and would stumble over for ever, is put aside: its lock of paths, and dvc.lock,
     with which nothing is lost, since DVC restores what it named from its cache of runs.
     """
-    held, lock = Path(".dvc/tmp/rwlock"), Path("dvc.lock")
+    held = Path(".dvc/tmp/rwlock")
     if held.exists():
         try:
             json.loads(held.read_bytes())
@@ -87,10 +88,10 @@ def _changed() -> set[str]:
     try:
         return set(json.loads(dvc("status", "--json")))
     except DvcError as error:
-        if lock.name not in str(error) or not lock.exists():
+        if LOCK.name not in str(error) or not LOCK.exists():
             raise
-        aside = lock.replace(f"{lock}.unreadable")
-        print(f"{lock} was not readable and is {aside} now; DVC restores what it named.", flush=True)
+        aside = LOCK.replace(f"{LOCK}.unreadable")
+        print(f"{LOCK} was not readable and is {aside} now; DVC restores what it named.", flush=True)
         return set(json.loads(dvc("status", "--json")))
 
 
@@ -108,6 +109,11 @@ def out_of_date() -> dict[str, set[str]]:
         before = len(planned)
         planned = planned | {stage for stage, needed in needs.items() if needed & planned}
     return {stage: needed & planned for stage, needed in needs.items() if stage in planned}
+
+
+def unnamed(lock: str, named: Container[str]) -> list[str]:
+    """Stages in the text of a dvc.lock that are none of `named`."""
+    return [stage for stage in yaml.safe_load(lock)["stages"] if stage not in named]
 
 
 def without(lock: str, stages: Iterable[str]) -> str:

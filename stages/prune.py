@@ -14,11 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from stages import files, params
 from stages.errors import UserError, tell
-from stages.plan import alone, edges, out_of_date, outputs, without
+from stages.plan import LOCK, alone, edges, out_of_date, outputs, unnamed, without
 
 if TYPE_CHECKING:
     from stages.zoo.cards import Card
@@ -160,10 +158,9 @@ def main() -> None:
                 f"{len(waiting)} stages are not up to date, so that it cannot be told what they need; "
                 "run `python -m stages.run` first"
             )
-        lock_path = Path("dvc.lock")
-        lock = lock_path.read_text(encoding="utf-8")
+        lock = LOCK.read_text(encoding="utf-8")
         stages = edges()
-        entries = [stage for stage in yaml.safe_load(lock)["stages"] if stage not in stages]
+        entries = unnamed(lock, stages)
         outs = list(stale_outputs(files.ROOMS, outputs() | {files.page_path()} | tracked(files.ROOMS)))
         results = stale_results(p, {*stages}) + (of_users() if args.rank else [])
         for stage in entries:
@@ -182,7 +179,7 @@ def main() -> None:
         for path in [*outs, *results]:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         if entries:
-            files.write_text(lock_path, without(lock, entries))
+            files.write_text(LOCK, without(lock, entries))
     print("Removed. Run `python -m stages.run`: folders are smaller now. `dvc gc --workspace` clears DVC's cache.")
 
 

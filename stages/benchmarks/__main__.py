@@ -11,13 +11,11 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 from stages import files, params
 from stages.errors import UserError, tell
-from stages.plan import alone, edges, without
+from stages.plan import LOCK, alone, edges, unnamed, without
 
-PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
+PARAMS = Path("params.yaml")
 FOLDER = Path(__file__).parent
 MINI = "mini"
 
@@ -55,8 +53,8 @@ def choose(name: str) -> None:
         with suppress(BenchmarkError):  # not built yet
             files.write_text(LOCK, committed(LOCK))
     elif LOCK.exists():
-        lock, named = LOCK.read_text(encoding="utf-8"), edges()
-        files.write_text(LOCK, without(lock, [stage for stage in yaml.safe_load(lock)["stages"] if stage not in named]))
+        lock = LOCK.read_text(encoding="utf-8")
+        files.write_text(LOCK, without(lock, unnamed(lock, edges())))
 
 
 def main() -> None:
