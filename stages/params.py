@@ -195,6 +195,15 @@ class Params(_Section):
     def ptms_of(self, task: Task) -> list[str]:
         return [name for name, ptm in self.ptms.items() if ptm.task == task]
 
+    def forwarded_by(self, ptm: str) -> list[str]:
+        """Datasets that a PTM forwards: all of its task; beyond images, of the sources its own alone.
+
+        Other sources than its own are for Model Spider, which ranks image PTMs.
+        """
+        spec = self.ptms[ptm]
+        of_task = [name for name, dataset in self.datasets.items() if dataset.task == spec.task]
+        return [name for name in of_task if spec.task == "image" or name in self.targets or name == spec.source]
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, or the whole list."""

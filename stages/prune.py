@@ -71,11 +71,10 @@ def needed(p: params.Params) -> set[Path]:
     }
     paths = {files.kept_rows(digest) for digest in digests.values()}
     for ptm, spec in p.ptms.items():
-        card = read_card(ptm)
-        of_task = [name for name, dataset in p.datasets.items() if dataset.task == card.task]
+        card, forwarded = read_card(ptm), p.forwarded_by(ptm)
         targets = [name for name in p.targets_of(card.task) if p.truth == "finetune"]
-        paths.update(kept_pixels(digests[name, split], card.preprocessing) for name in of_task for split in SPLITS)
-        paths.update(kept_path(card, digests[name, "train"], p) for name in of_task)
+        paths.update(kept_pixels(digests[name, split], card.preprocessing) for name in forwarded for split in SPLITS)
+        paths.update(kept_path(card, digests[name, "train"], p) for name in forwarded)
         for target, rate, decay, seed in product(
             targets, p.finetune.learning_rates, p.finetune.weight_decays, range(p.finetune.seeds)
         ):
@@ -84,8 +83,8 @@ def needed(p: params.Params) -> set[Path]:
             if not spec.public:
                 of_source = [digests[spec.source, split] for split in SPLITS]
                 paths.update(kept_training(spec, card.preprocessing, *of_source, p))
-            forwarded = [name for name in p.sources if files.features_path(ptm, name).exists()]
-            paths.add(kept_answers(card, {name: made_from(card, digests[name, "train"]) for name in forwarded}, p))
+            drawn = [name for name in p.sources if files.features_path(ptm, name).exists()]
+            paths.add(kept_answers(card, {name: made_from(card, digests[name, "train"]) for name in drawn}, p))
         else:
             paths.update(_of_words(card, spec, targets, digests, p))
     for encoder, target in product(p.encoders, p.targets):

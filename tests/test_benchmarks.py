@@ -16,6 +16,7 @@ from stages import files, params
 from stages.benchmarks.__main__ import BenchmarkError, choose, known
 from stages.data.mixtures import SINGLE_SOURCE, published_mixtures
 from stages.finetune.__main__ import published
+from stages.plan import DvcError
 from tests.conftest import ROOT, TINY, clone_repository, run
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
@@ -79,6 +80,11 @@ def test_choosing_loses_no_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     choose("mini")
     assert path.read_text() == mini
     assert lock.read_text() == entries
+    for damaged in (entries[:-9], entries[:-5], entries + "\0"):
+        lock.write_text(damaged)
+        with pytest.raises(DvcError, match=r"dvc\.lock"):
+            choose("single_source")
+        assert (path.read_text(), lock.read_text()) == (mini, damaged)
     path.write_text(mini + "# mine\n")
     with pytest.raises(BenchmarkError, match=r"params\.yaml has changes that would be lost"):
         choose("caption")

@@ -167,6 +167,17 @@ def test_training_repeats_under_a_seed_and_not_under_another():
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
 
+def test_tasks_on_which_all_ptms_tie_validate_nothing():
+    found = some_tasks()
+    truth = training.supervision(found, SPEC, ["x"] * 4)
+    tied, *others = np.flatnonzero(found.validation)
+    truth[tied] = 0.5
+    assert training.parts(found, truth)[1].tolist() == others
+    truth[found.validation] = 0.5
+    with pytest.raises(ParamsError, match="and 0 to validate on"):
+        training.train(found, truth, SPEC, SPIDER, 0, torch.device("cpu"))
+
+
 def test_a_new_ptm_changes_no_score_of_the_others():
     widths = WIDTHS | {"new": 6}
     more = some_tasks(ptms=widths)

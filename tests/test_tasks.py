@@ -95,7 +95,7 @@ def test_a_handful_is_learnt_by_heart(workspace: Path, task: str) -> None:
     split = scenes(task)["train"]
     model, written, config = model_of(task, split)
     before = ptms.measure(model, config, task, split, written).truth
-    ptms.fit(model, config, task, split, written, epochs=40, batch_size=4, learning_rate=1e-3, weight_decay=0.0, seed=0)
+    ptms.fit(model, config, task, split, written, epochs=60, batch_size=4, learning_rate=1e-3, weight_decay=0.0, seed=0)
     after = ptms.measure(model, config, task, split, written)
     assert after.truth >= LEARNT[task] > before, after
 

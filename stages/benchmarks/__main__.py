@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stages import files, params
 from stages.errors import UserError, tell
-from stages.plan import LOCK, alone, edges, unnamed, without
+from stages.plan import LOCK, DvcError, alone, edges, unnamed, without
 
 PARAMS = Path("params.yaml")
 FOLDER = Path(__file__).parent
@@ -37,7 +37,11 @@ def committed(path: Path) -> str:
 
 
 def choose(name: str) -> None:
-    """Writes params.yaml. Raises BenchmarkError when changes of the one that is there would be lost."""
+    """Writes params.yaml, and dvc.lock without what that does not name.
+
+    Raises, with both as they were, BenchmarkError when changes of params.yaml would be lost, DvcError when DVC does
+    not understand dvc.lock.
+    """
     files_of = known()
     params.check_known(name, [MINI, *files_of], "benchmark")
     wanted = committed(PARAMS) if name == MINI else files_of[name].read_text(encoding="utf-8")
@@ -53,8 +57,13 @@ def choose(name: str) -> None:
         with suppress(BenchmarkError):  # not built yet
             files.write_text(LOCK, committed(LOCK))
     elif LOCK.exists():
+        try:
+            named = edges()
+        except DvcError:  # of a damaged dvc.lock, for one
+            files.write_text(PARAMS, here)
+            raise
         lock = LOCK.read_text(encoding="utf-8")
-        files.write_text(LOCK, without(lock, unnamed(lock, edges())))
+        files.write_text(LOCK, without(lock, unnamed(lock, named)))
 
 
 def main() -> None:

@@ -74,10 +74,7 @@ def main() -> None:
     params.check_known(args.ptm, p.ptms, "PTM")
     compute.repeatable(p.seed, p.threads)
     card = read_card(args.ptm)
-    of_task = [name for name, spec in p.datasets.items() if spec.task == card.task]
-    if card.task != "image":  # other sources than its own are for Model Spider, which ranks image PTMs
-        of_task = [name for name in of_task if name in p.targets or name == card.source]
-    roles = {name: "sources" if name in p.sources else "targets" for name in of_task}
+    roles = {name: "sources" if name in p.sources else "targets" for name in p.forwarded_by(args.ptm)}
     loaded = cache(lambda: load(card))
     for name, role in tqdm(roles.items(), desc=args.ptm, unit="dataset", disable=None):
         split = files.read_images(files.dataset_path(role, name, "train"))

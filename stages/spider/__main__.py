@@ -130,9 +130,8 @@ def train(name: str, p: Params) -> None:
         rankers.append(done.ranker)
         logs += [{"seed": seed, **row} for row in done.log]
     batcher = inference.Batcher(found, spider.encoder, spec.evidence, spec.specific != "none", device)
-    usable = np.flatnonzero(found.validation & ((~np.isnan(truth)).sum(1) > 1))
-    ks = list(range(len(found.ptms) + 1))
-    taus = [training.mean_tau(truth[usable], s) for s in inference.scores_at(rankers, batcher, usable, ks)]
+    ks, (_, check) = list(range(len(found.ptms) + 1)), training.parts(found, truth)
+    taus = [training.mean_tau(truth[check], s) for s in inference.scores_at(rankers, batcher, check, ks)]
     card = checkpoint.SpiderCard(
         name=name,
         encoder=spider.encoder,

@@ -52,6 +52,23 @@ def mean_places(truth: np.ndarray) -> np.ndarray:
     return (ranks - 1).div(ranks.count(axis=1) - 1, axis=0).mean().to_numpy()
 
 
+def parts(tasks: Tasks, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tasks to learn from and tasks to validate on, by their index in truth (T, M).
+
+    Two PTMs or more are judged on each; where all tie, no tau is defined, so that nothing is validated there.
+    Raises ParamsError when either are none.
+    """
+    known = ~np.isnan(truth)
+    differ = np.where(known, truth, -np.inf).max(1) > np.where(known, truth, np.inf).min(1)
+    learn, check = (known.sum(1) > 1) & ~tasks.validation, differ & tasks.validation
+    if not learn.any() or not check.any():
+        raise ParamsError(
+            f"spider: {learn.sum()} tasks to learn from and {check.sum()} to validate on, where PTMs differ; "
+            "raise spider.tasks.mixtures or spider.tasks.draws, or name more sources"
+        )
+    return np.flatnonzero(learn), np.flatnonzero(check)
+
+
 def mean_tau(truth: np.ndarray, scores: np.ndarray) -> float:
     """Mean weighted tau over tasks, as targets are examined."""
     return float(np.nanmean([weighted_tau(t, s) for t, s in zip(truth, scores, strict=True)]))
@@ -74,13 +91,7 @@ def train(
     tasks: drawn tasks; truth (T, M) from `supervision`. Raises ParamsError when too few tasks can be learned from.
     """
     torch.manual_seed(seed)
-    usable = (~np.isnan(truth)).sum(1) > 1
-    learn, check = np.flatnonzero(usable & ~tasks.validation), np.flatnonzero(usable & tasks.validation)
-    if not len(learn) or not len(check):
-        raise ParamsError(
-            f"spider: {len(learn)} tasks to learn from and {len(check)} to validate on; "
-            "raise spider.tasks.mixtures or spider.tasks.draws, or name more sources"
-        )
+    learn, check = parts(tasks, truth)
     if spec.draws is not None:
         learn = np.random.default_rng(seed).permutation(learn)[: spec.draws]
     ranker = empty_ranker(tasks.widths, tasks.widths[p.encoder], p.width, spec, p.dropout).to(device)
@@ -159,8 +170,7 @@ def with_one_more(
     mask = torch.zeros_like(wider.model_tokens)
     mask[-1] = 1
     wider.model_tokens.register_hook(lambda gradient: gradient * mask)  # Adam leaves alone what has no gradient
-    usable = (~np.isnan(truth)).sum(1) > 1
     batcher = Batcher(tasks, p.encoder, spec.evidence, spec.specific != "none", device)
     optimizer = torch.optim.Adam(learned, p.learning_rate)
-    parts = np.flatnonzero(usable & ~tasks.validation), np.flatnonzero(usable & tasks.validation)
-    return _fit(wider, optimizer, batcher, truth, *parts, p, seed, None)
+    learn, check = parts(tasks, truth)
+    return _fit(wider, optimizer, batcher, truth, learn, check, p, seed, None)
