@@ -1,4 +1,4 @@
-"""DVC's own time against the number of stages: python tests/bench/bench_dvc.py [stages …] (50 100 170 250).
+"""DVC's own time against the number of stages: python -m tests.bench.bench_dvc [stages …] (50 100 170 250).
 
 The stages are those of dvc.yaml, with their dependencies and parameters, but their commands only write a few bytes.
 Printed are seconds of CPU time, which other processes do not change much, of all processes that were started.

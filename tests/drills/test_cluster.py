@@ -16,10 +16,12 @@ import psutil
 import pytest
 import yaml
 
-from tests.conftest import ENVIRONMENT, TINY, clone_repository, digests, run
+from tests.conftest import ENVIRONMENT, ROOT, TINY, clone_repository, run
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
+
+JOINS = ("draw", "spider", "scores", "reports")  # they read what several PTMs give, and run on the coordinator
 
 
 class Node:
@@ -67,6 +69,11 @@ class Node:
         return re.findall(r"Running stage '([^']+)'", log.read_text()) if log.exists() else []
 
 
+def lock(clone: Path) -> dict:
+    """Stages of a clone's dvc.lock, with the digest of each output."""
+    return yaml.safe_load((clone / "dvc.lock").read_text())["stages"]
+
+
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
     short = tempfile.mkdtemp(prefix="ray")  # its sockets' paths must be short
@@ -83,11 +90,23 @@ def nodes(tmp_path: Path) -> Iterator[tuple[str, list[Node]]]:
     shutil.rmtree(short, ignore_errors=True)
 
 
+@pytest.mark.parametrize("benchmark", ["tiny", "mini"])
 def test_killed_nodes_do_not_change_the_outcome(
-    built: Path, tmp_path: Path, nodes: tuple[str, list[Node]], capsys: pytest.CaptureFixture
+    benchmark: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    nodes: tuple[str, list[Node]],
+    capsys: pytest.CaptureFixture,
 ) -> None:
+    """Outputs are compared with the dvc.lock of one machine: the tiny benchmark's of this run, mini's committed one."""
     address, alive = nodes
-    clone = clone_repository(tmp_path / "coordinator", TINY)
+    clone = tmp_path / "coordinator"
+    if benchmark == "tiny":
+        expected = lock(request.getfixturevalue("built"))
+        clone_repository(clone, TINY)
+    else:
+        expected = lock(ROOT)
+        run(tmp_path, "git", "clone", "-q", str(ROOT), str(clone))
     run(clone, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
     command = ["python", "-m", "stages.run", "--jobs", "2", "--cluster", address]
     with open(tmp_path / "out.txt", "w") as out:
@@ -102,20 +121,15 @@ def test_killed_nodes_do_not_change_the_outcome(
                     alive = [node for node in alive if node is not victim]
                     killed[room] = victim
             time.sleep(0.2)
-    output = (tmp_path / "out.txt").read_text()
+    rooms = {node: room for room, node in killed.items()}
     with capsys.disabled():
-        print("\n" + output)
+        print("\n" + (tmp_path / "out.txt").read_text())
+        for node in nodes[1]:
+            print(node.folder.name, f"killed in {rooms[node]}" if node in rooms else "", *node.finished())
     assert process.returncode == 0
     assert {*killed} == {"features", "finetune"}
     finished = [stage for node in nodes[1] for stage in node.finished()]
-    with capsys.disabled():
-        for node in nodes[1]:
-            print(node.folder.name, "killed" if node in killed.values() else "", node.finished())
     assert len(finished) == len({*finished}), "a finished stage ran again"
-    joins = {"draw", "spider@spider", "scores@digits", "scores@sprites_scale", "reports"}
-    assert {*finished} == {*yaml.safe_load((built / "dvc.lock").read_text())["stages"]} - joins
-    assert digests(clone, "data", "features", "scores", "reports") == digests(
-        built, "data", "features", "scores", "reports"
-    )
-    assert yaml.safe_load((clone / "dvc.lock").read_text()) == yaml.safe_load((built / "dvc.lock").read_text())
-    assert any((tmp_path / "remote").iterdir())
+    assert {*finished} == {stage for stage in expected if stage.partition("@")[0] not in JOINS}
+    assert lock(clone) == expected
+    assert "up to date" in run(clone, "dvc", "status")
