@@ -3,14 +3,15 @@
 #                 the committed one)
 # make test:      environment, linter, tests
 # make test-slow: everything that takes longer than that; of it
-#   make drills:         runs that are killed, out of space, twice at once
+#   make drills:         runs of a tiny benchmark that are killed, out of space, twice at once, on nodes that die
+#   make drills-mini:    the mini benchmark on Ray nodes that die
 #   make test-catalogue: every PTM of the catalogue at its real size
 # make test-lowest: the tests with the oldest versions that pyproject.toml allows (an environment of its own: 6 GB)
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark benchmark-tasks test test-slow test-lowest drills test-catalogue lint clean
+.PHONY: benchmark benchmark-tasks test test-slow test-lowest drills drills-mini test-catalogue lint clean
 
 benchmark: .venv/installed
 	$(if $(BENCHMARK),$(BIN)/python -m stages.benchmarks $(BENCHMARK))
@@ -31,7 +32,12 @@ test-catalogue: .venv/installed
 
 drills: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
-	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow tests/test_run.py tests/test_prune.py tests/drills
+	mkdir -p .store
+	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow -k 'not mini' tests/test_run.py tests/test_prune.py tests/drills
+
+drills-mini: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
+	$(BIN)/python -m pytest -n 0 -m slow -k mini tests/drills/test_cluster.py
 
 test-lowest: .lowest/installed
 	PATH=$(CURDIR)/.lowest/bin:$$PATH .lowest/bin/python -m pytest -n auto --dist worksteal

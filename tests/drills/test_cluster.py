@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.conftest import ENVIRONMENT, ROOT, TINY, clone_repository, run
+from tests.drills.conftest import Outcome
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -97,6 +98,7 @@ def test_killed_nodes_do_not_change_the_outcome(
     tmp_path: Path,
     nodes: tuple[str, list[Node]],
     capsys: pytest.CaptureFixture,
+    outcome: Outcome,
 ) -> None:
     """Outputs are compared with the dvc.lock of one machine: the tiny benchmark's of this run, mini's committed one."""
     address, alive = nodes
@@ -133,3 +135,5 @@ def test_killed_nodes_do_not_change_the_outcome(
     assert {*finished} == {stage for stage in expected if stage.partition("@")[0] not in JOINS}
     assert lock(clone) == expected
     assert "up to date" in run(clone, "dvc", "status")
+    done = f"of {benchmark}, one in `features`, one in `finetune`"
+    outcome("two of three Ray nodes killed", done, f"same bytes; each of {len(finished)} stages finished once")

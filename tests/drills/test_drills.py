@@ -1,7 +1,4 @@
-"""What may happen to a run: killed, no space, nothing writable, twice at once, a clock that jumps. The end is the same.
-
-With DRILLS set, what came out is written to the file that it names, as a table.
-"""
+"""What may happen to a run: killed, no space, nothing writable, two at once, clocks that jump. The end is the same."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import pytest
 import yaml
 
 from tests.conftest import ENVIRONMENT, change, digests, run
+from tests.drills.conftest import Outcome
 
 pytestmark = pytest.mark.slow
 ROOMS = ("data", "features", "scores", "reports")
@@ -33,20 +31,6 @@ OUTPUTS = {
     "scores": ["scores/digits.csv", "scores/sprites_scale.csv"],
     "reports": ["reports"],
 }
-Outcome = Callable[[str, str, str], None]
-
-
-@pytest.fixture(scope="session")
-def outcome() -> Iterator[Outcome]:
-    rows: list[tuple[str, str, str]] = []
-    yield lambda *row: rows.append(row)
-    if place := os.environ.get("DRILLS"):
-        table = [
-            "| drill | what was done | what came out |",
-            "|---|---|---|",
-            *(f"| {' | '.join(row)} |" for row in rows),
-        ]
-        Path(place).write_text("\n".join(table) + "\n")
 
 
 def entries(folder: Path) -> dict:
