@@ -36,6 +36,7 @@ ROOMS = [Path(room) for room in ("data/sources", "data/targets", "data/zoo", "fe
 USERS = "user-"  # begins the digest of a split that `stages.rank` read: a user's own, no part of the benchmark
 GROUP = 1000  # rows of a Parquet file that are written, and read, at a time
 WHOLE = 2**30  # bytes; the images of a larger file are read when asked for
+AGAIN = "delete it and run `dvc repro` again"
 
 
 class FileError(UserError):
@@ -409,7 +410,7 @@ def read_images(path: Path) -> Images:
         else:
             images = Rows(path, source_digest) if large else table["image"].combine_chunks().field("bytes").to_pylist()
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise FileError(f"{path}: truncated or not Parquet ({error}); delete it and run `dvc repro` again") from None
+        raise FileError(f"{path}: truncated or not Parquet ({error}); {AGAIN}") from None
     return Images(
         name=about["name"],
         kind=about["kind"],
@@ -486,6 +487,26 @@ def _hdf5(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[h5py.File]:
+    """A complete HDF5 file of ours, `what` in messages. Raises FileError when it is missing, truncated or foreign."""
+    if not path.exists():
+        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull` fetches it")
+    try:
+        with h5py.File(path, "r") as file:
+            if not file.attrs.get("complete", False):
+                raise FileError(f"{path}: not a complete {what} of Orbweaver; {AGAIN}")
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise FileError(f"{path}: truncated or not a {what} ({error}); {AGAIN}") from None
+
+
+def _check_origin(path: Path, found: dict, wanted: dict | None) -> None:
+    for what in wanted or {}:
+        if found.get(what) != wanted[what]:
+            raise FileError(f"{path}: made from another {what} than asked for; {AGAIN}")
+
+
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
     """An array with checksums, which HDF5 does not give to empty ones."""
     file.create_dataset(name, data=array, fletcher32=array.size > 0)
@@ -512,26 +533,16 @@ def read_features(path: Path, made_from: dict | None = None) -> Features:
 
     Raises FileError when the file is missing, truncated, foreign, incomplete, mismatched or holds NaN or infinity.
     """
-    again = "delete it and run `dvc repro` again"
-    if not path.exists():
-        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull features` fetches it")
-    try:
-        with h5py.File(path, "r") as file:
-            if not file.attrs.get("complete", False):
-                raise FileError(f"{path}: not a complete feature file of Orbweaver; {again}")
-            found = json.loads(file.attrs["made_from"])
-            rows = int(file.attrs["rows"])
-            features = file["features"][:]
-            probabilities = file["probabilities"][:] if "probabilities" in file else None
-            targets = file["targets"][:]
-            kind = str(file.attrs["kind"])
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise FileError(f"{path}: truncated or not a feature file ({error}); {again}") from None
-    for what in made_from or {}:
-        if found.get(what) != made_from[what]:
-            raise FileError(f"{path}: made from another {what} than asked for; {again}")
+    with _reading(path, "feature file") as file:
+        found = json.loads(file.attrs["made_from"])
+        rows = int(file.attrs["rows"])
+        features = file["features"][:]
+        probabilities = file["probabilities"][:] if "probabilities" in file else None
+        targets = file["targets"][:]
+        kind = str(file.attrs["kind"])
+    _check_origin(path, found, made_from)
     if not len(features) == len(targets) == rows or (probabilities is not None and len(probabilities) != rows):
-        raise FileError(f"{path}: says {rows} rows but holds {len(features)} features, {len(targets)} targets; {again}")
+        raise FileError(f"{path}: says {rows} rows but holds {len(features)} features, {len(targets)} targets; {AGAIN}")
     for what, array in (("features", features), ("probabilities", probabilities)):
         if array is not None and not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
@@ -554,7 +565,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except (FileNotFoundError, SafetensorError) as error:
-        raise FileError(f"{path}: missing or damaged ({error}); delete it and run `dvc repro` again") from None
+        raise FileError(f"{path}: missing or damaged ({error}); {AGAIN}") from None
 
 
 # --- Model Spider's training tasks: HDF5 ------------------------------------------------------------------------------
@@ -601,18 +612,10 @@ def write_tasks(path: Path, tasks: Tasks) -> None:
 
 def read_tasks(path: Path) -> Tasks:
     """Raises FileError when the file is missing, truncated, foreign or incomplete."""
-    again = "delete it and run `dvc repro` again"
-    if not path.exists():
-        raise FileError(f"{path}: not found; `dvc repro draw` makes it, `dvc pull` fetches it")
-    try:
-        with h5py.File(path, "r") as file:
-            if not file.attrs.get("complete", False):
-                raise FileError(f"{path}: not a complete task file; {again}")
-            names = {name: json.loads(file.attrs[name]) for name in ("ptms", "methods", "sources")}
-            arrays = {name: file[name][:] for name in ("offsets", "scores", "validation", "mixture", "has_source")}
-            tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise FileError(f"{path}: truncated or not a task file ({error}); {again}") from None
+    with _reading(path, "task file") as file:
+        names = {name: json.loads(file.attrs[name]) for name in ("ptms", "methods", "sources")}
+        arrays = {name: file[name][:] for name in ("offsets", "scores", "validation", "mixture", "has_source")}
+        tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
     return Tasks(**names, **arrays, tokens=tokens)
 
 
@@ -648,23 +651,13 @@ def read_labels(path: Path, made_from: dict | None = None) -> Labels:
 
     Raises FileError when the file is missing, truncated, foreign, incomplete or mismatched.
     """
-    again = "delete it and run `dvc repro` again"
-    if not path.exists():
-        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull labels` fetches it")
-    try:
-        with h5py.File(path, "r") as file:
-            if not file.attrs.get("complete", False):
-                raise FileError(f"{path}: not complete F-labels of Orbweaver; {again}")
-            found = json.loads(file.attrs["made_from"])
-            embeddings, texts = file["embeddings"][:], file["texts"].asstr()[:].tolist()
-            per = str(file.attrs["per"])
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise FileError(f"{path}: truncated or not F-labels ({error}); {again}") from None
-    for what in made_from or {}:
-        if found.get(what) != made_from[what]:
-            raise FileError(f"{path}: made from another {what} than asked for; {again}")
+    with _reading(path, "file of F-labels") as file:
+        found = json.loads(file.attrs["made_from"])
+        embeddings, texts = file["embeddings"][:], file["texts"].asstr()[:].tolist()
+        per = str(file.attrs["per"])
+    _check_origin(path, found, made_from)
     if len(embeddings) != len(texts):
-        raise FileError(f"{path}: holds {len(embeddings)} embeddings of {len(texts)} texts; {again}")
+        raise FileError(f"{path}: holds {len(embeddings)} embeddings of {len(texts)} texts; {AGAIN}")
     return Labels(embeddings, texts, per, found)
 
 
@@ -677,7 +670,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 def read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
     """Reads one of our tables. Raises FileError when it is missing, unreadable or lacks a column."""
-    missing, damaged = "`dvc repro` makes it, `dvc pull` fetches it", "delete it and run `dvc repro` again"
+    missing, damaged = "`dvc repro` makes it, `dvc pull` fetches it", AGAIN
     if PUBLISHED in path.parents:
         missing = damaged = f"`git checkout {path}` restores it"
     try:

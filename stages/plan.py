@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import yaml
 
 from stages import files
@@ -73,18 +74,39 @@ def outputs() -> set[Path]:
     return {Path(name) for line in lines for name in re.findall(r'"(.+?)"', line)}
 
 
+def _at_work(pid: int) -> bool:
+    """Is that a DVC? A zombie that nobody has waited for is not, nor whoever has a dead one's number now."""
+    try:
+        return "dvc" in " ".join(psutil.Process(pid).cmdline())  # a zombie has none
+    except psutil.Error:
+        return False
+
+
+def _free_paths() -> None:
+    """Removes DVC's lock of paths if nobody who holds one works, or if it is half written.
+
+    DVC itself waits for any process of a holder's number, and stumbles over what it cannot read, for ever.
+    """
+    held = Path(".dvc/tmp/rwlock")
+    try:
+        lock = json.loads(held.read_bytes())
+        holders = [*lock["write"].values(), *(each for readers in lock["read"].values() for each in readers)]
+        free = not any(map(_at_work, {holder["pid"] for holder in holders}))
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError, AttributeError):
+        free = True
+    if free:
+        held.unlink()
+
+
 def _changed() -> set[str]:
     """Stages that `dvc status` finds changed.
 
-    What a killed DVC left half written, and would stumble over for ever, is put aside: its lock of paths, and dvc.lock,
-    with which nothing is lost, since DVC restores what it named from its cache of runs.
+    What a killed DVC left is put aside: its lock of paths, and a dvc.lock that is half written, with which nothing is
+    lost, since DVC restores what it named from its cache of runs.
     """
-    held = Path(".dvc/tmp/rwlock")
-    if held.exists():
-        try:
-            json.loads(held.read_bytes())
-        except ValueError:
-            held.unlink()
+    _free_paths()
     try:
         return set(json.loads(dvc("status", "--json")))
     except DvcError as error:

@@ -223,10 +223,10 @@ def test_the_file(tmp_path: Path) -> None:
         files.read_labels(tmp_path / "none.h5")
     with h5py.File(path, "a") as file:
         del file.attrs["complete"]
-    with pytest.raises(files.FileError, match="not complete F-labels"):
+    with pytest.raises(files.FileError, match="not a complete file of F-labels"):
         files.read_labels(path)
     path.write_bytes(once[: len(once) // 2])
-    with pytest.raises(files.FileError, match="truncated or not F-labels"):
+    with pytest.raises(files.FileError, match="truncated or not a file of F-labels"):
         files.read_labels(path)
     with pytest.raises(files.FileError, match="e: embeddings are NaN or infinite"):
         files.write_labels(path, files.Labels(np.full((1, 2), np.inf), ["a"], "class", {"encoder": "e"}))

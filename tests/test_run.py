@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from stages import plan
 from stages.machine import cores
 from tests.conftest import ENVIRONMENT, TINY, change, clone_repository, digests, run
 
@@ -31,6 +34,26 @@ def test_side_by_side_gives_the_bytes_of_one_after_the_other(built: Path, tmp_pa
     assert digests(clone, *ROOMS) == digests(built, *ROOMS)
     assert lock(clone) == lock(built)
     assert {path.stem for path in (clone / ".store/logs").iterdir()} == {*lock(built)["stages"]}
+
+
+def test_paths_of_the_dead_are_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC's lock of paths stays while a DVC holds one; zombies and others who have a holder's number do not count."""
+    monkeypatch.chdir(tmp_path)
+    held = Path(".dvc/tmp/rwlock")
+    held.parent.mkdir(parents=True)
+    zombie, other = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"])
+    working = subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE)
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    for reader, stays in ((other, False), (working, True)):
+        held.write_text(json.dumps({"write": {"a": {"pid": zombie.pid}}, "read": {"b": [{"pid": reader.pid}]}}))
+        plan._free_paths()
+        assert held.exists() == stays
+    held.write_text('{"write": {"a"')
+    plan._free_paths()
+    assert not held.exists()
+    for process in (zombie, other, working):
+        process.kill()
+        process.communicate()
 
 
 def test_nothing_to_do_is_found_at_once(built: Path) -> None:
