@@ -488,10 +488,13 @@ def _hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 @contextmanager
-def _reading(path: Path, what: str) -> Iterator[h5py.File]:
-    """A complete HDF5 file of ours, `what` in messages. Raises FileError when it is missing, truncated or foreign."""
+def _reading(path: Path, what: str, target: str) -> Iterator[h5py.File]:
+    """A complete HDF5 file of ours; `what` it is and DVC's `target` that holds it are for messages.
+
+    Raises FileError when it is missing, truncated or foreign.
+    """
     if not path.exists():
-        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull` fetches it")
+        raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull {target}` fetches it")
     try:
         with h5py.File(path, "r") as file:
             if not file.attrs.get("complete", False):
@@ -533,7 +536,7 @@ def read_features(path: Path, made_from: dict | None = None) -> Features:
 
     Raises FileError when the file is missing, truncated, foreign, incomplete, mismatched or holds NaN or infinity.
     """
-    with _reading(path, "feature file") as file:
+    with _reading(path, "feature file", "features") as file:
         found = json.loads(file.attrs["made_from"])
         rows = int(file.attrs["rows"])
         features = file["features"][:]
@@ -612,7 +615,7 @@ def write_tasks(path: Path, tasks: Tasks) -> None:
 
 def read_tasks(path: Path) -> Tasks:
     """Raises FileError when the file is missing, truncated, foreign or incomplete."""
-    with _reading(path, "task file") as file:
+    with _reading(path, "task file", "draw") as file:
         names = {name: json.loads(file.attrs[name]) for name in ("ptms", "methods", "sources")}
         arrays = {name: file[name][:] for name in ("offsets", "scores", "validation", "mixture", "has_source")}
         tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
@@ -651,7 +654,7 @@ def read_labels(path: Path, made_from: dict | None = None) -> Labels:
 
     Raises FileError when the file is missing, truncated, foreign, incomplete or mismatched.
     """
-    with _reading(path, "file of F-labels") as file:
+    with _reading(path, "file of F-labels", "labels") as file:
         found = json.loads(file.attrs["made_from"])
         embeddings, texts = file["embeddings"][:], file["texts"].asstr()[:].tolist()
         per = str(file.attrs["per"])

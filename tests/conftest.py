@@ -127,6 +127,11 @@ def change(folder: Path, edit: Callable[[dict], object]) -> None:
     path.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
+def lock(folder: Path) -> dict:
+    """A clone's dvc.lock: under "stages", each with the digests of what it read and wrote."""
+    return yaml.safe_load((folder / "dvc.lock").read_text())
+
+
 def digests(folder: Path, *rooms: str) -> dict[str, str]:
     others = (".gitignore", "index.html")  # the page tells seconds and is no output
     paths = sorted(p for room in rooms for p in (folder / room).rglob("*") if p.is_file() and p.name not in others)

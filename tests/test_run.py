@@ -12,17 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stages import plan
 from stages.machine import cores
-from tests.conftest import ENVIRONMENT, TINY, change, clone_repository, digests, run
+from tests.conftest import ENVIRONMENT, TINY, change, clone_repository, digests, lock, run
 
 ROOMS = ("data", "features", "scores", "reports")
-
-
-def lock(folder: Path) -> dict:
-    return yaml.safe_load((folder / "dvc.lock").read_text())
 
 
 @pytest.mark.slow

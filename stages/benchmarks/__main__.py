@@ -58,12 +58,12 @@ def choose(name: str) -> None:
             files.write_text(LOCK, committed(LOCK))
     elif LOCK.exists():
         try:
-            named = edges()
+            named, lock = edges(), LOCK.read_text(encoding="utf-8")
+            left = without(lock, unnamed(lock, named))
         except DvcError:  # of a damaged dvc.lock, for one
             files.write_text(PARAMS, here)
             raise
-        lock = LOCK.read_text(encoding="utf-8")
-        files.write_text(LOCK, without(lock, unnamed(lock, named)))
+        files.write_text(LOCK, left)
 
 
 def main() -> None:

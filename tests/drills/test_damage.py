@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from stages import files, params
 from stages.errors import UserError
 from stages.zoo import models
 from stages.zoo.cards import read_card
-from tests.conftest import digests, run
+from tests.conftest import digests, lock, run
 
 pytestmark = pytest.mark.slow
 DAMAGE = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -134,7 +133,7 @@ def test_csv(place: Path, data: st.DataObject) -> None:
 def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
     """All outputs and dvc.lock damaged at once: the next run ends with the bytes there were, from DVC's cache."""
     rooms, chance = ("data/sources", "data/targets", "data/zoo", "features", "scores", "reports"), random.Random(seed)
-    expected, lock = digests(place, *rooms), (place / "dvc.lock").read_bytes()
+    expected, before = digests(place, *rooms), lock(place)
     for name in [*expected, "dvc.lock"]:
         path = place / name
         if path.stat().st_size and path.suffix in (".parquet", ".h5", ".safetensors", ".csv", ".json", ".lock"):
@@ -145,4 +144,4 @@ def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
     run(place, "python", "-m", "stages.run", "--jobs", "2")
     assert digests(place, *rooms) == expected
     # A stage whose very name was damaged stays in dvc.lock beside the right one; `stages.prune` removes it.
-    assert yaml.safe_load((place / "dvc.lock").read_bytes())["stages"].items() >= yaml.safe_load(lock)["stages"].items()
+    assert lock(place)["stages"].items() >= before["stages"].items()

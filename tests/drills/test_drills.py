@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
-from tests.conftest import ENVIRONMENT, change, digests, run
+from tests.conftest import ENVIRONMENT, change, digests, lock, run
 from tests.drills.conftest import Outcome
 
 pytestmark = pytest.mark.slow
@@ -31,10 +30,6 @@ OUTPUTS = {
     "scores": ["scores/digits.csv", "scores/sprites_scale.csv"],
     "reports": ["reports"],
 }
-
-
-def entries(folder: Path) -> dict:
-    return yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
 
 
 def of(folder: Path) -> list[psutil.Process]:
@@ -79,8 +74,8 @@ def forget(folder: Path, room: str) -> None:
     ]:
         path = folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    cache, named = folder / ".dvc/cache/files/md5", yaml.safe_load((folder / "dvc.lock").read_text())
-    for entry in named["stages"].values():
+    cache = folder / ".dvc/cache/files/md5"
+    for entry in lock(folder)["stages"].values():
         for out in entry["outs"]:
             if any(out["path"].startswith(name) for name in OUTPUTS[room]):
                 (cache / out["md5"][:2] / out["md5"][2:]).unlink(missing_ok=True)
@@ -88,7 +83,7 @@ def forget(folder: Path, room: str) -> None:
 
 @pytest.mark.parametrize("room", OUTPUTS)
 def test_kill_9_at_a_random_moment(benchmark: Path, room: str, outcome: Outcome) -> None:
-    expected, lock, chance = digests(benchmark, *ROOMS), entries(benchmark), random.Random(room)
+    expected, before, chance = digests(benchmark, *ROOMS), lock(benchmark), random.Random(room)
     forget(benchmark, room)
     kept: dict[Path, int] = {}
     kills, span = 0, 4.0
@@ -110,7 +105,7 @@ def test_kill_9_at_a_random_moment(benchmark: Path, room: str, outcome: Outcome)
     output = run(benchmark, *RUN)
     assert "up to date" in output
     assert digests(benchmark, *ROOMS) == expected
-    assert entries(benchmark) == lock
+    assert lock(benchmark) == before
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished result was made again"
     outcome(
         f"kill -9 in `{room}`", f"{KILLS} times at a random moment, then a run", "same bytes, nothing finished redone"
@@ -137,14 +132,14 @@ def test_kill_9_of_dvc_itself(benchmark: Path, outcome: Outcome) -> None:
 
 
 def test_truncated_dvc_lock(benchmark: Path, outcome: Outcome) -> None:
-    expected, lock = digests(benchmark, *ROOMS), entries(benchmark)
+    expected, before = digests(benchmark, *ROOMS), lock(benchmark)
     whole = (benchmark / "dvc.lock").read_bytes()
     for keep in (0, 17, 900, len(whole) // 2, len(whole) - 9):
         (benchmark / "dvc.lock").write_bytes(whole[:keep])
         output = run(benchmark, *RUN)
         assert "Running stage" not in output
         assert digests(benchmark, *ROOMS) == expected
-        assert entries(benchmark) == lock
+        assert lock(benchmark) == before
     outcome("dvc.lock cut", "at five places", "restored from DVC's cache of runs, no stage's command ran")
 
 
