@@ -14,8 +14,24 @@ class UserError(Exception):
     """Something asked for cannot be; the message names it and says what to do."""
 
 
+class FileError(UserError):
+    """A file is missing, incomplete, of another kind, or made from something else than asked for."""
+
+
+class UnknownName(UserError):
+    """A name that nothing has; the message says which known one is near."""
+
+
+class TargetError(UserError):
+    """A target that nothing can be learned on: one class, equal values, or too few samples."""
+
+
+class LabelsError(UserError):
+    """A target cannot be written as text, or a text encoder cannot be had."""
+
+
 def tell(main: Callable[[], None]) -> None:
-    """Runs a stage's `main`; what a user can mend ends it with exit status 1 and a sentence on stderr."""
+    """Runs a command's `main`; what a user can mend ends it with exit status 1 and a sentence on stderr."""
     try:
         main()
     except UserError as error:

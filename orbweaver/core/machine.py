@@ -1,10 +1,15 @@
-"""What this process may use of the machine: cores and GPUs, its own share where `stages.run` or a scheduler set one."""
+"""What this process may use of the machine: its cores and GPUs, or its share of them where one was set."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 from threadpoolctl import threadpool_limits
 
@@ -30,3 +35,23 @@ def limit_threads(threads: int) -> None:
     """Sets the threads of the linear algebra under numpy: its sums, and so the last bits, depend on their number."""
     threadpool_limits(threads)  # of the libraries that are loaded already
     os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")})
+
+
+def forked(jobs: int) -> ProcessPoolExecutor:
+    """Workers for so many jobs: as many as there are cores, one where there is a GPU.
+
+    They are forked, so that they start at once; fork before torch computes anything, since threads are not inherited.
+    """
+    workers = 1 if gpus() else max(1, min(jobs, cores()))
+    return ProcessPoolExecutor(workers, get_context("fork"), _die_with_parent, (os.getpid(),))
+
+
+def _die_with_parent(parent: int) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
-from stages import files
-from stages.machine import cores
+from orbweaver.core.machine import cores
 
 T = TypeVar("T")
 
@@ -44,15 +42,10 @@ def autocast(precision: str) -> torch.autocast:
 
 
 class Fitting:
-    """The largest batch that memory holds for one kind of work, found by halving and remembered in the store.
+    """The largest batch that memory holds for one kind of work, found by halving."""
 
-    what: everything that memory depends on (model, image size, training or not); the device is added.
-    """
-
-    def __init__(self, *what: object) -> None:
-        name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-        self.kept: Path = files.stored("batch_size", files.key_of(name, *what), ".txt")
-        self.size = int(self.kept.read_text()) if self.kept.exists() else None
+    def __init__(self) -> None:
+        self.size: int | None = None
 
     def parts(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return batch.split(self.size) if self.size else (batch,)
@@ -73,5 +66,4 @@ class Fitting:
                 self.size = largest // 2
             # Outside the handler, whose traceback holds on to the tensors.
             torch.cuda.empty_cache()
-            files.write_text(self.kept, str(self.size))
             warnings.warn(f"out of memory: batches of {largest} are computed in parts of {self.size}", stacklevel=2)

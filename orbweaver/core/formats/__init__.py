@@ -1,0 +1,1 @@
+"""One module a file format: it alone writes and reads it."""

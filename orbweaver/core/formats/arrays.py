@@ -1,0 +1,25 @@
+"""Named arrays, in safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from orbweaver.core.errors import FileError
+from orbweaver.core.files import AGAIN, atomic
+
+
+def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    with atomic(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Raises FileError when the file is missing or damaged."""
+    try:
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise FileError(f"{path}: missing or damaged ({error}); {AGAIN}") from None

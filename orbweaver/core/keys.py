@@ -1,0 +1,11 @@
+"""Names for results: the hash of what they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+
+def key_of(*parts: object) -> str:
+    """A name for the result of a computation: hash of everything that it depends on (JSON-able parts)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,22 @@
+"""Names that a user gives, held against those that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from orbweaver.core.errors import UnknownName
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or the whole list."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+
+
+def check_known(name: str, known: Iterable[str], what: str) -> None:
+    """Raises UnknownName when `name` is none of `known`; `what` it should be is for the message."""
+    known = list(known)
+    if name not in known:
+        raise UnknownName(f"unknown {what} '{name}': {did_you_mean(name, known)}")

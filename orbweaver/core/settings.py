@@ -1,0 +1,166 @@
+"""Settings as params.yaml has them, typed and strict. Whoever computes takes those that it needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Section(BaseModel):
+    """One entry of params.yaml, or a part of one: no unknown keys, no silent conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetSettings(Section):
+    """How much of a dataset to take. A corpus that is known by name only (no images here) has neither.
+
+    path: a folder, CSV or Parquet of one's own, instead of a dataset that is known by its name. task, image_column,
+    text_column, label_column: of such a path, where they cannot be told from it.
+    """
+
+    train: int | None = Field(default=None, ge=2)
+    test: int | None = Field(default=None, ge=2)
+    image_size: int = Field(default=64, ge=8)
+    path: str | None = None
+    task: str | None = None
+    image_column: str | None = None
+    text_column: str | None = None
+    label_column: str | None = None
+
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class PtmSettings(Section):
+    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source.
+
+    So do `torchvision/name` and `transformers/owner/name`. init: trained here on its source all the same, from its
+    public weights or from random ones. task: what it was pre-trained to do; it is paired with the targets that PTMs of
+    this task can be fine-tuned on (`orbweaver.tasks.ZOO`). Beyond images, `arch` is "<timm>+<text>" (a timm name with
+    its tag starts from public weights), "<text>" where there are no images, or "<owner>/<name>" of the Hugging Face
+    hub; texts are `orbweaver.models.text.ARCHITECTURES`. samples: how many of the source to train on; all where it is
+    not said.
+    """
+
+    task: Name = "image_classification"
+    architecture: str
+    source: Name
+    input_size: int | None = Field(default=None, ge=8)
+    samples: int | None = Field(default=None, ge=2)
+    init: Literal["random", "public"] | None = None
+
+
+class PretrainSettings(Section):
+    """augment: random crops and flips. precision: bfloat16 computes products in it, by autocast."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    augment: bool = False
+    precision: Precision = "float32"
+
+
+class FeaturesSettings(Section):
+    """Always in float32: methods that invert a covariance see its last bits. A batch that does not fit is halved."""
+
+    batch_size: int = Field(ge=1)
+
+
+class EncoderSettings(Section):
+    """A text encoder: a package that holds one (`orbweaver.models.text_encoders`), a folder, or an id on the hub."""
+
+    model: str
+    revision: str | None = None
+
+
+class LabelsSettings(Section):
+    """How texts become F-labels. template: of class names, which stand in the place of {}."""
+
+    pooling: Literal["masked_mean", "padded_mean"]
+    template: str = Field(pattern=r"^[^{}]*\{\}[^{}]*$")
+    batch_size: int = Field(ge=1)
+
+
+Decay = Annotated[float, Field(ge=0)]
+
+
+class FinetuneSettings(Section):
+    """`steps` counts instead of `epochs` where it is given. With several weight decays, each is tried with each rate.
+
+    sgd: Nesterov momentum 0.9, and a weight decay of `weight_decay` / learning rate, as in SFDA's grid.
+    """
+
+    epochs: int = Field(ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(ge=2)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    weight_decay: Decay | Annotated[list[Decay], Field(min_length=1)]
+    augment: bool = False
+    precision: Precision = "float32"
+    validation_fraction: float = Field(gt=0, lt=1)
+    seeds: int = Field(ge=1)
+
+    @property
+    def weight_decays(self) -> list[float]:
+        return self.weight_decay if isinstance(self.weight_decay, list) else [self.weight_decay]
+
+
+class RankerSettings(Section):
+    """One form of Model Spider: what supervises it and what it sees of a target.
+
+    supervision: score methods, or `held_out`; of several, their Borda count. evidence: score methods whose values for
+    forwarded PTMs it sees. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
+    nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
+    draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
+    """
+
+    supervision: list[Name] = Field(min_length=1)
+    evidence: list[Name] = Field(default=[])
+    specific: Literal["append", "replace", "none"] = "append"
+    prompts: bool = True
+    normalise: bool = True
+    own_source: bool = True
+    weight_decay: float = Field(default=0.0, ge=0)
+    draws: int | None = Field(default=None, ge=1)
+    seeds: int = Field(default=1, ge=1)
+
+
+class EpisodeSettings(Section):
+    """What episodes, Model Spider's training tasks, are drawn like.
+
+    mixtures: of sources; draws: of each mixture. validation: share of the sources' classes, and of the mixtures, that
+    only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes of a regression.
+    """
+
+    mixtures: int = Field(default=13, ge=2)
+    draws: int = Field(default=64, ge=1)
+    validation: float = Field(default=0.25, gt=0, le=0.5)
+    ways: int = Field(default=100, ge=2)
+    shots: int = Field(default=50, ge=1)
+    bins: int = Field(default=10, ge=2)
+
+
+class SpiderSettings(Section):
+    """Model Spider: its episodes, and the rankers that learn from them. Without rankers nothing is drawn.
+
+    encoder: the PTM whose class means describe a target; with one, every PTM forwards every source.
+    """
+
+    encoder: Name | Literal[""] = ""
+    episodes: EpisodeSettings = EpisodeSettings()
+    width: int = Field(default=1024, ge=1)
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2.5e-4, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    rankers: dict[Name, RankerSettings]
+
+
+class ReportsSettings(Section):
+    bootstrap: int = Field(ge=10)
