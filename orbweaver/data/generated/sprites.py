@@ -10,10 +10,17 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from stages.data.images import balanced_labels, png, splits
-from stages.files import Images
+from orbweaver.data.images import png
+from orbweaver.data.sampling import balanced_labels
+from orbweaver.data.split import Split, splits
 
 SHAPES = ("square", "ellipse", "heart")
+ABOUT = {
+    "task": "image_classification",
+    "family": "sprites",
+    "licence": "Apache-2.0",
+    "origin": "generated after dSprites' definition",
+}
 SIZES = (3, 6, 40, 32, 32)  # number of values of shape, scale, orientation, x, y
 
 
@@ -42,7 +49,7 @@ def _draw(factors: np.ndarray, image_size: int) -> Image.Image:
 
 
 def _sprites(name: str, classes: tuple[str, ...], fix: dict[int, np.ndarray], train: int, test: int, image_size: int,
-             seed: int) -> dict[str, Images]:  # fmt: skip
+             seed: int) -> dict[str, Split]:  # fmt: skip
     """`fix` maps the factor that makes the classes to the values of each class, (C, values)."""
     (factor, values), *constants = fix.items()
     random = np.random.default_rng(seed)
@@ -61,22 +68,21 @@ def _sprites(name: str, classes: tuple[str, ...], fix: dict[int, np.ndarray], tr
         rows.append(factors)
     images = [png(_draw(factors, image_size)) for factors in rows]
     parts = {"train": (images[:train], labels[:train]), "test": (images[train:], labels[train:])}
-    return splits(name, "classification", classes, parts, licence="Apache-2.0",
-                  origin="generated after dSprites' definition")  # fmt: skip
+    return splits(name, classes, parts, **ABOUT)
 
 
-def sprites_shape(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def sprites_shape(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Which shape?"""
     return _sprites("sprites_shape", SHAPES, {0: np.arange(3)[:, None]}, train, test, image_size, seed)
 
 
-def sprites_scale(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def sprites_scale(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Which of the six sizes?"""
     classes = ("tiny", "small", "rather small", "rather large", "large", "huge")
     return _sprites("sprites_scale", classes, {1: np.arange(6)[:, None]}, train, test, image_size, seed)
 
 
-def sprites_direction(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def sprites_direction(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Where does the heart point? Hearts only, the one shape without rotational symmetry; ten angles a direction."""
     angles = (np.arange(40).reshape(4, 10) - 5) % 40
     return _sprites("sprites_direction", ("down", "left", "up", "right"), {2: angles, 0: np.array(2)}, train, test,

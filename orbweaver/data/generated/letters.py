@@ -7,10 +7,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from stages.data.images import balanced_labels, png, splits
-from stages.files import Images
+from orbweaver.data.images import png
+from orbweaver.data.sampling import balanced_labels
+from orbweaver.data.split import Split, splits
 
 CLASSES = tuple("ABCDEFGHIJ")  # ten of them, as in notMNIST
+ABOUT = {
+    "task": "image_classification",
+    "family": "fonts",
+    "licence": "Bitstream Vera / OFL",
+    "origin": "generated with the fonts that matplotlib ships",
+}
 
 
 def _fonts() -> list[Path]:
@@ -22,7 +29,7 @@ def _fonts() -> list[Path]:
     return sorted(font for font in fonts if "Display" not in font.name)
 
 
-def letters(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def letters(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Ten classes; each image is drawn anew, and no two have the same drawing."""
     random = np.random.default_rng(seed)
     fonts = [ImageFont.truetype(str(path), 72) for path in _fonts()]
@@ -30,8 +37,7 @@ def letters(train: int, test: int, image_size: int, seed: int) -> dict[str, Imag
     for split, count in (("train", train), ("test", test)):
         labels = balanced_labels(count, len(CLASSES))
         parts[split] = ([png(_draw(CLASSES[c], fonts, random), image_size) for c in labels], labels)
-    return splits("letters", "classification", [f"letter {c}" for c in CLASSES], parts, licence="Bitstream Vera / OFL",
-                  origin="generated with the fonts that matplotlib ships")  # fmt: skip
+    return splits("letters", [f"letter {c}" for c in CLASSES], parts, **ABOUT)
 
 
 def _draw(letter: str, fonts: list[ImageFont.FreeTypeFont], random: np.random.Generator) -> Image.Image:

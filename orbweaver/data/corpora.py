@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.data.images import splits
-from stages.files import Images
+from orbweaver.data.split import Split, splits
 
 
-def imagenet() -> dict[str, Images]:
+def imagenet() -> dict[str, Split]:
     """ImageNet-1k (Russakovsky et al. 2015): its 1,000 class names in timm's order, without its images."""
     from timm.data import ImageNetInfo
 
     info = ImageNetInfo("imagenet-1k")
     classes = [info.index_to_description(i) for i in range(info.num_classes())]
     none = ([], np.zeros(0, np.int64))
-    return splits("imagenet", "classification", classes, {"train": none, "test": none},
+    return splits("imagenet", classes, {"train": none, "test": none}, task="image_classification", family="photographs",
                   licence="research only", origin="image-net.org; names from timm")  # fmt: skip
 
 

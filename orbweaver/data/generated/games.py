@@ -9,13 +9,20 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from stages.data.images import balanced_labels, png, splits
-from stages.files import Images
+from orbweaver.data.images import png
+from orbweaver.data.sampling import balanced_labels
+from orbweaver.data.split import Split, splits
 
 CLASSIC = ("asteroids", "breakout", "freeway", "frostbite", "ms_pacman", "pong", "qbert", "seaquest", "skiing",
            "space_invaders")  # fmt: skip
 MODERN = ("alien", "bank_heist", "boxing", "demon_attack", "hero", "jamesbond", "kangaroo", "krull", "road_runner",
           "venture")  # fmt: skip
+ABOUT = {
+    "task": "image_classification",
+    "family": "atari",
+    "licence": "GPL-2.0 emulator; frames for research",
+    "origin": "ale-py, random play",
+}
 CROP = 112  # of a screen of 210 x 160
 STEPS = 6  # emulated decisions between two frames, each held for four screens
 NEAR = 0.98  # correlation of two thumbnails from which on two crops count as the same picture
@@ -61,7 +68,7 @@ def _play(game: str, frames: int, seed: int, seen: np.ndarray | None) -> tuple[l
     raise RuntimeError(f"game '{game}': only {len(crops)} of {frames} new frames in {20 * frames} tries; ask for fewer")
 
 
-def _frames(name: str, games: tuple[str, ...], train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def _frames(name: str, games: tuple[str, ...], train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     parts = {}
     seen: dict[str, np.ndarray] = {}
     for split, count, episode in (("train", train, 2 * seed + 1), ("test", test, 2 * seed + 2)):
@@ -71,15 +78,14 @@ def _frames(name: str, games: tuple[str, ...], train: int, test: int, image_size
             crops[c], seen[game] = _play(game, int((labels == c).sum()), episode, seen.get(game))
         parts[split] = ([png(crops[c].pop(), image_size) for c in labels], labels)
     classes = [game.replace("_", " ") for game in games]
-    return splits(name, "classification", classes, parts, licence="GPL-2.0 emulator; frames for research",
-                  origin="ale-py, random play")  # fmt: skip
+    return splits(name, classes, parts, **ABOUT)
 
 
-def games_classic(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def games_classic(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Ten games of one set, from Asteroids to Space Invaders."""
     return _frames("games_classic", CLASSIC, train, test, image_size, seed)
 
 
-def games_modern(train: int, test: int, image_size: int, seed: int) -> dict[str, Images]:
+def games_modern(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Ten other games, from Alien to Venture."""
     return _frames("games_modern", MODERN, train, test, image_size, seed)

@@ -1,0 +1,1 @@
+"""Datasets: what a split is, where datasets come from and how they are read."""

@@ -1,0 +1,171 @@
+"""The catalogue of published datasets (catalogue.yaml): what they are, and how they are read once they are here."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+import yaml
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
+
+from orbweaver.core.errors import FileError
+from orbweaver.core.settings import Name, Section
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.readers import READERS
+from orbweaver.data.readers.sample import Parts, Sample, split_of, targets_of
+from orbweaver.data.sampling import systematic, train_part
+from orbweaver.data.split import Split
+
+Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]+$")]
+
+
+class Layout(Section):
+    """One of the readers and its options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    reader: str
+
+    @model_validator(mode="after")
+    def _known(self) -> Layout:
+        if self.reader not in READERS:
+            raise ValueError(f"unknown reader '{self.reader}'")
+        return self
+
+
+class Parted(Section):
+    """How samples without an official split are split; with seed 0, whatever the benchmark's seed."""
+
+    share: float | None = Field(default=None, gt=0, lt=1)
+    per_class: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Parted:
+        if (self.share is None) == (self.per_class is None):
+            raise ValueError("give either 'share' or 'per_class'")
+        return self
+
+
+class File(Section):
+    """unpack: the folder, below the dataset's own, that an archive is unpacked into. inner: an archive in it.
+
+    shared: the name of the folder in data/raw that several datasets share, instead of the dataset's own.
+    """
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
+    size: int | None = Field(default=None, gt=0)
+    sha256: Annotated[Hex, StringConstraints(min_length=64, max_length=64)] | None = None
+    md5: Annotated[Hex, StringConstraints(min_length=32, max_length=32)] | None = None
+    unpack: str = "."
+    inner: str | None = None
+    shared: Name | None = None
+
+    def path(self, workspace: Workspace, dataset: str) -> Path:
+        return workspace.raw(self.shared or dataset) / self.name
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(urlsplit(self.url).path).name
+
+    @property
+    def verified(self) -> bool:
+        return bool(self.sha256 or self.md5)
+
+
+class Hub(Section):
+    """A Hugging Face dataset at a commit; splits: which of its files belong to which, as a pattern."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+    revision: Annotated[Hex, StringConstraints(min_length=40, max_length=40)] | None = None
+    splits: dict[str, str] = Field(min_length=1)
+
+
+class Entry(Section):
+    """task: of `orbweaver.tasks`. family: where it was taken; without one it stands alone."""
+
+    task: Name
+    family: str | None = None
+    layout: Layout
+    samples: dict[Literal["train", "test"], int] = Field(default_factory=dict)
+    classes: int | None = Field(default=None, ge=2)
+    split: Parted | None = None
+    licence: str
+    files: list[File] = Field(default_factory=list)
+    hub: Hub | None = None
+    place: str | None = None
+
+    @model_validator(mode="after")
+    def _obtainable(self) -> Entry:
+        if bool(self.place) == bool(self.files or self.hub):
+            raise ValueError("say either where it is downloaded from ('files', 'hub') or what to 'place'")
+        return self
+
+    @property
+    def origin(self) -> str:
+        if self.hub:
+            return f"hf-hub:{self.hub.id}" + (f"@{self.hub.revision}" if self.hub.revision else "")
+        return self.files[0].url if self.files else "placed by the user"
+
+    @property
+    def verified(self) -> bool:
+        """Is everything that is downloaded known by a published checksum or revision?"""
+        return all(file.verified for file in self.files) and (self.hub is None or self.hub.revision is not None)
+
+
+@cache
+def catalogue(path: Path | None = None) -> dict[str, Entry]:
+    """Every dataset of catalogue.yaml. Raises pydantic's ValidationError naming the key that is wrong."""
+
+    path = path or Path(__file__).with_name("catalogue.yaml")
+    return TypeAdapter(dict[Name, Entry]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def _parted(entry: Entry, parts: Parts, name: str) -> dict[str, list[Sample]]:
+    classes, samples = parts
+    if "all" not in samples:
+        return samples
+    if entry.split is None:
+        raise FileError(f"dataset '{name}' has no official split; its entry in catalogue.yaml needs 'split'")
+    everything = samples["all"]
+    # By class where there are classes, so that each keeps its share.
+    labels = targets_of(everything, classes) if classes else np.zeros(len(everything), int)
+    train = train_part(labels, np.random.default_rng(0), share=entry.split.share, per_class=entry.split.per_class)
+    return {split: [everything[i] for i in np.flatnonzero(train == (split == "train"))] for split in ("train", "test")}
+
+
+def _sampled(samples: list[Sample], classes: list[str], count: int | None, seed: int, what: str) -> list[Sample]:
+    """All samples, or `count` of them, drawn with the targets' shares."""
+    if count is None or count == len(samples):
+        return samples
+    if count > len(samples):
+        raise FileError(f"{what} has {len(samples)} samples; {count} were asked for")
+    rows = systematic(targets_of(samples, classes), count, np.random.default_rng(seed))
+    return [samples[i] for i in rows]
+
+
+def read(
+    workspace: Workspace, name: str, entry: Entry, train: int | None, test: int | None, seed: int
+) -> dict[str, Split]:
+    """Both splits of a dataset that is here and unpacked; whole, or `train` and `test` samples of them.
+
+    Raises FileError when what was read is not as large as the entry says, or has other numbers of classes.
+    """
+    folder = workspace.raw(name)
+    parts = READERS[entry.layout.reader](folder, **(entry.layout.model_extra or {}))
+    classes, samples = parts[0], _parted(entry, parts, name)
+    if entry.classes is not None and len(classes) != entry.classes:
+        raise FileError(f"dataset '{name}' has {len(classes)} classes in {folder}, not {entry.classes}")
+    if len({*classes}) != len(classes):
+        raise FileError(f"dataset '{name}': two of its classes have one name")
+    for split, count in entry.samples.items():
+        if len(samples.get(split, [])) != count:
+            raise FileError(f"dataset '{name}' has {len(samples.get(split, []))} {split} samples in {folder}, "
+                            f"not {count}; is it there completely?")  # fmt: skip
+    about = {"name": name, "task": entry.task, "licence": entry.licence, "origin": entry.origin}
+    about["family"] = entry.family or name
+    return {
+        split: split_of(_sampled(samples[split], classes, count, seed, f"dataset '{name}', {split},"), classes, **about)
+        for split, count in (("train", train), ("test", test))
+    }

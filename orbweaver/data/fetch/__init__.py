@@ -1,0 +1,1 @@
+"""Having what was published: downloads, archives, the hub."""

@@ -1,0 +1,81 @@
+"""Datasets of images and the sentences that people wrote about them."""
+
+from __future__ import annotations
+
+import json
+import pickletools
+from pathlib import Path
+
+from orbweaver.core.errors import FileError
+from orbweaver.data.readers.sample import Parts, Sample, lines
+
+
+def flickr8k(root: Path) -> Parts:
+    """Flickr8k.token.txt (`image.jpg#0<tab>caption`), split lists, images in Flicker8k_Dataset (as it is spelt)."""
+    captions: dict[str, list[str]] = {}
+    for line in lines(root / "Flickr8k.token.txt"):
+        name, caption = line.split("\t", 1)
+        captions.setdefault(name.split("#")[0], []).append(caption.strip())
+    return [], {
+        split: [
+            Sample(root / "Flicker8k_Dataset" / name.strip(), None, {"captions": captions[name.strip()]})
+            for name in lines(root / f"Flickr_8k.{split}Images.txt")
+        ]
+        for split in ("train", "test")
+    }
+
+
+def karpathy(root: Path, annotations: str, images: str) -> Parts:
+    """Karpathy's JSON: images[] with filename, split and sentences[].raw."""
+    try:
+        listed = json.loads((root / annotations).read_text(encoding="utf-8"))["images"]
+    except FileNotFoundError:
+        raise FileError(f"{root / annotations}: not found") from None
+    return [], {
+        split: [
+            Sample(root / images / i["filename"], None, {"captions": [s["raw"].strip() for s in i["sentences"]]})
+            for i in listed
+            if i["split"] == split
+        ]
+        for split in ("train", "test")
+    }
+
+
+def coco_captions(root: Path) -> Parts:
+    """annotations/captions_<part>.json: images[] with id and file_name, annotations[] with image_id and caption."""
+    samples = {}
+    for split, part in (("train", "train2014"), ("test", "val2014")):
+        base = root.parent / "coco"
+        with open(base / f"annotations/captions_{part}.json", encoding="utf-8") as file:
+            found = json.load(file)
+        captions: dict[int, list[str]] = {}
+        for one in found["annotations"]:
+            captions.setdefault(one["image_id"], []).append(one["caption"].strip())
+        samples[split] = [
+            Sample(base / part / image["file_name"], None, {"captions": captions[image["id"]]})
+            for image in found["images"]
+        ]
+    return [], samples
+
+
+def _strings_in_pickle(path: Path) -> list[str]:
+    """The strings of a pickled list, read off its opcodes: nothing in it is run."""
+    texts = {"BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "STRING", "SHORT_BINSTRING", "BINSTRING"}
+    return [str(argument) for code, argument, _ in pickletools.genops(path.read_bytes()) if code.name in texts]
+
+
+def flickrstyle(root: Path, names: str, captions: str) -> Parts:
+    """FlickrStyle10k: one caption a line, and the images' names in the same order in a pickled list."""
+    if not (root / names).is_file():
+        raise FileError(f"{root / names}: not found")
+    images, written = _strings_in_pickle(root / names), lines(root / captions)
+    if len(images) != len(written):
+        raise FileError(f"{root / names}: {len(images)} names for {len(written)} captions of {captions}")
+    both = zip(images, written, strict=True)
+    return [], {
+        "all": [
+            Sample(root / "flickr30k-images" / f"{Path(image).name.split('_')[0].removesuffix('.jpg')}.jpg", None,
+                   {"captions": [caption.strip()]})
+            for image, caption in both
+        ]
+    }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Datasets that are folders of images: a class's folder, or an image's name, says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from orbweaver.core.errors import FileError
+from orbweaver.data.readers.sample import Parts, Sample, readable
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Image files below a folder, by name, hidden ones left out. Raises FileError when the folder is not there."""
+    if not folder.is_dir():
+        raise FileError(f"{folder}: not found; is the dataset unpacked there completely?")
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+
+
+def by_class(folder: Path, without: Collection[str] = ()) -> dict[str, list[Path]]:
+    """folder/<class>/.../<image>: the images of each class that has some, classes by name."""
+    if not folder.is_dir():
+        raise FileError(f"{folder}: not found; is the dataset unpacked there completely?")
+    names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = {name: pictures(folder / name) for name in names if name not in without}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def class_folders(root: Path, folder: str, without: Collection[str] = ()) -> Parts:
+    """folder/<class>/<image>."""
+    found = by_class(root / folder, without)
+    samples = [Sample(path, label) for label, paths in enumerate(found.values()) for path in paths]
+    return [readable(name) for name in found], {"all": samples}
+
+
+def domain_folders(root: Path, folder: str) -> Parts:
+    """folder/<domain>/<class>/<image>; domains together."""
+    found = [(path, path.relative_to(root / folder).parts[1]) for path in pictures(root / folder)]
+    names = sorted({name for _, name in found})
+    return [readable(name) for name in names], {"all": [Sample(path, names.index(name)) for path, name in found]}
+
+
+def utkface(root: Path) -> Parts:
+    """<age>_<gender>_<race>_<date>.jpg, and a few whose names lack a part; the age always comes first."""
+    found = [(path, path.name.split("_")[0]) for path in pictures(root)]
+    return [], {"all": [Sample(path, float(age)) for path, age in found if age.isdigit()]}

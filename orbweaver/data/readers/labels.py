@@ -1,0 +1,95 @@
+"""What a column of labels says: the task, its classes and targets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from orbweaver.core.errors import UserError
+
+
+class DataError(UserError):
+    """A user's data cannot be ranked on; the message names what is wrong with it and what to do."""
+
+
+Labels = tuple[list[str], np.ndarray]  # classes that occur, and targets as `Split` has them
+
+
+def listed(values: pd.Series) -> bool:
+    return len(values) > 0 and isinstance(values.dropna().iloc[0], list | np.ndarray)
+
+
+def _fractions(values: pd.Series, class_names: list[str]) -> bool:
+    flat = pd.Series([item for row in values for item in row]) if listed(values) else values
+    return not class_names and pd.api.types.is_float_dtype(flat) and bool((flat % 1 != 0).any())
+
+
+def _values(values: pd.Series, where: str, class_names: list[str]) -> Labels:
+    try:
+        targets = np.array(values.tolist() if listed(values) else pd.to_numeric(values), np.float64)
+    except (ValueError, TypeError):
+        raise DataError(f"{where}: not numbers, as a regression needs them") from None
+    if not np.isfinite(targets).all():
+        raise DataError(f"{where}: holds infinite values")
+    return [], targets
+
+
+def _multi_hot(values: pd.Series, where: str, class_names: list[str]) -> Labels:
+    each = [list(v) if listed(values) else re.split(r"\s*[|;,]\s*|\s+", str(v).strip()) for v in values]
+    classes = class_names or sorted({str(item) for row in each for item in row})
+    place = {name: i for i, name in enumerate(classes)}
+    targets = np.zeros((len(each), len(classes)), bool)
+    for row, items in enumerate(each):
+        labels = np.array([int(item) if class_names else place[str(item)] for item in items], int)
+        _check_named(labels, class_names, where)
+        targets[row, labels] = True
+    present = targets.any(axis=0)
+    return [name for name, some in zip(classes, present, strict=True) if some], targets[:, present]
+
+
+def _check_named(labels: np.ndarray, class_names: list[str], where: str) -> None:
+    if class_names and labels.max(initial=0) >= len(class_names):
+        raise DataError(f"{where}: holds the label {labels.max()}, but its file names {len(class_names)} classes")
+
+
+def _indices(values: pd.Series, where: str, class_names: list[str]) -> Labels:
+    if listed(values):
+        raise DataError(f"{where}: holds lists; a classification has one class a row, lists are multilabel")
+    if class_names:
+        present, codes = np.unique(values.to_numpy(np.int64), return_inverse=True)
+        _check_named(present, class_names, where)
+        return [class_names[label] for label in present], codes.astype(np.int64)
+    codes, present = pd.factorize(values, sort=True)
+    names = [f"{name:g}" if isinstance(name, float) else str(name) for name in present]
+    return names, codes.astype(np.int64)
+
+
+# The tasks that a user's own table can be of: what is looked at, and what its labels are.
+TASKS: dict[str, tuple[str, Callable[[pd.Series, str, list[str]], Labels]]] = {
+    "image_classification": ("image", _indices),
+    "multilabel": ("image", _multi_hot),
+    "regression": ("image", _values),
+    "text_classification": ("text", _indices),
+}
+
+
+def read_labels(
+    values: pd.Series, looked_at: str, task: str | None, where: str, class_names: list[str]
+) -> tuple[str, list[str], np.ndarray]:
+    """Task, class names and targets of a label column; without `task`, lists are several labels and fractions values.
+
+    looked_at: "image" or "text". class_names: of a column of indices, if it is one. where: for messages.
+    Raises DataError when the labels are not what the task needs.
+    """
+    if not len(values):
+        raise DataError(f"{where}: no row has a label")
+    if task is None:
+        form = _values if _fractions(values, class_names) else _multi_hot if listed(values) else _indices
+        task = next((name for name, of in TASKS.items() if of == (looked_at, form)), None)
+        if task is None:
+            what = "fractions" if form is _values else "lists"
+            raise DataError(f"{where}: holds {what}; {looked_at}s can be classified only, each into one class")
+    return task, *TASKS[task][1](values, where, class_names)
