@@ -1,0 +1,60 @@
+"""Small transformers that read or write text, and the batches that they take."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoConfig, PretrainedConfig
+
+from orbweaver.core.names import check_known
+from orbweaver.models.vocabulary import LIMIT, Vocabulary
+
+# model type of transformers, layers, width. Heads of 16 dimensions, no dropout: the data are few, the runs short.
+ARCHITECTURES = {
+    "bert_tiny": ("bert", 1, 32),
+    "bert_small": ("bert", 2, 64),
+    "bert_wide": ("bert", 2, 96),
+    "gpt2_tiny": ("gpt2", 1, 32),
+    "gpt2_small": ("gpt2", 2, 64),
+}
+
+
+def config(architecture: str, vocabulary: Vocabulary, **more: object) -> PretrainedConfig:
+    """The transformers config of one of `ARCHITECTURES` for a vocabulary.
+
+    Raises UnknownName for another name.
+    """
+    check_known(architecture, ARCHITECTURES, "text architecture")
+    model_type, layers, width = ARCHITECTURES[architecture]
+    size = vocabulary.tokenizer.get_vocab_size()
+    special = {"pad_token_id": vocabulary.pad, "bos_token_id": vocabulary.start, "eos_token_id": vocabulary.end}
+    if model_type == "gpt2":
+        return AutoConfig.for_model(model_type, vocab_size=size, n_positions=LIMIT, n_embd=width, n_layer=layers,
+                                    n_head=width // 16, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+                                    **special, **more)  # fmt: skip
+    return AutoConfig.for_model(model_type, vocab_size=size, max_position_embeddings=2 * LIMIT, hidden_size=width,
+                                num_hidden_layers=layers, num_attention_heads=width // 16,
+                                intermediate_size=2 * width, hidden_dropout_prob=0.0,
+                                attention_probs_dropout_prob=0.0, **special, **more)  # fmt: skip
+
+
+def padded(rows: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids (R, L) padded at their end to the longest, and the mask (R, L) of the real ones."""
+    length = max(map(len, rows), default=1)
+    ids = torch.tensor([row + [pad] * (length - len(row)) for row in rows])
+    return ids, torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+
+
+def masked_mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(B, D): the mean of hidden states (B, L, D) over real tokens."""
+    weight = mask[..., None].to(hidden.dtype)
+    return (hidden * weight).sum(1) / weight.sum(1)
+
+
+def trimmed(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The batch without the columns that are padding in all of its rows."""
+    length = int(batch["mask"].sum(1).max())
+    whole = batch["mask"].shape[1]
+    return {
+        name: tensor[:, :length] if tensor.ndim == 2 and tensor.shape[1] == whole else tensor
+        for name, tensor in batch.items()
+    }

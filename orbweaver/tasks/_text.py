@@ -1,0 +1,195 @@
+"""What tasks with text share: a small network trained here or taken from the hub, its vocabulary, its training."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import Tensor, nn
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.code import code_version
+from orbweaver.core.device import autocast, device
+from orbweaver.core.errors import FileError, TargetError, UserError
+from orbweaver.core.files import digest
+from orbweaver.core.settings import PtmSettings
+from orbweaver.data.split import Split
+from orbweaver.models import networks, training
+from orbweaver.models.card import Card, Preprocessing
+from orbweaver.models.pixels import images, look
+from orbweaver.models.training import Fit
+from orbweaver.models.vocabulary import Vocabulary, all_texts, build_vocabulary
+from orbweaver.tasks.base import PTM, Measured, Public
+
+MEASURED = 100  # samples a batch
+# What a PTM without pictures sees of them.
+NOTHING = Preprocessing(input_size=(3, 1, 1), interpolation="bilinear", crop_pct=1.0, crop_mode="squash",
+                        mean=IMAGENET_DEFAULT_MEAN, std=IMAGENET_DEFAULT_STD)  # fmt: skip
+
+Batch = dict[str, Tensor]
+
+
+class TextTask(ABC):
+    """A text, with or without a picture, to whatever the task aims at.
+
+    Its network has `width`, `loss(pixels, batch)`, a mean over the batch, and `features(pixels, batch)`, the feature
+    rule and the probabilities of a source head or None. Pixels are normalised, (B, 3, H, W).
+    """
+
+    name: str
+    pictures = True  # does the network look at one?
+
+    @property
+    def fingerprint(self) -> str:
+        return code_version(type(self).__module__)
+
+    # --- what differs
+
+    @abstractmethod
+    def network(
+        self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
+    ) -> nn.Module:
+        """Random weights, but for the pictures' part where its name has a tag and `raw` is given."""
+
+    @abstractmethod
+    def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
+        """What the network reads and aims at, a row a row of features."""
+
+    @abstractmethod
+    def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
+        """pixels: of a range of samples."""
+
+    def public(self, spec: PtmSettings, raw: Path) -> Public:
+        raise UserError(f"'{spec.architecture}': there are no public PTMs of the task {self.name} yet; train one here")
+
+    def from_public(self, spec: PtmSettings, raw: Path) -> PTM:
+        """Public weights that are trained further here. Raises UserError where the task has none."""
+        raise UserError(f"'{spec.architecture}': the task {self.name} cannot start from public weights of this name")
+
+    # --- datasets
+
+    def rows(self, split: Split) -> np.ndarray:
+        return np.arange(len(split))
+
+    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+        return {}
+
+    def check(self, train: Split) -> None:  # noqa: B027 (most tasks always have something to learn)
+        pass
+
+    def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+        held_out = round(fraction * len(train))
+        if not 1 <= held_out < len(train) - 1:
+            raise TargetError(
+                f"target '{train.name}' has {len(train)} samples, too few to fit on some and choose on others"
+            )
+        order = np.random.default_rng(0).permutation(len(train))
+        return order[held_out:], order[:held_out]
+
+    # --- PTMs
+
+    def preprocessing(self, spec: PtmSettings) -> Preprocessing:
+        """timm's, but of the whole picture: a box at its border, or what a caption names, must not be cut off."""
+        if not self.pictures:
+            return NOTHING
+        if spec.input_size is None:
+            raise UserError(f"'{spec.architecture}': missing key 'input_size', which a PTM of {self.name} needs")
+        config = networks.preprocessing(spec.architecture.partition("+")[0], spec.input_size)
+        return config.model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
+
+    def is_public(self, spec: PtmSettings) -> bool:
+        return spec.init is None and "/" in spec.architecture
+
+    def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
+        if spec.init == "public" and "/" in spec.architecture:
+            return self.from_public(spec, raw)
+        config, vocabulary = self.preprocessing(spec), build_vocabulary(all_texts(source.texts))
+        network = self.network(spec.architecture, config.input_size[1], vocabulary, source.classes, raw)
+        return PTM(network, config, vocabulary)
+
+    def load(self, card: Card, folder: Path) -> PTM:
+        for path, named in (
+            (folder / "model.safetensors", card.checkpoint),
+            (folder / "tokenizer.json", card.tokens.tokenizer),
+        ):
+            if digest(path) != named:
+                raise FileError(f"{path}: not the one that card.json beside it names; run `dvc repro` again")
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        vocabulary = Vocabulary(tokenizer, card.tokens.pad, card.tokens.start, card.tokens.end)
+        network = self.of_card(card, vocabulary)
+        try:
+            load_model(network, str(folder / "model.safetensors"))
+        except (SafetensorError, RuntimeError) as error:
+            raise FileError(f"{folder / 'model.safetensors'}: does not fit '{card.architecture}' ({error})") from None
+        return PTM(network.eval(), card.preprocessing, vocabulary, card.config)
+
+    def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
+        """The network that a card describes, with random weights."""
+        return self.network(card.architecture, card.preprocessing.input_size[1], vocabulary, card.source_classes, None)
+
+    def width(self, ptm: PTM) -> int:
+        return ptm.network.width
+
+    @torch.inference_mode()
+    def features(self, ptm: PTM, split: Split, cache: Cache, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        place, rows = device(), self.rows(split)
+        network = ptm.network.to(place)
+        pictures, batch = images(split, ptm.preprocessing, cache), self.batch(split, ptm.vocabulary)
+        for row in range(0, len(rows), batch_size):
+            some = slice(row, row + batch_size)
+            pixels = networks.normalise(look(pictures, rows[some]).to(place), ptm.preprocessing)
+            yield network.features(pixels, {name: tensor[some].to(place) for name, tensor in batch.items()})
+
+    def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
+        ptm.network = ptm.network.to(device())
+
+    def fit(
+        self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
+    ) -> None:
+        ptm.network = ptm.network.to(device())
+        chosen = split.take(samples)
+        batch, rows = self.batch(chosen, ptm.vocabulary), samples[self.rows(chosen)]
+
+        def loss(pixels: Tensor, wanted: Tensor) -> Tensor:
+            some = {name: tensor[wanted.cpu()].to(pixels.device) for name, tensor in batch.items()}
+            with autocast(how.precision):
+                return ptm.network.loss(pixels, some)
+
+        pictures = images(split, ptm.preprocessing, cache)[rows]
+        training.fit(_PixelsOn(ptm.network), ptm.preprocessing, pictures, torch.arange(len(rows)), loss, how, progress)
+
+    def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
+        pictures, place = images(split, ptm.preprocessing, cache)[samples], device()
+        ptm.network = ptm.network.to(place)
+        with torch.inference_mode():
+            return self.measured(
+                ptm,
+                split.take(samples),
+                lambda some: networks.normalise(look(pictures, some).to(place), ptm.preprocessing),
+            )
+
+
+class _PixelsOn(nn.Module):
+    """Hands the training loop's pixels on to the loss, which needs the text beside them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images
+
+
+def in_batches(batch: Batch, size: int = MEASURED) -> Iterator[tuple[slice, Batch]]:
+    """A batch of a whole split in parts on the device, each with its place."""
+    count, place = len(next(iter(batch.values()))), device()
+    for start in range(0, count, size):
+        some = slice(start, start + size)
+        yield some, {name: tensor[some].to(place) for name, tensor in batch.items()}

@@ -1,0 +1,50 @@
+"""Feature files: one forward pass of a PTM over one split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from orbweaver.core.cache import Cache, kept
+from orbweaver.core.device import repeatable
+from orbweaver.core.errors import FileError
+from orbweaver.core.formats import hdf5
+from orbweaver.core.formats.features import writing_features
+from orbweaver.data.split import Split
+from orbweaver.models.card import Card
+from orbweaver.tasks.base import Task
+from orbweaver.tasks.stored import Stored
+
+
+def made_from(card: Card, split: Split) -> dict:
+    """What a feature file depends on, as it says of itself."""
+    known = card.model_dump(mode="json", include={"checkpoint", "preprocessing", "tokens", "features"})
+    return {"ptm": card.name, "dataset": split.digest} | {name: each for name, each in known.items() if each}
+
+
+@kept("features", ".h5")
+def extract(path: Path, cache: Cache, task: Task, ptm: Stored, split: Split, batch_size: int, threads: int) -> None:
+    """Writes `features` (R, D), `probabilities` (R, S) where the PTM has a source head, and `targets` (R, ...).
+
+    task: the PTM's own. R: the rows of the split. Memory of two batches.
+    Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
+    """
+    repeatable(0, threads)
+    rows = task.rows(split)
+    model = task.load(ptm.card, ptm.folder)
+    with writing_features(path, len(rows), split.targets[rows], split.task, made_from(ptm.card, split)) as out:
+        row = 0
+        for features, probabilities in task.features(model, split, cache, batch_size):
+            if not torch.isfinite(features).all():
+                raise FileError(
+                    f"{ptm.card.name} on dataset '{split.name}': features of rows {row} to {row + len(features)} are "
+                    "NaN or infinite; its weights do not fit its architecture or preprocessing"
+                )
+            for name, values in (("features", features), ("probabilities", probabilities)):
+                if values is None:  # weights without a head
+                    continue
+                if row == 0:
+                    hdf5.put_empty(out, name, (len(rows), values.shape[1]), batch_size)
+                out[name][row : row + len(values)] = values.float().cpu().numpy()
+            row += len(features)

