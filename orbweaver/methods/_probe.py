@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from .algebra import centred_spectrum, column_means, cross, left_coefficients
-from .inputs import checked_matrix, classes_or_targets
+from ._checked import Classes, classes_or_targets
+from ._matrix import FeatureMatrix, cross, labelled
 
 
-def probe(features: np.ndarray, labels: np.ndarray | None = None, targets: np.ndarray | None = None) -> float:
+def probe(
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
     """Accuracy (labels) or mean R^2 over columns (targets) of ridge regression with an intercept, leave-one-out.
 
     With U, s from the centred features Z = U diag(sqrt(s)) V^T, f = s / (s + r), the fit to Y is
@@ -18,20 +22,20 @@ def probe(features: np.ndarray, labels: np.ndarray | None = None, targets: np.nd
     features (N, D); labels (N,) or targets (N, T), whose columns count alike whatever their scale (those that never
     vary are left out). Raises ValueError for unsound arrays, ScoreError for one class or constant targets.
     """
-    features = checked_matrix(features)
-    n = len(features)
+    matrix = FeatureMatrix.of(features)
+    n = len(matrix)
     classes, targets = classes_or_targets(n, labels, targets)
     if targets is not None:
         targets = (targets - targets.mean(axis=0)) / targets.std(axis=0)
     mean = np.zeros(targets.shape[1]) if classes is None else classes.counts / n
-    spectrum = centred_spectrum(features)
+    spectrum = matrix.centred
     s = spectrum.values
-    coefficients = left_coefficients(features, spectrum, targets if classes is None else classes)
+    coefficients = matrix.left_coefficients(spectrum, targets if classes is None else classes)
     total = n * (len(mean) if classes is None else mean @ (1 - mean))
     f = s / (s + _ridge(s, (coefficients**2).sum(axis=1), total, n))
 
     hits, lost = 0, np.zeros(len(mean))
-    for where, left in spectrum.left_blocks(features):
+    for where, left in spectrum.left_blocks():
         fit = mean + left @ (f[:, None] * coefficients)
         kept = np.maximum(1 - 1 / n - left**2 @ f, 1e-10)[:, None]
         if classes is None:
@@ -50,21 +54,19 @@ def held_out_accuracy(
 
     A class that no fitted sample has is never predicted. Raises as `probe`.
     """
-    features = checked_matrix(features)
-    n = len(features)
-    classes, _ = classes_or_targets(n, labels, None)
-    spectrum = centred_spectrum(features)
+    matrix, classes = labelled(features, labels)
+    n, spectrum = len(matrix), matrix.centred
     mean = classes.counts / n
-    coefficients = left_coefficients(features, spectrum, classes)
+    coefficients = matrix.left_coefficients(spectrum, classes)
     s = spectrum.values
     f = s / (s + _ridge(s, (coefficients**2).sum(axis=1), n * (mean @ (1 - mean)), n))
     scaled = (f / np.sqrt(s))[:, None] * coefficients
     if spectrum.tall:
         weights = spectrum.basis @ scaled
     else:  # V = Z^T U diag(s)^-1/2
-        weights = cross(features, spectrum.basis @ (scaled / np.sqrt(s)[:, None]), column_means(features))
-    fit = mean + (other_features - column_means(features)) @ weights
-    return float((np.unique(labels)[fit.argmax(axis=1)] == other_labels).mean())
+        weights = cross(matrix.array, spectrum.basis @ (scaled / np.sqrt(s)[:, None]), matrix.mean)
+    fit = mean + (other_features - matrix.mean) @ weights
+    return float((classes.names[fit.argmax(axis=1)] == other_labels).mean())
 
 
 def _ridge(s: np.ndarray, powers: np.ndarray, total: float, n: int) -> float:

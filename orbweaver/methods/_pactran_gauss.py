@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from .algebra import centred_spectrum, row_blocks
-from .inputs import ScoreError, labelled, stratified_sample
+from ._checked import Classes, ScoreError
+from ._matrix import FeatureMatrix, labelled, row_blocks
+from .sampling import sampled
 
 SAMPLES = 8000
 STRENGTH = 1.0  # lambda
@@ -13,7 +14,7 @@ ROUNDS = 200
 TOLERANCE = 1e-7
 
 
-def pactran_gauss(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
+def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
     """PACTran-Gauss: the bound for a linear head with a Gaussian prior and posterior, negated.
 
     With z centred features, F the smallest value over w (D, C) and b (C,) of
@@ -35,12 +36,10 @@ def pactran_gauss(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> fl
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """
-    features, classes = labelled(features, labels)
-    rows = stratified_sample(classes, SAMPLES, seed)
-    n, width = len(rows), features.shape[1]
-    if features.shape[0] < width:
-        spectrum = centred_spectrum(features)
-        features = spectrum.coordinates(features, len(spectrum.values))
+    matrix, classes = labelled(features, labels)
+    rows = sampled(len(matrix), SAMPLES, seed, classes)
+    n, width = len(rows), matrix.shape[1]
+    features = matrix.array if matrix.tall else matrix.centred.coordinates(len(matrix))
     if not features.shape[1]:
         raise ScoreError("the features are the same for all samples")
     mean = sum(block.sum(axis=0) for _, block in row_blocks(features, rows=rows)) / n

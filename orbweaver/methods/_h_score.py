@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from .algebra import centred_spectrum, left_coefficients, moments
-from .inputs import Classes, labelled
+from ._checked import Classes
+from ._matrix import FeatureMatrix, labelled
 
 
-def _between(features: np.ndarray, classes: Classes) -> np.ndarray:
+def _between(matrix: FeatureMatrix, classes: Classes) -> np.ndarray:
     """(k,): along each principal axis, the share of the scatter that lies between classes."""
-    coefficients = left_coefficients(features, centred_spectrum(features), classes)
+    coefficients = matrix.left_coefficients(matrix.centred, classes)
     return (coefficients**2 / classes.counts).sum(axis=1)
 
 
-def h_score(features: np.ndarray, labels: np.ndarray) -> float:
+def h_score(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """H-Score: tr( pinv(cov f) cov(E[f | y]) ), between 0 and min(C - 1, rank).
 
     With Z = U S V^T the centred features and Y the one-hot labels this is |U^T Y diag(n_c)^-1/2|^2. Directions
@@ -20,11 +20,11 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
-    features, classes = labelled(features, labels)
-    return float(_between(features, classes).sum())
+    matrix, classes = labelled(features, labels)
+    return float(_between(matrix, classes).sum())
 
 
-def h_score_shrunk(features: np.ndarray, labels: np.ndarray) -> float:
+def h_score_shrunk(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """H-Score with the Ledoit-Wolf covariance: tr( S_a^-1 (1 - a) cov(E[f | y]) ), S_a = (1 - a) S + a tr(S)/D I.
 
     The intensity a is that of Ledoit and Wolf 2004 (doi 10.1016/S0047-259X(03)00096-4). Both covariances divide
@@ -33,13 +33,13 @@ def h_score_shrunk(features: np.ndarray, labels: np.ndarray) -> float:
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
-    features, classes = labelled(features, labels)
-    n, d = features.shape
-    values = centred_spectrum(features).values / n
+    matrix, classes = labelled(features, labels)
+    n, d = matrix.shape
+    values = matrix.centred.values / n
     size = values.sum() / d
     # Both in units of 1/D: the spread of the eigenvalues, and how much of it sampling noise explains.
     spread = (values**2).sum() / d - size**2
-    noise = ((moments(features).lengths ** 2).mean() - (values**2).sum()) / (n * d)
+    noise = ((matrix.moments.lengths**2).mean() - (values**2).sum()) / (n * d)
     a = min(noise / spread, 1.0) if spread > 0 else 0.0
     shrunk = (1 - a) * values
-    return float((_between(features, classes) * shrunk / (shrunk + a * size)).sum())
+    return float((_between(matrix, classes) * shrunk / (shrunk + a * size)).sum())

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import digamma, gammaln, logsumexp
 
-from .algebra import row_blocks
-from .inputs import Classes, checked_labels, checked_probabilities
+from ._checked import Classes, Probabilities, checked_labels
+from ._matrix import row_blocks
 
 ROUNDS = 10
 
 
-def pactran_dirichlet(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def pactran_dirichlet(probabilities: np.ndarray | Probabilities, labels: np.ndarray | Classes) -> float:
     """PACTran-Dirichlet: the bound for a head P(y | z) with a Dirichlet prior a0_y = n_y / N, negated.
 
     From q = theta, ten rounds of a = a0 + Y^T q, q_iz ~ theta_i(z) exp(psi(a_{y_i z}) - psi(sum_y a_yz));
@@ -31,7 +31,7 @@ def pactran_dirichlet(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(((log_c0 - log_c).sum() - divergence) / (len(theta) * len(classes)))
 
 
-def pactran_gamma(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def pactran_gamma(probabilities: np.ndarray | Probabilities, labels: np.ndarray | Classes) -> float:
     """PACTran-Gamma: the bound for an unnormalised head with a Gamma prior of shape a0_y = n_y / N, rate 1, negated.
 
     From q = theta, ten rounds of a = a0 + Y^T q, q_iz ~ theta_i(z) exp(psi(a_{y_i z})); then, with a of
@@ -52,9 +52,11 @@ def pactran_gamma(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-1 - (change + divergence + linear) / (len(theta) * len(classes)))
 
 
-def _latent(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, Classes, np.ndarray]:
+def _latent(
+    probabilities: np.ndarray | Probabilities, labels: np.ndarray | Classes
+) -> tuple[np.ndarray, Classes, np.ndarray]:
     """Checked theta (N, S), classes, and the prior a0 (C, 1)."""
-    theta = checked_probabilities(probabilities)
+    theta = Probabilities.of(probabilities).array
     classes = checked_labels(labels, len(theta))
     return theta, classes, classes.counts[:, None] / len(theta)
 

@@ -3,15 +3,20 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .algebra import column_means
-from .inputs import checked_labels, checked_matrix, labelled, stratified_sample
-from .leep import negative_conditional_entropy
+from ._checked import Classes, checked_labels
+from ._leep import negative_conditional_entropy
+from ._matrix import FeatureMatrix, labelled
+from .sampling import sampled
 
 SAMPLES = 1000
 
 
 def otce(
-    features: np.ndarray, labels: np.ndarray, source_features: np.ndarray, source_labels: np.ndarray, seed: int = 0
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes,
+    source_features: np.ndarray | FeatureMatrix,
+    source_labels: np.ndarray | Classes,
+    seed: int = 0,
 ) -> float:
     """OTCE without auxiliary tasks: -H(Y | Y_source) under the optimal coupling of source and target samples.
 
@@ -25,16 +30,16 @@ def otce(
     features (N, D), labels (N,), source_features (M, D), source_labels (M,). Raises ValueError for unsound arrays,
     ScoreError for one class on either side.
     """
-    features, classes = labelled(features, labels)
-    source_features = checked_matrix(source_features, "source_features")
-    source_classes = checked_labels(source_labels, len(source_features), "source_labels")
-    if features.shape[1] != source_features.shape[1]:
-        raise ValueError(f"features have {features.shape[1]} columns, source_features {source_features.shape[1]}")
-    size = min(len(features), len(source_features), SAMPLES)
-    rows = stratified_sample(classes, size, seed)
-    source_rows = stratified_sample(source_classes, size, seed)
-    target = np.subtract(features[rows], column_means(features), dtype=np.float64)
-    source = np.subtract(source_features[source_rows], column_means(source_features), dtype=np.float64)
+    matrix, classes = labelled(features, labels)
+    other = FeatureMatrix.of(source_features, "source_features")
+    source_classes = checked_labels(source_labels, len(other), "source_labels")
+    if matrix.shape[1] != other.shape[1]:
+        raise ValueError(f"features have {matrix.shape[1]} columns, source_features {other.shape[1]}")
+    size = min(len(matrix), len(other), SAMPLES)
+    rows = sampled(len(matrix), size, seed, classes)
+    source_rows = sampled(len(other), size, seed, source_classes)
+    target = np.subtract(matrix.array[rows], matrix.mean, dtype=np.float64)
+    source = np.subtract(other.array[source_rows], other.mean, dtype=np.float64)
     partner = linear_sum_assignment(target @ source.T, maximize=True)[1]
     joint = np.zeros((len(classes), len(source_classes)))
     np.add.at(joint, (classes.codes[rows], source_classes.codes[source_rows[partner]]), 1)

@@ -5,21 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .shared import remembered
-
 
 class ScoreError(ValueError):
     """The arrays are sound, but this method has no value for them; the message is the reason, in a sentence."""
 
 
-class Adjusted(UserWarning):
-    """The value is not what the formula gives, which says nothing here; the message is for the table."""
-
-
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Labels as consecutive codes: gaps between class ids vanish, so only classes with samples count."""
+    """Labels as consecutive codes: gaps between class ids vanish, so only classes with samples count.
 
+    `checked_labels` makes them; whatever takes labels takes them too, and does not check again.
+    """
+
+    names: np.ndarray  # (C,) the class ids as given, rising
     codes: np.ndarray  # (N,) 0..C-1
     counts: np.ndarray  # (C,) samples of each class, all positive
     order: np.ndarray  # (N,) sample indices, class after class
@@ -38,12 +36,32 @@ class Classes:
         indicator = sparse.csr_array((np.ones(len(codes)), codes, np.arange(len(codes) + 1)), (len(codes), len(self)))
         return indicator.T @ rows
 
+    def alike(self, other: "Classes") -> bool:
+        """Whether other classes part the same samples just as these do."""
+        return len(np.unique(other.codes * len(self) + self.codes)) == len(self) == len(other)
 
-@remembered
+
+class Probabilities:
+    """Softmax of a source head (N, S), once each row is known to be a distribution (to the precision of float16)."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = checked_matrix(array, "probabilities")
+        if self.array.min() < 0:
+            raise ValueError("probabilities must not be negative")
+        worst = np.abs(self.array.sum(axis=1, dtype=np.float64) - 1).max()
+        if worst > 1e-2:
+            raise ValueError(f"probabilities must sum to 1 in each row; a row is off by {worst:.3g}")
+
+    @classmethod
+    def of(cls, array: "np.ndarray | Probabilities") -> "Probabilities":
+        """The probabilities themselves where they are checked already."""
+        return array if isinstance(array, cls) else cls(array)
+
+
 def checked_matrix(array: np.ndarray, name: str = "features") -> np.ndarray:
     """The array itself, once it is known to be a real matrix with at least two rows and no NaN or infinity.
 
-    It keeps its dtype: a float64 copy of everything is what the methods must not need (see `algebra.row_blocks`).
+    It keeps its dtype: a float64 copy of everything is what the methods must not need (see `_matrix.row_blocks`).
     """
     array = np.asarray(array)
     if array.ndim != 2 or array.shape[0] < 2 or array.shape[1] < 1:
@@ -58,25 +76,14 @@ def checked_matrix(array: np.ndarray, name: str = "features") -> np.ndarray:
     return array
 
 
-@remembered
-def checked_probabilities(array: np.ndarray, name: str = "probabilities") -> np.ndarray:
-    """The array itself, once each row is known to be a distribution (to the precision of float16)."""
-    array = checked_matrix(array, name)
-    if array.min() < 0:
-        raise ValueError(f"{name} must not be negative")
-    worst = np.abs(array.sum(axis=1, dtype=np.float64) - 1).max()
-    if worst > 1e-2:
-        raise ValueError(f"{name} must sum to 1 in each row; a row is off by {worst:.3g}")
-    return array
-
-
-@remembered
-def checked_labels(labels: np.ndarray, samples: int, name: str = "labels") -> Classes:
+def checked_labels(labels: np.ndarray | Classes, samples: int, name: str = "labels") -> Classes:
     """Labels (N,) as `Classes`.
 
     Raises ValueError unless they are `samples` integers from 0 up, ScoreError when they name a single class.
     """
-    labels = np.asarray(labels)
+    if isinstance(labels, Classes) and len(labels.codes) == samples:
+        return labels
+    labels = np.asarray(labels.codes if isinstance(labels, Classes) else labels)
     if labels.shape != (samples,):
         raise ValueError(f"{name} must have shape ({samples},) to fit the samples, not {labels.shape}")
     if labels.dtype.kind not in "iub":
@@ -86,17 +93,11 @@ def checked_labels(labels: np.ndarray, samples: int, name: str = "labels") -> Cl
     present, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(present) < 2:
         raise ScoreError(f"all {name} are of one class")
-    return Classes(codes, counts, np.argsort(codes, kind="stable"), np.cumsum(counts))
-
-
-def labelled(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, Classes]:
-    """Checked features with their checked labels."""
-    features = checked_matrix(features)
-    return features, checked_labels(labels, len(features))
+    return Classes(present, codes, counts, np.argsort(codes, kind="stable"), np.cumsum(counts))
 
 
 def classes_or_targets(
-    samples: int, labels: np.ndarray | None, targets: np.ndarray | None
+    samples: int, labels: np.ndarray | Classes | None, targets: np.ndarray | None
 ) -> tuple[Classes | None, np.ndarray | None]:
     """Either checked labels or checked targets, for the methods that take one of the two.
 
@@ -111,25 +112,13 @@ def classes_or_targets(
     targets = checked_matrix(targets, "targets")
     if len(targets) != samples:
         raise ValueError(f"targets have {len(targets)} rows for {samples} samples")
-    targets = targets[:, np.ptp(targets, axis=0) > 0].astype(np.float64)
+    targets = targets.astype(np.float64)
+    targets = targets[:, np.ptp(targets, axis=0) > 0]
     if not targets.shape[1]:
         raise ScoreError("no target varies over the samples")
     return None, targets
 
 
-def stratified_sample(classes: Classes, size: int, seed: int) -> np.ndarray:
-    """Sorted indices of at most `size` samples, drawn so that each class keeps its share to within one sample."""
-    if len(classes.codes) <= size:
-        return np.arange(len(classes.codes))
-    random = np.random.default_rng(seed)
-    shuffled = np.concatenate([random.permutation(members) for members in classes.members()])
-    # Equal steps through the samples in class order take from each class its share.
-    steps = (np.arange(size) + random.random()) * len(shuffled) / size
-    return np.sort(shuffled[steps.astype(np.intp)])
-
-
-def plain_sample(samples: int, size: int, seed: int) -> np.ndarray:
-    """Sorted indices of at most `size` of the samples."""
-    if samples <= size:
-        return np.arange(samples)
-    return np.sort(np.random.default_rng(seed).choice(samples, size, replace=False))
+def multi_hot(targets: np.ndarray) -> bool:
+    """Whether targets (N, T) say of classes whether each sample has them, by 0 and 1."""
+    return targets.ndim == 2 and bool(np.isin(targets, (0, 1)).all())

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .algebra import row_blocks
-from .inputs import checked_matrix, classes_or_targets, plain_sample, stratified_sample
+from ._checked import Classes, classes_or_targets
+from ._matrix import FeatureMatrix, row_blocks
+from .sampling import sampled
 
 NEIGHBOURS = 5
 REFERENCES = 5_000
@@ -12,7 +13,10 @@ BLOCK = 500  # queries compared at a time
 
 
 def knn(
-    features: np.ndarray, labels: np.ndarray | None = None, targets: np.ndarray | None = None, seed: int = 0
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+    seed: int = 0,
 ) -> float:
     """Accuracy (labels) or mean R^2 over columns (targets) of the 5 nearest neighbours, leave-one-out.
 
@@ -25,12 +29,12 @@ def knn(
     features (N, D); labels (N,) or targets (N, T), of which columns that never vary are left out.
     Raises ValueError for unsound arrays, ScoreError for one class or constant targets.
     """
-    features = checked_matrix(features)
+    features = FeatureMatrix.of(features).array
     n = len(features)
     classes, targets = classes_or_targets(n, labels, targets)
 
-    references = plain_sample(n, REFERENCES, seed) if classes is None else stratified_sample(classes, REFERENCES, seed)
-    queries = plain_sample(len(references), QUERIES, seed)
+    references = sampled(n, REFERENCES, seed, classes)
+    queries = sampled(len(references), QUERIES, seed)
     units = np.empty((len(references), features.shape[1]))
     for where, block in row_blocks(features, rows=references):
         length = np.sqrt(np.einsum("ij,ij->i", block, block))[:, None]

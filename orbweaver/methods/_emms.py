@@ -1,29 +1,24 @@
 """EMMS (Meng et al. 2023, arXiv 2308.06262): regression on labels that a mixture of text encoders gives."""
 
-import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
 
-from .algebra import centred_spectrum
-from .f_labels import FLabels, f_labels
-from .inputs import Adjusted, checked_matrix
-from .shared import remembered
+from ._checked import Classes, ScoreError
+from ._f_labels import Embeddings, EncoderLabels, FLabels, embedded
+from ._matrix import FeatureMatrix
 
 RIDGES = np.logspace(-6, 3, 91)  # times the mean eigenvalue
-SATURATED = "adjusted: features of rank N - 1 fit any label, so this is emms_gcv"
+SATURATED = "features of rank N - 1 fit any label, so the residual is 0 whatever they know; emms_gcv allows for that"
 
 
 def emms(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
-    method: str = "exact",
-    sweeps: int = 1,
 ) -> float:
     """EMMS: - min_{w, t} |X w - sum_k t_k z_k|^2 / (N E), t >= 0, sum t = 1 (papers' eq. of the fast EMMS).
 
@@ -34,37 +29,24 @@ def emms(
 
     Encoders of different widths E_k: z_k is multiplied by sqrt(E / E_k), E the widest, and filled with zero columns, so
     that all have the same total variance. (Which column meets which is arbitrary between encoders of one width, too.)
-    Where features reach rank N - 1 every label is fitted and the score would be 0 whatever they know: it is then
-    `emms_gcv`, told by a warning `Adjusted`, and the scores stage takes that for all PTMs on the target, so that like
-    is compared with like. Below that rank, too, more features fit better whether or not they know more; `emms_gcv` as
-    a method of its own allows for it everywhere.
+    More features fit better whether or not they know more, and from rank N - 1 on they fit every label: there is no
+    score then. `emms_gcv` allows for it everywhere.
 
-    method="alternating" is the published scheme: from t = 1/K, `sweeps` times w by least squares, then t by least
-    squares, projected to the simplex; the residual is of the last w and t (published code: one sweep). That t minimises
-    the residual only when the encoders' labels are orthogonal and of one length; in general it may rise.
-
-    Give label_embeddings (K arrays (N, E_k)), or labels (N,) and class_embeddings (K arrays (C, E_k)), or the targets
-    (N, T) of a regression, which stand for themselves as the only label: no text says a number better.
-    Raises ValueError for unsound arrays, ScoreError where there are no F-labels or only one class.
+    Give label_embeddings (K arrays (N, E_k)); or class_embeddings (K arrays (C, E_k)) and labels (N,), or multi-hot
+    targets (N, C), a sample's F-label then being the mean of its classes' embeddings (published code takes the first
+    class); or the targets (N, T) of a regression, which stand for themselves as the only label: no text says a number
+    better. Raises ValueError for unsound arrays; ScoreError where there are no F-labels, only one class, or features of
+    rank N - 1.
     """
-    problem = _problem(features, labels, class_embeddings, label_embeddings, targets)
-    if method == "alternating":
-        return -_alternated(problem, sweeps)[-1] / problem.size
-    if method != "exact":
-        raise ValueError(f"method must be 'exact' or 'alternating', not '{method}'")
-    if problem.saturated:
-        warnings.warn(SATURATED, Adjusted, stacklevel=2)
-        return -_generalised(problem)[1]
-    left = problem.left(np.ones(len(problem.values)))
-    t = simplex_minimum(left)
-    return float(-t @ left @ t / problem.size)
+    problem = _unsaturated(features, labels, class_embeddings, label_embeddings, targets)
+    return -_exact(problem)[1] / problem.size
 
 
 def emms_gcv(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
     """EMMS by what the fit would be on other samples: - min_{r, t} N |(I - H_r) sum_k t_k z_k|^2 / (E (N - tr H_r)^2).
@@ -72,23 +54,43 @@ def emms_gcv(
     H_r is ridge regression with an intercept on the centred features (not scaled by column, so that rotations do not
     matter), and the fraction its generalised cross-validation error (Golub, Heath and Wahba 1979); r runs over a grid
     of 10^-6 to 10^3 times the mean eigenvalue. The rest is as in `emms`, without its fault that a wide PTM fits labels
-    with fewer samples than it has features. About -1 where features tell nothing.
+    with fewer samples than it has features. About -1 where features tell nothing. Arrays and errors as those of `emms`,
+    but for the rank of the features.
     """
-    return -_generalised(_problem(features, labels, class_embeddings, label_embeddings, targets))[1]
+    matrix, given = embedded(features, labels, class_embeddings, label_embeddings, targets)
+    return -_generalised(matrix.once(_problem, given))[1]
+
+
+def emms_published(
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
+    targets: np.ndarray | None = None,
+) -> float:
+    """EMMS as released code computes it: one sweep of the alternating scheme, - |X w - sum_k t_k z_k|^2 / (N E).
+
+    From t = 1/K, w by least squares, then t by least squares, projected to the simplex (`sparsemax`); w is not fitted
+    to the new t. That t minimises the residual only when the encoders' labels are orthogonal and of one length; in
+    general the residual may rise, so this is at most `emms`. (Released code multiplies by E where it should divide, a
+    factor that all PTMs share.) Arrays and errors as those of `emms`.
+    """
+    problem = _unsaturated(features, labels, class_embeddings, label_embeddings, targets)
+    return -_alternated(problem, 1)[-1] / problem.size
 
 
 def emms_weights(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(K,): the weights t of the encoders at the minimum that `emms` found; the evenest of several."""
-    problem = _problem(features, labels, class_embeddings, label_embeddings, targets)
-    if problem.saturated:
-        return _generalised(problem)[0]
-    return simplex_minimum(problem.left(np.ones(len(problem.values))))
+    """(K,): the weights t of the encoders at the minimum that `emms` found; the evenest of several.
+
+    Arrays and errors as those of `emms`.
+    """
+    return _exact(_unsaturated(features, labels, class_embeddings, label_embeddings, targets))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,25 +117,38 @@ class _Problem:
         return outside + self.powers @ (1 - fitted) ** 2
 
 
-@remembered
-def _problem(features, labels, class_embeddings, label_embeddings, targets) -> _Problem:
-    features = checked_matrix(features)
-    encoders = f_labels(len(features), labels, class_embeddings, label_embeddings, targets)
-    spectrum = centred_spectrum(features)
+def _problem(matrix: FeatureMatrix, given: FLabels) -> _Problem:
+    spectrum, encoders = matrix.centred, given.encoders
     width = max(encoder.width for encoder in encoders)
     k = len(encoders)
     total, powers = np.empty((k, k)), np.empty((k, k, len(spectrum.values)))
-    along = [encoder.coefficients(features, spectrum) for encoder in encoders]
+    along = [encoder.coefficients(matrix, spectrum) for encoder in encoders]
     for i in range(k):
         for j in range(i + 1):
             both = min(encoders[i].width, encoders[j].width)
             scale = width / np.sqrt(encoders[i].width * encoders[j].width)
             total[i, j] = total[j, i] = scale * _inner(encoders[i], encoders[j], both)
             powers[i, j] = powers[j, i] = scale * np.einsum("re,re->r", along[i][:, :both], along[j][:, :both])
-    return _Problem(spectrum.values, total, powers, len(features), width)
+    return _Problem(spectrum.values, total, powers, len(matrix), width)
 
 
-def _inner(one: FLabels, other: FLabels, columns: int) -> float:
+def _unsaturated(*arrays: object) -> _Problem:
+    """The problem that `emms` makes of its arrays, where its residual says something; ScoreError elsewhere."""
+    matrix, given = embedded(*arrays)
+    problem = matrix.once(_problem, given)
+    if problem.saturated:
+        raise ScoreError(SATURATED)
+    return problem
+
+
+def _exact(problem: _Problem) -> tuple[np.ndarray, float]:
+    """t and the residual |X w - sum_k t_k z_k|^2 at the minimum over w and t."""
+    left = problem.left(np.ones(len(problem.values)))
+    t = simplex_minimum(left)
+    return t, float(t @ left @ t)
+
+
+def _inner(one: EncoderLabels, other: EncoderLabels, columns: int) -> float:
     """<z_j, z_k> over the leading columns that both have."""
     if one is other:  # z-scored: each column that varies has length N
         return float(one.counts.sum() * np.count_nonzero(one.scale))

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .algebra import class_sums, column_means, moments
-from .inputs import ScoreError, labelled
+from ._checked import Classes, ScoreError
+from ._matrix import FeatureMatrix, labelled
 
 
-def lfc(features: np.ndarray, labels: np.ndarray) -> float:
+def lfc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """LFC: the cosine between K = X X^T and L (+1 for two samples of a class, else -1), each less its mean entry.
 
     Neither N x N matrix is formed. With mean m, Z = X - 1 m^T, class sums T_c of Z, p_c = n_c/N and
@@ -20,12 +20,12 @@ def lfc(features: np.ndarray, labels: np.ndarray) -> float:
     features (N, D), not normalised; labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or
     constant features.
     """
-    features, classes = labelled(features, labels)
-    n = len(features)
-    second, sums = moments(features), class_sums(features, classes)
+    matrix, classes = labelled(features, labels)
+    n = len(matrix)
+    second, sums = matrix.moments, matrix.class_sums(classes)
     size = (second.gram**2).sum() + 2 * n * (second.along_mean**2).sum()
     if size == 0:
         raise ScoreError("the features are the same for all samples")
-    aligned = 2 * ((sums**2).sum() + 2 * classes.counts @ (sums @ column_means(features)))
+    aligned = 2 * ((sums**2).sum() + 2 * classes.counts @ (sums @ matrix.mean))
     mean = 2 * ((classes.counts / n) ** 2).sum() - 1
     return float(aligned / (np.sqrt(size) * n * np.sqrt(1 - mean**2)))

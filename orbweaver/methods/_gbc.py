@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .algebra import centred_spectrum
-from .inputs import labelled
+from ._checked import Classes
+from ._matrix import FeatureMatrix, labelled
 
 DIMENSIONS = 64
 FLOOR = 1e-4
 
 
-def gbc(features: np.ndarray, labels: np.ndarray) -> float:
+def gbc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """GBC: -sum_{i != j} exp(-B_ij), the overlap of the classes as Gaussians, between -C (C - 1) and 0.
 
     With means m_c and diagonal covariances v_c along the 64 leading principal components and
@@ -23,8 +23,8 @@ def gbc(features: np.ndarray, labels: np.ndarray) -> float:
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
-    features, classes = labelled(features, labels)
-    points = centred_spectrum(features).coordinates(features, DIMENSIONS)
+    matrix, classes = labelled(features, labels)
+    points = matrix.centred.coordinates(DIMENSIONS)
     counts = classes.counts[:, None]
     means = classes.sums(points) / counts
     variances = np.maximum(classes.sums((points - means[classes.codes]) ** 2) / counts, FLOOR)

@@ -7,11 +7,11 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import eigsh
 from scipy.special import softmax
 
-from .algebra import centred_spectrum, class_sums, moments, row_blocks
-from .inputs import Classes, ScoreError, labelled
+from ._checked import Classes, ScoreError
+from ._matrix import FeatureMatrix, labelled, row_blocks
 
 
-def sfda(features: np.ndarray, labels: np.ndarray) -> float:
+def sfda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """SFDA: mean posterior of the true class under Fisher discriminants, after hard samples were made harder.
 
     With S_w = 1/N sum_c sum_{i in c} (x_i - m_c)(x_i - m_c)^T and the strength
@@ -28,17 +28,18 @@ def sfda(features: np.ndarray, labels: np.ndarray) -> float:
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """
-    features, classes = labelled(features, labels)
-    n, width = features.shape
-    second, spectrum = moments(features), centred_spectrum(features)
+    matrix, classes = labelled(features, labels)
+    n, width = matrix.shape
+    spectrum = matrix.centred
     if not len(spectrum.values):
         raise ScoreError("the features are the same for all samples")
-    if second.tall:
-        points, centre, sums, scatter = features, second.mean, class_sums(features, classes), second.gram
+    if matrix.tall:
+        points, centre = matrix.array, matrix.mean
+        sums, scatter = matrix.class_sums(classes), matrix.moments.gram
     else:
-        points, centre = spectrum.coordinates(features, n), 0.0
+        points, centre = spectrum.coordinates(n), 0.0
         sums, scatter = classes.sums(points), np.diag(spectrum.values)
-    least = max(features.shape) * np.finfo(float).eps * spectrum.values[0] / n
+    least = max(matrix.shape) * np.finfo(float).eps * spectrum.values[0] / n
 
     means = sums / classes.counts[:, None]
     within = _within(scatter, sums, means, n)

@@ -1,20 +1,17 @@
 """TransRate (Huang et al. 2022, arXiv 2106.09362)."""
 
-from collections.abc import Iterable
-
 import numpy as np
 from scipy.linalg import eigh
 
-from .algebra import centred_spectrum, column_means, row_blocks
-from .f_labels import FLabels, f_labels
-from .inputs import Classes, checked_labels, checked_matrix, labelled
-from .shared import remembered
+from ._checked import Classes, ScoreError, checked_labels
+from ._f_labels import Embeddings, EncoderLabels, FLabels, embedded
+from ._matrix import FeatureMatrix, labelled, row_blocks
 
 EPS = 1e-4
 BINS = 10
 
 
-def transrate(features: np.ndarray, labels: np.ndarray) -> float:
+def transrate(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """TransRate: R(Z) - sum_c n_c/N R(Z_c), the coding rate that knowing the class saves.
 
     R(Z) = 1/2 logdet(I + Z^T Z / (n eps)), with eps = 1e-4 (eps^2 in the paper), Z centred by the overall mean and
@@ -27,36 +24,47 @@ def transrate(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def transrate_labels(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
     """TransRate on F-labels: its mean over encoders, each of which makes classes of the samples.
 
     Up to 10 different labels are classes as they are. More are cut into 10 parts of about equal counts along the
     leading principal axis of the z-scored F-labels, equal labels together. (The published code cuts by the samples'
-    order, which says nothing.) Arrays and errors as those of `emms`.
+    order, which says nothing.) Arrays and errors as those of `emms`; and ScoreError where for every encoder these are
+    just the classes that `labels` names, so that the value would be that of `transrate`.
     """
     return float(transrate_of_encoders(features, labels, class_embeddings, label_embeddings, targets).mean())
 
 
-@remembered
 def transrate_of_encoders(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(K,): TransRate on the classes that each encoder's F-labels make."""
-    features = checked_matrix(features)
-    encoders = f_labels(len(features), labels, class_embeddings, label_embeddings, targets)
-    return np.array([_transrate(features, checked_labels(_parts(encoder), len(features))) for encoder in encoders])
+    """(K,): TransRate on the classes that each encoder's F-labels make. Arrays and errors as `transrate_labels`."""
+    matrix, given = embedded(features, labels, class_embeddings, label_embeddings, targets)
+    if labels is not None:
+        classes = checked_labels(labels, len(matrix))
+        if all(classes.alike(parts) for parts in matrix.once(_classes_of_encoders, given)):
+            raise ScoreError("the text encoders just give back the classes, so that this is transrate")
+    return matrix.once(_of_encoders, given)
 
 
-def _parts(encoder: FLabels) -> np.ndarray:
+def _of_encoders(matrix: FeatureMatrix, given: FLabels) -> np.ndarray:
+    return np.array([_transrate(matrix, parts) for parts in matrix.once(_classes_of_encoders, given)])
+
+
+def _classes_of_encoders(matrix: FeatureMatrix, given: FLabels) -> list[Classes]:
+    return [checked_labels(_parts(encoder), len(matrix)) for encoder in given.encoders]
+
+
+def _parts(encoder: EncoderLabels) -> np.ndarray:
     """(N,): the class that an encoder's F-label puts each sample into."""
     codes = np.unique(encoder.rows, axis=0, return_inverse=True)[1].ravel()
     if codes.max() < BINS:
@@ -75,11 +83,10 @@ def _parts(encoder: FLabels) -> np.ndarray:
     return np.floor(middle * (BINS / n)).astype(np.intp)
 
 
-def _transrate(features: np.ndarray, classes: Classes) -> float:
-    n = len(features)
-    mean = column_means(features)
-    whole = np.log1p(centred_spectrum(features).values / (n * EPS)).sum() / 2
-    within = sum(len(rows) / n * _rate(features, rows, mean) for rows in classes.members())
+def _transrate(matrix: FeatureMatrix, classes: Classes) -> float:
+    n = len(matrix)
+    whole = np.log1p(matrix.centred.values / (n * EPS)).sum() / 2
+    within = sum(len(rows) / n * _rate(matrix.array, rows, matrix.mean) for rows in classes.members())
     return float(whole - within)
 
 

@@ -1,19 +1,21 @@
 """LogME (You et al. 2021, arXiv 2102.11005)."""
 
 import warnings
-from collections.abc import Iterable
 
 import numpy as np
 
-from .algebra import left_coefficients, raw_spectrum
-from .f_labels import f_labels
-from .inputs import checked_matrix, classes_or_targets
-from .shared import remembered
+from ._checked import Classes, classes_or_targets
+from ._f_labels import Embeddings, FLabels, embedded
+from ._matrix import FeatureMatrix
 
 ROUNDS = 60
 
 
-def logme(features: np.ndarray, labels: np.ndarray | None = None, targets: np.ndarray | None = None) -> float:
+def logme(
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
     """LogME: log evidence per sample of Bayesian linear regression, at its maximum over the two precisions.
 
     For a target column y the evidence of y ~ N(0, 1/beta + X X^T / alpha) is
@@ -36,21 +38,18 @@ def logme(features: np.ndarray, labels: np.ndarray | None = None, targets: np.nd
     Raises ValueError for unsound arrays, ScoreError for one class or constant targets; warns when Newton's method
     has not converged.
     """
-    features = checked_matrix(features)
-    n = len(features)
-    classes, targets = classes_or_targets(n, labels, targets)
-    spectrum = raw_spectrum(features)
-    y = targets if classes is None else classes
-    powers = left_coefficients(features, spectrum, y) ** 2
+    matrix = FeatureMatrix.of(features)
+    classes, targets = classes_or_targets(len(matrix), labels, targets)
+    powers = matrix.left_coefficients(matrix.raw, targets if classes is None else classes) ** 2
     lengths = (targets**2).sum(axis=0) if classes is None else classes.counts.astype(float)
-    return float(_mean_evidence(features.shape, spectrum.values, powers, lengths))
+    return float(_mean_evidence(matrix.shape, matrix.raw.values, powers, lengths))
 
 
 def logme_labels(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
     """LogME on F-labels: mean over encoders of the mean evidence of their z-scored columns (constant ones left out).
@@ -61,23 +60,24 @@ def logme_labels(
     return float(logme_of_encoders(features, labels, class_embeddings, label_embeddings, targets).mean())
 
 
-@remembered
 def logme_of_encoders(
-    features: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_embeddings: Iterable[np.ndarray] | None = None,
-    label_embeddings: Iterable[np.ndarray] | None = None,
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    class_embeddings: Embeddings = None,
+    label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(K,): LogME on the F-labels of each encoder."""
-    features = checked_matrix(features)
-    n = len(features)
-    encoders = f_labels(n, labels, class_embeddings, label_embeddings, targets)
-    spectrum = raw_spectrum(features)
+    """(K,): LogME on the F-labels of each encoder. Arrays and errors as those of `emms`."""
+    matrix, given = embedded(features, labels, class_embeddings, label_embeddings, targets)
+    return matrix.once(_of_encoders, given)
+
+
+def _of_encoders(matrix: FeatureMatrix, given: FLabels) -> np.ndarray:
     scores = []
-    for encoder in encoders:
-        powers = encoder.coefficients(features, spectrum)[:, encoder.scale > 0] ** 2
-        scores.append(_mean_evidence(features.shape, spectrum.values, powers, np.full(powers.shape[1], float(n))))
+    for encoder in given.encoders:
+        powers = encoder.coefficients(matrix, matrix.raw)[:, encoder.scale > 0] ** 2
+        lengths = np.full(powers.shape[1], float(len(matrix)))
+        scores.append(_mean_evidence(matrix.shape, matrix.raw.values, powers, lengths))
     return np.array(scores)
 
 

@@ -2,15 +2,19 @@
 
 import numpy as np
 
-from .algebra import centred_spectrum
-from .inputs import ScoreError, checked_matrix, classes_or_targets, plain_sample, stratified_sample
+from ._checked import Classes, ScoreError, classes_or_targets, multi_hot
+from ._matrix import FeatureMatrix
+from .sampling import sampled
 
 DIMENSIONS = 32
 SAMPLES = 2000
 
 
 def parc(
-    features: np.ndarray, labels: np.ndarray | None = None, targets: np.ndarray | None = None, seed: int = 0
+    features: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+    seed: int = 0,
 ) -> float:
     """PARC: 100 x Spearman correlation of how far apart samples lie in features and in labels, over pairs of samples.
 
@@ -26,13 +30,13 @@ def parc(
     features (N, D); labels (N,) or targets (N, T). Raises ValueError for unsound arrays, ScoreError for one class,
     constant targets, or features of fewer than two dimensions.
     """
-    features = checked_matrix(features)
-    n = len(features)
+    matrix = FeatureMatrix.of(features)
+    n = len(matrix)
     classes, targets = classes_or_targets(n, labels, targets)
-    points = centred_spectrum(features).coordinates(features, DIMENSIONS)
+    points = matrix.centred.coordinates(DIMENSIONS)
     if points.shape[1] < 2:
         raise ScoreError("the features vary in fewer than two directions, where a correlation of rows says nothing")
-    chosen = plain_sample(n, SAMPLES, seed) if classes is None else stratified_sample(classes, SAMPLES, seed)
+    chosen = sampled(n, SAMPLES, seed, classes)
     pairs = np.triu_indices(len(chosen), 1)
     points = _standardised(points[chosen])
     points *= np.where((points**3).sum(axis=0) < 0, -1, 1)
@@ -41,7 +45,7 @@ def parc(
         codes = classes.codes[chosen]
         # Two values only: their ranks would be an affine function of them.
         alike = (codes[:, None] == codes)[pairs].astype(np.float64)
-    elif targets.shape[1] > 1 and np.isin(targets, (0, 1)).all():
+    elif targets.shape[1] > 1 and multi_hot(targets):
         alike = _ranks(np.round(_correlations(targets[chosen])[pairs], 9))  # few distinct values: equal are equal
     else:
         alike = _ranks(np.round(-_squared_distances(_standardised(targets[chosen]))[pairs], 9))

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg.lapack import dtrtri
 
-from .algebra import centred_spectrum
-from .inputs import ScoreError, labelled
+from ._checked import Classes, ScoreError
+from ._matrix import FeatureMatrix, labelled
 
 VARIANCE = 0.8
 REGULARISATION = 1e-6
@@ -16,7 +16,7 @@ NEGLIGIBLE = 40.0  # in log probability: e^-40 of a sample's likelihood is below
 PREFIX = 16
 
 
-def nleep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
+def nleep(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
     """N-LEEP: LEEP with the components of a Gaussian mixture, fitted to the features, as source classes.
 
     Principal components that hold 80 % of the variance, a mixture with full covariances, and
@@ -34,12 +34,12 @@ def nleep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
     features (N, D), labels (N,). At most 0. Raises ValueError for unsound arrays, ScoreError for one class or
     constant features.
     """
-    features, classes = labelled(features, labels)
-    spectrum = centred_spectrum(features)
+    matrix, classes = labelled(features, labels)
+    spectrum = matrix.centred
     if not len(spectrum.values):
         raise ScoreError("the features are the same for all samples")
     share = np.cumsum(spectrum.values) / spectrum.values.sum()
-    points = spectrum.coordinates(features, int(np.searchsorted(share, VARIANCE, side="right")) + 1)
+    points = spectrum.coordinates(int(np.searchsorted(share, VARIANCE, side="right")) + 1)
     n = len(points)
     components = max(len(classes), min(5 * len(classes), n // 10))
     i, z, posterior = mixture_posterior(points, components, seed)

@@ -2,10 +2,10 @@
 
 
 def parameters(n_parameters: int) -> float:
-    """Number of parameters of the PTM: larger is taken for better."""
+    """Number of parameters of the PTM (a count, all of its weights): larger is taken for better."""
     return float(n_parameters)
 
 
 def source_accuracy(source_accuracy: float) -> float:
-    """Accuracy of the PTM on the dataset that it was trained on."""
+    """Accuracy of the PTM, 0 to 1, on the test split of the dataset that it was trained on."""
     return float(source_accuracy)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .algebra import row_blocks
-from .inputs import Classes, checked_labels, checked_probabilities
+from ._checked import Classes, Probabilities, checked_labels
+from ._matrix import row_blocks
 
 
-def nce(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def nce(probabilities: np.ndarray | Probabilities, labels: np.ndarray | Classes) -> float:
     """NCE: -H(Y | Z) = sum_{y,z} P(y, z) log P(y | z), with z the source class that the PTM predicts.
 
     Tran et al. 2019 (arXiv 1908.08142). Exact counts: an empty cell adds 0, where published code adds a
@@ -14,7 +14,7 @@ def nce(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     probabilities (N, S), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
-    probabilities = checked_probabilities(probabilities)
+    probabilities = Probabilities.of(probabilities).array
     classes = checked_labels(labels, len(probabilities))
     width = probabilities.shape[1]
     joint = np.bincount(classes.codes * width + probabilities.argmax(axis=1), minlength=len(classes) * width)
@@ -29,7 +29,7 @@ def negative_conditional_entropy(joint: np.ndarray) -> float:
     return float(min(0.0, present @ np.log(present / joint.sum(axis=0)[z])))
 
 
-def leep(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def leep(probabilities: np.ndarray | Probabilities, labels: np.ndarray | Classes) -> float:
     """LEEP: mean_i log sum_z P(y_i | z) theta_i(z), with P(y, z) = 1/N sum_{i: y_i = y} theta_i(z).
 
     Nguyen et al. 2020 (arXiv 2002.12462), equations 1 and 2. At most 0; uninformative predictions give the negative
@@ -37,7 +37,7 @@ def leep(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     probabilities (N, S), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
-    probabilities = checked_probabilities(probabilities)
+    probabilities = Probabilities.of(probabilities).array
     return expected_log_prediction(probabilities, checked_labels(labels, len(probabilities)))
 
 

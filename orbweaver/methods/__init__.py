@@ -1,0 +1,38 @@
+"""Every method that ranks PTMs: a function of arrays to a float, higher is better.
+
+A method names the arrays that it needs as its parameters (features, labels, targets, probabilities,
+source_features, source_labels, n_parameters, source_accuracy, seed; F-labels of K text encoders as class_embeddings,
+arrays (C, E_k), or label_embeddings, arrays (N, E_k)); `METHODS` is the list of them. A method that has no value for
+what it got raises `ScoreError` with the reason.
+
+    METHODS["logme"](features=features, labels=labels)        one method on plain arrays
+    score(["logme", "probe"], ScoreInputs(features=...))      several, with what they share computed once
+
+`features` may be a `FeatureMatrix` too, which is how methods that are called one by one share their work.
+"""
+
+from ._checked import ScoreError
+from ._matrix import FeatureMatrix
+from ._probe import held_out_accuracy
+from .catalogue import METHODS, OF_ENCODERS, TARGET_BLIND
+from .inputs import MethodError, ScoreInputs
+from .run import score
+from .sampling import sampled
+from .tables import TRIO, aggregated, borda, of_encoders
+
+__all__ = [
+    "METHODS",
+    "OF_ENCODERS",
+    "TARGET_BLIND",
+    "TRIO",
+    "FeatureMatrix",
+    "MethodError",
+    "ScoreError",
+    "ScoreInputs",
+    "aggregated",
+    "borda",
+    "held_out_accuracy",
+    "of_encoders",
+    "sampled",
+    "score",
+]

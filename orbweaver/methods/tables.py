@@ -1,0 +1,87 @@
+"""What tables of scores hold beside each method's own: rank aggregations, and what is said of each text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from ._checked import ScoreError
+from .catalogue import OF_ENCODERS, TARGET_BLIND
+from .inputs import ScoreInputs
+from .run import called
+
+# Methods that say again what another one says; they have no vote of their own.
+FORMS = ("emms_published", "logme_labels", "transrate_labels")
+TRIO = ("h_score", "nce", "logme")  # what Model Spider's approximated ground truth aggregates (its method figure)
+
+
+def borda(scores: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean rank of each PTM over the methods, higher is better.
+
+    scores: method name -> (P,) scores of the same P PTMs. Each method ranks the PTMs that it could score, from 0
+    (worst) to 1 (best), equal scores sharing their mean rank. A NaN is left out of its PTM's mean: such a PTM
+    is judged by the methods that could score it. A method that scored fewer than two PTMs has no say; a PTM
+    that no method scored stays NaN. PTMs of equal mean rank are told apart by their mean z-score over the methods,
+    which adds too little to overturn any difference of ranks.
+
+    Raises ValueError when there is no method, or arrays are not all of shape (P,), or hold infinities.
+    """
+    if not scores:
+        raise ValueError("Borda needs the scores of one method or more")
+    table = np.array([np.asarray(s, dtype=np.float64) for s in scores.values()])
+    if table.ndim != 2 or np.isinf(table).any():
+        raise ValueError("scores must be one-dimensional, equally long and not infinite")
+    ranks, z = np.full_like(table, np.nan), np.full_like(table, np.nan)
+    for row, values in enumerate(table):
+        known = ~np.isnan(values)
+        if known.sum() < 2:
+            continue
+        ranks[row, known] = (rankdata(values[known]) - 1) / (known.sum() - 1)
+        spread = values[known].std()
+        z[row, known] = (values[known] - values[known].mean()) / (spread if spread > 0 else 1)
+    votes = (~np.isnan(ranks)).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        mean_rank = np.round(np.nansum(ranks, axis=0) / votes, 12)  # equal up to the order of summation is equal
+        mean_z = np.nansum(z, axis=0) / votes
+    levels = np.unique(mean_rank[votes > 0])
+    smallest_gap = np.diff(levels).min() if len(levels) > 1 else 1.0
+    return mean_rank + smallest_gap / 4 * mean_z / (1 + np.abs(mean_z))
+
+
+def aggregated(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target.
+
+    A method has one vote: its form on F-labels, or as published, is not counted beside it. An aggregation whose methods
+    are not all in the table, or are fewer than two, has no rows.
+
+    table: ptm, method, score of one target. Returns ptm, method (`borda_trio`, `borda_all`), score, reason.
+    """
+    scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
+    looking = [method for method in scores if method not in (*TARGET_BLIND, *FORMS)]
+    rows = []
+    for name, methods in (("borda_trio", TRIO), ("borda_all", looking)):
+        if len(methods) > 1 and {*methods} <= {*scores}:
+            values = borda({method: scores[method].to_numpy() for method in methods})
+            reasons = ["no method has a score" if np.isnan(value) else "" for value in values]
+            rows.append(pd.DataFrame({"ptm": scores.index, "method": name, "score": values, "reason": reasons}))
+    return pd.concat(rows, ignore_index=True) if rows else table.iloc[:0]
+
+
+def of_encoders(methods: Iterable[str], encoders: Sequence[str], inputs: ScoreInputs) -> pd.DataFrame:
+    """One row an encoder: its `weight` in EMMS, and LogME's and TransRate's score on its F-labels alone.
+
+    encoders: the K names, in the order of the inputs' F-labels. A column a method of OF_ENCODERS among `methods`; NaN
+    where the method has no score, for the reason that its own row gives. No rows where no text was embedded.
+    """
+    given = inputs.class_embeddings is not None or inputs.label_embeddings is not None
+    table = pd.DataFrame({"encoder": list(encoders) if given else []})
+    for method in (method for method in methods if method in OF_ENCODERS and given):
+        try:
+            values = called(method, OF_ENCODERS[method], inputs)
+        except ScoreError:
+            values = np.nan
+        table["weight" if method == "emms" else method] = values
+    return table
