@@ -8,14 +8,14 @@ from torch.nn import functional
 
 
 class Ranker(nn.Module):
-    """s_m(task): one score a PTM, from the sequence [theta_m ; G ; S_m ; e_m] (papers' Sec. 4, Fig. 2).
+    """s_m(episode): one score a PTM, from the sequence [theta_m ; G ; S_m ; e_m] (papers' Sec. 4, Fig. 2).
 
-    theta_m: learned model token. G: the task's class means under the general encoder, projected. S_m: its class means
+    theta_m: learned model token. G: the episode's class means under the general encoder, projected. S_m: those
     under PTM m, by a projection private to m; absent unless m was forwarded. e_m: what cheap scores say of m on
-    the task, one more token, likewise (our addition). Single-head attention, output layer, residual, LayerNorm; then
+    the episode, one more token, likewise (our addition). Single-head attention, output layer, residual, LayerNorm; then
     LayerNorm and a linear layer at the model token's place.
 
-    Since only that place is read, it alone is a query: keys and values of G are computed once a task and shared by
+    Since only that place is read, it alone is a query: keys and values of G are computed once an episode and shared by
     all PTMs, O(M C d). The softmax over the sequence is put together from one softmax a block by their log-sums.
 
     widths: PTM -> D_m, in the order of the scores. evidence: number of scores in e_m, 0 for none.
@@ -58,12 +58,12 @@ class Ranker(nn.Module):
         specific: dict[str, tuple[Tensor, Tensor]] | None = None,
         evidence: Tensor | None = None,
     ) -> Tensor:
-        """Scores (B, M) of B tasks.
+        """Scores (B, M) of B episodes.
 
-        general (R, d_psi): the class means of all tasks under the encoder, one below the other; rows (B, C): which row
-        is which class of which task, R for none. forwarded (B, M): which PTMs were run on which task; none by default.
-        specific: for every PTM that was forwarded on any task, its class means (R_m, D_m) and their rows (B, C), R_m
-        throughout where it was not. evidence (B, M, Q): standardised scores of the PTMs that were forwarded.
+        general (R, d_psi): the class means of all episodes under the encoder, one below the other; rows (B, C): which
+        row is which class of which episode, R for none. forwarded (B, M): which PTMs were run on which episode; none by
+        default. specific: for every PTM that was forwarded on any episode, its class means (R_m, D_m) and their rows
+        (B, C), R_m throughout where it was not. evidence (B, M, Q): standardised scores of those forwarded.
         """
         query = self.query(self.model_tokens) * self.model_tokens.shape[1] ** -0.5  # (M, d)
         tokens = self._placed(self.general, general, 0, rows)  # (B, C, d)
@@ -114,13 +114,13 @@ class Ranker(nn.Module):
 
 
 def plackett_luce(scores: Tensor, truth: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the true order, a task and a place (papers' Eq. 3 and 4; ListMLE).
+    """Mean negative log-likelihood of the true order, an episode and a place (papers' Eq. 3 and 4; ListMLE).
 
         L_b = 1/(n_b - 1) sum_m [ log sum_{u: y_u <= y_m} exp s_u - s_m ]
 
-    over the n_b PTMs of task b that have a truth y (others, NaN, take no part). PTMs of equal truth stand in one
+    over the n_b PTMs of episode b that have a truth y (others, NaN, take no part). PTMs of equal truth stand in one
     another's denominators, so that their order does not matter (Breslow's form). scores, truth (B, M).
-    Tasks with fewer than two PTMs count nothing.
+    Episodes with fewer than two PTMs count nothing.
     """
     known = ~truth.isnan()
     value = truth.nan_to_num(0.0)

@@ -1,4 +1,4 @@
-"""Training of the ranker on drawn tasks; checkpoint and k are chosen on validation mixtures, never on a target."""
+"""Training of the ranker on episodes; checkpoint and k are chosen on validation mixtures, never on a target."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from stages.files import Tasks
-from stages.params import ParamsError, RankerParams, SpiderParams
-from stages.reports.tau import weighted_tau
-from stages.scores.borda import borda
-from stages.spider.checkpoint import empty_ranker
-from stages.spider.inference import Batcher, scores_at, top
-from stages.spider.ranker import Ranker, plackett_luce
+from orbweaver.core.errors import UserError
+from orbweaver.core.settings import RankerSettings, SpiderSettings
+from orbweaver.methods import borda
+from orbweaver.metrics.tau import weighted_tau
+from orbweaver.spider.checkpoint import empty_ranker
+from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.inference import Batcher, scores_at, top
+from orbweaver.spider.ranker import Ranker, plackett_luce
 
 FINAL_RATE = 0.02  # of the cosine schedule, as a share of the learning rate: 2.5e-4 falls to 5e-6 in the paper's code
 
@@ -28,76 +29,80 @@ class Trained:
     log: list[dict]
 
 
-def supervision(tasks: Tasks, spec: RankerParams, sources: list[str]) -> np.ndarray:
-    """(T, M): the ranking to learn, as values. One method's scores, or the Borda count of several.
+def supervision(episodes: Episodes, spec: RankerSettings, sources: list[str]) -> np.ndarray:
+    """(T, M): the ranking to learn on each episode, as values. One method's scores, or the Borda count of several.
 
-    With `own_source` off, a PTM is not judged on tasks with classes of its own source (NaN): it would be ahead there
+    With `own_source` off, a PTM is not judged on episodes with classes of its own source (NaN): it would be ahead there
     for a reason that no target shares. sources: of the PTMs.
     """
-    columns = [tasks.methods.index(method) for method in spec.supervision]
+    columns = [episodes.methods.index(method) for method in spec.supervision]
     if len(columns) == 1:
-        truth = tasks.scores[:, :, columns[0]].copy()
+        truth = episodes.scores[:, :, columns[0]].copy()
     else:
-        truth = np.stack([borda({str(c): scores[:, c] for c in columns}) for scores in tasks.scores])
+        truth = np.stack([borda({str(c): scores[:, c] for c in columns}) for scores in episodes.scores])
     if not spec.own_source:
         for m, source in enumerate(sources):
-            if source in tasks.sources:
-                truth[tasks.has_source[:, tasks.sources.index(source)], m] = np.nan
+            if source in episodes.sources:
+                truth[episodes.has_source[:, episodes.sources.index(source)], m] = np.nan
     return truth
 
 
 def mean_places(truth: np.ndarray) -> np.ndarray:
-    """(M,): each PTM's mean place over tasks (T, M), 0 the worst and 1 the best of those that are known."""
+    """(M,): each PTM's mean place over episodes (T, M), 0 the worst and 1 the best of those that are known."""
     ranks = pd.DataFrame(truth).rank(axis=1)
     return (ranks - 1).div(ranks.count(axis=1) - 1, axis=0).mean().to_numpy()
 
 
-def parts(tasks: Tasks, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tasks to learn from and tasks to validate on, by their index in truth (T, M).
+def parts(episodes: Episodes, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Episodes to learn from and episodes to validate on, by their index in truth (T, M).
 
     Two PTMs or more are judged on each; where all tie, no tau is defined, so that nothing is validated there.
-    Raises ParamsError when either are none.
+    Raises UserError when either are none.
     """
     known = ~np.isnan(truth)
     differ = np.where(known, truth, -np.inf).max(1) > np.where(known, truth, np.inf).min(1)
-    learn, check = (known.sum(1) > 1) & ~tasks.validation, differ & tasks.validation
+    learn, check = (known.sum(1) > 1) & ~episodes.validation, differ & episodes.validation
     if not learn.any() or not check.any():
-        raise ParamsError(
-            f"spider: {learn.sum()} tasks to learn from and {check.sum()} to validate on, where PTMs differ; "
-            "raise spider.tasks.mixtures or spider.tasks.draws, or name more sources"
+        raise UserError(
+            f"spider: {learn.sum()} episodes to learn from and {check.sum()} to validate on, where PTMs differ; "
+            "raise spider.episodes.mixtures or spider.episodes.draws, or name more sources"
         )
     return np.flatnonzero(learn), np.flatnonzero(check)
 
 
 def mean_tau(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Mean weighted tau over tasks, as targets are examined."""
+    """Mean weighted tau over episodes, as targets are examined."""
     return float(np.nanmean([weighted_tau(t, s) for t, s in zip(truth, scores, strict=True)]))
 
 
 def train(
-    tasks: Tasks,
+    episodes: Episodes,
     truth: np.ndarray,
-    spec: RankerParams,
-    p: SpiderParams,
+    spec: RankerSettings,
+    settings: SpiderSettings,
     seed: int,
     device: torch.device,
     progress: str | None = None,
 ) -> Trained:
-    """Trains one ranker: AdamW, cosine schedule; in each batch k is drawn from 0..M, in each task k PTMs are forwarded.
+    """Trains one ranker: AdamW, cosine schedule; a batch draws k from 0..M and forwards k PTMs on each episode.
 
     Half of the batches forward random PTMs (as the paper's code), half those that score highest so far, as inference
     will. The weights of the epoch with the best validation tau (mean of none and all forwarded) are kept.
 
-    tasks: drawn tasks; truth (T, M) from `supervision`. Raises ParamsError when too few tasks can be learned from.
+    truth (T, M): from `supervision`. Raises UserError when too few episodes can be learned from.
     """
     torch.manual_seed(seed)
-    learn, check = parts(tasks, truth)
+    learn, check = parts(episodes, truth)
     if spec.draws is not None:
         learn = np.random.default_rng(seed).permutation(learn)[: spec.draws]
-    ranker = empty_ranker(tasks.widths, tasks.widths[p.encoder], p.width, spec, p.dropout).to(device)
-    batcher = Batcher(tasks, p.encoder, spec.evidence, spec.specific != "none", device)
-    optimizer = torch.optim.AdamW(ranker.parameters(), p.learning_rate, weight_decay=spec.weight_decay)
-    return _fit(ranker, optimizer, batcher, truth, learn, check, p, seed, progress)
+    ranker = empty_ranker(
+        episodes.widths, episodes.widths[settings.encoder], settings.width, spec, settings.dropout
+    ).to(device)
+    batcher = Batcher(episodes, settings.encoder, spec, device)
+    optimizer = torch.optim.AdamW(
+        ranker.parameters(), settings.learning_rate, weight_decay=spec.weight_decay, fused=True
+    )
+    return _fit(ranker, optimizer, batcher, truth, learn, check, settings, seed, progress)
 
 
 def _fit(
@@ -107,19 +112,21 @@ def _fit(
     truth: np.ndarray,
     learn: np.ndarray,
     check: np.ndarray,
-    p: SpiderParams,
+    settings: SpiderSettings,
     seed: int,
     progress: str | None,
 ) -> Trained:
     random = np.random.default_rng(seed)
     count = truth.shape[1]
     target = torch.from_numpy(truth).float().to(batcher.device)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, p.epochs, p.learning_rate * FINAL_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, settings.epochs, settings.learning_rate * FINAL_RATE
+    )
     log, best, kept = [], -np.inf, {}
-    for epoch in tqdm(range(p.epochs), desc=progress, unit="epoch", disable=None if progress else True):
+    for epoch in tqdm(range(settings.epochs), desc=progress, unit="epoch", disable=None if progress else True):
         total, order = 0.0, random.permutation(learn)
-        for start in range(0, len(order), p.batch_size):
-            which = order[start : start + p.batch_size]
+        for start in range(0, len(order), settings.batch_size):
+            which = order[start : start + settings.batch_size]
             k = int(random.integers(0, count + 1))
             if random.random() < 0.5:
                 preferred = random.random((len(which), count))
@@ -141,22 +148,24 @@ def _fit(
 
 def with_one_more(
     ranker: Ranker,
-    tasks: Tasks,
+    episodes: Episodes,
     truth: np.ndarray,
-    spec: RankerParams,
-    p: SpiderParams,
+    spec: RankerSettings,
+    settings: SpiderSettings,
     seed: int,
     device: torch.device,
 ) -> Trained:
-    """The ranker with the last PTM of `tasks` added: its token and projection are learned, all else stays as it is.
+    """The ranker with the last PTM of `episodes` added: its token and projection are learned, all else stays as it is.
 
     So nothing else is trained anew, and the scores of the PTMs that were there do not change.
     """
     torch.manual_seed(seed)
-    new, known = tasks.ptms[-1], tasks.ptms[:-1]
+    new, known = episodes.ptms[-1], episodes.ptms[:-1]
     if known != ranker.ptms:
-        raise ValueError(f"tasks must hold the ranker's PTMs, then the new one; got {known}, not {ranker.ptms}")
-    wider = empty_ranker(tasks.widths, tasks.widths[p.encoder], p.width, spec, p.dropout).to(device)
+        raise ValueError(f"episodes must hold the ranker's PTMs, then the new one; got {known}, not {ranker.ptms}")
+    wider = empty_ranker(episodes.widths, episodes.widths[settings.encoder], settings.width, spec, settings.dropout).to(
+        device
+    )
     state = wider.state_dict()
     for name, value in ranker.state_dict().items():
         if name == "model_tokens":
@@ -170,7 +179,7 @@ def with_one_more(
     mask = torch.zeros_like(wider.model_tokens)
     mask[-1] = 1
     wider.model_tokens.register_hook(lambda gradient: gradient * mask)  # Adam leaves alone what has no gradient
-    batcher = Batcher(tasks, p.encoder, spec.evidence, spec.specific != "none", device)
-    optimizer = torch.optim.Adam(learned, p.learning_rate)
-    learn, check = parts(tasks, truth)
-    return _fit(wider, optimizer, batcher, truth, learn, check, p, seed, None)
+    batcher = Batcher(episodes, settings.encoder, spec, device)
+    optimizer = torch.optim.Adam(learned, settings.learning_rate, fused=True)
+    learn, check = parts(episodes, truth)
+    return _fit(wider, optimizer, batcher, truth, learn, check, settings, seed, None)

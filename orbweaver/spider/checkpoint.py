@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from stages import files
-from stages.params import ParamsError, RankerParams, did_you_mean
-from stages.spider.ranker import Ranker
+from orbweaver.core.errors import FileError, UnknownName, UserError
+from orbweaver.core.files import atomic, digest, write_text
+from orbweaver.core.names import did_you_mean
+from orbweaver.core.settings import RankerSettings
+from orbweaver.spider.ranker import Ranker
 
 
 class SpiderCard(BaseModel):
@@ -19,7 +21,8 @@ class SpiderCard(BaseModel):
 
     checkpoints: PTM -> the checkpoint that its tokens came from, in the order of the scores; k: how many PTMs to
     forward, chosen on validation mixtures; validation_tau: mean weighted tau there for k = 0 .. M; constant: each PTM's
-    mean place on the tasks that the rankers learned from (0 worst, 1 best), a ranking that never looks at the target.
+    mean place on the episodes that the rankers learned from (0 worst, 1 best), which never looks at the target.
+    spec: the ranker's settings; width: of its tokens; bins: pseudo-classes of a continuous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,7 +32,7 @@ class SpiderCard(BaseModel):
     checkpoints: dict[str, str]
     widths: dict[str, int]
     sources: list[str]
-    spec: RankerParams
+    spec: RankerSettings
     width: int
     bins: int
     k: int
@@ -51,7 +54,7 @@ class Spider:
 
 
 def empty_ranker(
-    widths: dict[str, int], encoder_width: int, width: int, spec: RankerParams, dropout: float = 0.0
+    widths: dict[str, int], encoder_width: int, width: int, spec: RankerSettings, dropout: float = 0.0
 ) -> Ranker:
     """A ranker of the given form with random weights."""
     replace = spec.specific == "replace"
@@ -64,10 +67,10 @@ def save(spider: Spider, folder: Path) -> None:
         f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()
     }
     weights = folder / "ranker.safetensors"
-    with files.atomic(weights) as temporary:
+    with atomic(weights) as temporary:
         save_file(states, temporary)
-    card = spider.card.model_copy(update={"digest": files.digest(weights)})
-    files.write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
+    card = spider.card.model_copy(update={"digest": digest(weights)})
+    write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
 
 
 def load(folder: Path) -> Spider:
@@ -76,16 +79,12 @@ def load(folder: Path) -> Spider:
     try:
         card = SpiderCard.model_validate_json((folder / "card.json").read_bytes())
     except FileNotFoundError:
-        raise files.FileError(
-            f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it"
-        ) from None
+        raise FileError(f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
     except ValidationError as error:
-        raise files.FileError(
-            f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}"
-        ) from None
+        raise FileError(f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}") from None
     weights = folder / "ranker.safetensors"
-    if files.digest(weights) != card.digest:
-        raise files.FileError(f"{weights}: not the weights that card.json beside it names; {again}")
+    if digest(weights) != card.digest:
+        raise FileError(f"{weights}: not the weights that card.json beside it names; {again}")
     rankers = []
     try:
         states = load_file(weights)
@@ -95,24 +94,24 @@ def load(folder: Path) -> Spider:
             ranker.load_state_dict(own)
             rankers.append(ranker.eval())
     except (SafetensorError, RuntimeError, KeyError) as error:
-        raise files.FileError(f"{weights}: does not fit its card ({error}); {again}") from None
+        raise FileError(f"{weights}: does not fit its card ({error}); {again}") from None
     return Spider(card, rankers)
 
 
 def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: str) -> None:
-    """Raises ParamsError unless the spider knows every PTM, by this checkpoint, and was trained with this encoder."""
+    """Raises UserError unless the spider knows every PTM, by this checkpoint, and was trained with this encoder."""
     for ptm, checkpoint in checkpoints.items():
         if ptm not in card.checkpoints:
-            raise ParamsError(
+            raise UnknownName(
                 f"the spider '{card.name}' does not know PTM '{ptm}' ({did_you_mean(ptm, card.ptms)}); "
-                f"`python -m stages.spider add {card.name} {ptm}` teaches it, `dvc repro` trains it anew"
+                f"`python -m stages.spider {card.name} --add {ptm}` teaches it, `dvc repro` trains it anew"
             )
         if card.checkpoints[ptm] != checkpoint:
-            raise ParamsError(
+            raise UserError(
                 f"the spider '{card.name}' learned another checkpoint of PTM '{ptm}'; `dvc repro` trains it anew"
             )
     if card.encoder != encoder:
-        raise ParamsError(
+        raise UserError(
             f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder}'; "
             "set spider.encoder to it, or `dvc repro` to train anew"
         )

@@ -1,6 +1,8 @@
-"""Task tokens: a dataset as one row a class."""
+"""Tokens of a dataset: one row a class, the mean of its features."""
 
 import numpy as np
+
+from orbweaver.core.errors import TargetError
 
 
 def class_means(features: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -27,10 +29,21 @@ def pseudo_classes(targets: np.ndarray, bins: int) -> np.ndarray:
     return np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)[1]
 
 
-def codes_of(targets: np.ndarray, kind: str, bins: int) -> np.ndarray:
-    """(N,) codes 0..C-1 for tokens: the classes that occur, or the bins of a regression target."""
-    if kind == "regression":
+def codes_of(targets: np.ndarray, bins: int) -> np.ndarray:
+    """(N,) codes 0..C-1 of the classes that tokens stand for, by what the targets are.
+
+    int (N,): the classes that occur. bool (N, C): the first class that applies, as EMMS has it for VOC; a sample to
+    which none applies counts with the first of all. Floats (N,) or (N, T): `pseudo_classes` of so many bins.
+    Raises TargetError for anything else, such as the (N, 0) of texts.
+    """
+    targets = np.asarray(targets)
+    if targets.dtype == bool and targets.ndim == 2:
+        return np.unique(targets.argmax(axis=1), return_inverse=True)[1]
+    if np.issubdtype(targets.dtype, np.integer) and targets.ndim == 1:
+        return np.unique(targets, return_inverse=True)[1]
+    if np.issubdtype(targets.dtype, np.floating) and targets.size:
         return pseudo_classes(targets, bins)
-    if kind == "multilabel":  # several classes a sample: tokens take the first that it has, as EMMS does for VOC
-        targets = np.asarray(targets).argmax(axis=1)
-    return np.unique(targets, return_inverse=True)[1]
+    raise TargetError(
+        f"Model Spider describes a dataset by its classes or values; it cannot by {targets.dtype} of shape "
+        f"{targets.shape}; leave rankers out for PTMs of this task"
+    )

@@ -1,0 +1,61 @@
+"""Episodes with every PTM's answers, and the HDF5 file that holds them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from orbweaver.core.formats import hdf5
+
+NAMES = ("ptms", "methods", "sources")
+ARRAYS = ("offsets", "scores", "validation", "mixture", "has_source")
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """T episodes, M PTMs, Q methods; episode t's classes are the rows offsets[t] to offsets[t + 1] of tokens.
+
+    tokens: PTM -> (R, D_m) float32, class means; offsets (T + 1,); scores (T, M, Q), NaN where a method has no value;
+    validation (T,) bool, does it only validate; mixture (T,); has_source (T, S) bool: which sources episode t has
+    classes of.
+    """
+
+    ptms: list[str]
+    methods: list[str]
+    sources: list[str]
+    offsets: np.ndarray
+    tokens: dict[str, np.ndarray]
+    scores: np.ndarray
+    validation: np.ndarray
+    mixture: np.ndarray
+    has_source: np.ndarray
+
+    @property
+    def widths(self) -> dict[str, int]:
+        return {ptm: self.tokens[ptm].shape[1] for ptm in self.ptms}
+
+    def tokens_of(self, ptm: str, episode: int) -> np.ndarray:
+        """(C, D_m): the class means of one episode under one PTM."""
+        return self.tokens[ptm][self.offsets[episode] : self.offsets[episode + 1]]
+
+
+def write_episodes(path: Path, episodes: Episodes) -> None:
+    with hdf5.writing(path) as file:
+        for name in NAMES:
+            file.attrs[name] = json.dumps(getattr(episodes, name))
+        for name in ARRAYS:
+            hdf5.put(file, name, getattr(episodes, name))
+        for ptm in episodes.ptms:
+            hdf5.put(file, f"tokens/{ptm}", episodes.tokens[ptm])
+
+
+def read_episodes(path: Path) -> Episodes:
+    """Raises FileError when the file is missing, truncated, foreign or incomplete."""
+    with hdf5.reading(path, "file of episodes", "draw") as file:
+        names = {name: json.loads(file.attrs[name]) for name in NAMES}
+        arrays = {name: file[name][:] for name in ARRAYS}
+        tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
+    return Episodes(**names, **arrays, tokens=tokens)

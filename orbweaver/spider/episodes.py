@@ -1,0 +1,207 @@
+"""Episodes, Model Spider's training tasks: few-shot mixtures of sources, with every PTM's tokens and scores on them.
+
+A mixture is a pool of classes from several sources; a draw takes some of its classes and some images of each. Each
+draw has scores, and so a ranking, of its own. Everything comes from the features stage's files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from orbweaver.core.cache import Cache, kept
+from orbweaver.core.errors import UserError
+from orbweaver.core.files import KnownFile
+from orbweaver.core.formats.arrays import read_arrays, write_arrays
+from orbweaver.core.formats.features import read_features
+from orbweaver.core.machine import forked, limit_threads
+from orbweaver.core.settings import EpisodeSettings, RankerSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.methods import ScoreInputs, score
+from orbweaver.methods._probe import held_out_accuracy
+from orbweaver.models.card import Card
+from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.tokens import class_means, codes_of
+
+HELD_OUT = "held_out"  # the accuracy, on this draw's images, of a linear probe that was fitted to others of its classes
+FIT = 25  # images a class at most that the held-out probe is fitted to
+SMALLEST = 5  # images a class of the smallest draws
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One episode. For each of its classes: the source, the rows drawn, and further rows of the class, disjoint."""
+
+    mixture: int
+    validation: bool
+    classes: list[tuple[str, np.ndarray, np.ndarray]]
+
+    @property
+    def sources(self) -> set[str]:
+        return {source for source, _, _ in self.classes}
+
+    @property
+    def codes(self) -> np.ndarray:
+        """(N,) class codes of the rows drawn."""
+        return np.repeat(np.arange(len(self.classes)), [len(drawn) for _, drawn, _ in self.classes])
+
+
+def plan(codes: dict[str, np.ndarray], settings: EpisodeSettings, seed: int) -> list[Draw]:
+    """What to draw, decided before any is computed: mixtures of 2 to 4 sources, and draws of each.
+
+    A share `validation` of every source's classes is set aside, and the same share of the mixtures is made of
+    them alone: episodes that validate have no class in common with those that train. A source that is alone has two
+    classes set aside at least; with fewer than four, images of each instead. A draw takes 2 classes up to the whole
+    pool (`ways` at most), and of each class as many images, between SMALLEST and `shots` (log-uniform).
+
+    codes: source -> (N,) class codes of its training split; its order counts. Raises UserError with no source of two
+    classes or more.
+    """
+    random = np.random.default_rng((seed, 0))
+    aside: dict[str, dict[bool, list[np.ndarray]]] = {}  # source -> of validation or not -> rows of each class
+    for source, labels in codes.items():
+        rows = [np.flatnonzero(labels == c) for c in random.permutation(labels.max() + 1)]
+        least = 1 if len(codes) > 1 else 2
+        if len(codes) == 1 and len(rows) < 4:
+            mixed = [random.permutation(each) for each in rows if len(each) > 1]
+            cuts = [max(1, round(settings.validation * len(each))) for each in mixed]
+            aside[source] = {
+                True: [each[:cut] for each, cut in zip(mixed, cuts, strict=True)],
+                False: [each[cut:] for each, cut in zip(mixed, cuts, strict=True)],
+            }
+        else:
+            count = min(max(least, round(settings.validation * len(rows))), len(rows) - least)
+            aside[source] = {True: rows[:count], False: rows[count:]}
+    if not aside or all(len(classes) < 2 for parts in aside.values() for classes in parts.values()):
+        raise UserError(
+            "Model Spider's episodes need sources with images of several classes; name some under 'sources'"
+        )
+    every = max(2, round(1 / settings.validation))
+    draws = []
+    for mixture in range(settings.mixtures):
+        validation = mixture % every == every - 1
+        random = np.random.default_rng((seed, 1, mixture))
+        names = sorted(codes)
+        some = random.choice(names, min(len(names), int(random.integers(2, 5))), replace=False)
+        pool = [(source, rows) for source in some for rows in aside[source][validation]]
+        pool = [pool[i] for i in random.permutation(len(pool))[: settings.ways]]
+        for _ in range(settings.draws if len(pool) > 1 else 0):
+            ways = random.permutation(len(pool))[: random.integers(2, len(pool) + 1)]
+            shots = round(np.exp(random.uniform(np.log(min(SMALLEST, settings.shots)), np.log(settings.shots))))
+            classes = []
+            for source, rows in (pool[i] for i in ways):
+                rows = random.permutation(rows)
+                drawn = max(1, min(shots, len(rows) // 2))
+                classes.append((source, rows[:drawn], rows[drawn : drawn + FIT]))
+            draws.append(Draw(mixture, validation, classes))
+    return draws
+
+
+def answers_to(
+    draws: list[Draw],
+    methods: list[str],
+    features: dict[str, np.ndarray],
+    probabilities: dict[str, np.ndarray | None],
+    known: dict[str, object],
+) -> tuple[np.ndarray, np.ndarray]:
+    """One PTM on T draws: its tokens (R, D), the draws' class means one below the other, and scores (T, Q).
+
+    features, probabilities: source -> (N, D), (N, S) or None. known: further fields of ScoreInputs.
+    A method without a value has NaN.
+    """
+    tokens, table = [], np.full((len(draws), len(methods)), np.nan)
+    others = [method for method in methods if method != HELD_OUT]
+    for row, draw in zip(table, draws, strict=True):
+        support = np.concatenate([features[source][drawn] for source, drawn, _ in draw.classes])
+        codes = draw.codes
+        tokens.append(class_means(support, codes))
+        soft = None
+        if all(probabilities[source] is not None for source in draw.sources):
+            soft = np.concatenate([probabilities[source][drawn] for source, drawn, _ in draw.classes])
+        inputs = ScoreInputs(features=support, labels=codes, probabilities=soft, dataset="an episode", **known)
+        found = {each["method"]: each["score"] for each in score(others, inputs)}
+        if HELD_OUT in methods:
+            fit = np.concatenate([features[source][rest] for source, _, rest in draw.classes])
+            fit_codes = np.repeat(np.arange(len(draw.classes)), [len(rest) for _, _, rest in draw.classes])
+            found[HELD_OUT] = held_out_accuracy(fit, fit_codes, support, codes)
+        row[:] = [found[method] for method in methods]
+    return np.concatenate(tokens), table
+
+
+Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an order that counts
+
+
+@kept("spider", ".safetensors")
+def answers(
+    path: Path, cache: Cache, card: Card, sources: Sources, settings: EpisodeSettings, methods: list[str], seed: int
+) -> None:
+    """One PTM's `tokens` and `scores` on all draws, with one thread."""
+    limit_threads(1)
+    found = {source: read_features(file.path) for source, file in sources}
+    draws = plan({source: codes_of(each.targets, settings.bins) for source, each in found.items()}, settings, seed)
+    tokens, scores = answers_to(
+        draws,
+        methods,
+        {source: each.features for source, each in found.items()},
+        {source: each.probabilities for source, each in found.items()},
+        {"n_parameters": card.n_parameters, "source_accuracy": card.source_accuracy, "seed": seed, "ptm": card.name},
+    )
+    write_arrays(path, tokens=tokens, scores=scores)
+
+
+def wanted_methods(rankers: Sequence[RankerSettings]) -> list[str]:
+    """What rankers are supervised by or look at, in one list."""
+    return list(dict.fromkeys(method for spec in rankers for method in (*spec.supervision, *spec.evidence)))
+
+
+def episodes_of(
+    workspace: Workspace,
+    cards: list[Card],
+    sources: list[str],
+    settings: EpisodeSettings,
+    methods: list[str],
+    seed: int,
+) -> Episodes:
+    """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
+
+    sources: names of all; a source of which the first PTM has no features, as it is known by name only, takes no part.
+    methods: see `wanted_methods`. Raises UserError when no source has several classes, FileError when a feature file
+    is missing or damaged.
+    """
+    if not cards:
+        nothing = np.zeros(0, bool)
+        return Episodes([], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
+    there = [source for source in sources if workspace.features(cards[0].name, source).exists()]
+    targets = {source: read_features(workspace.features(cards[0].name, source)).targets for source in there}
+    codes = {source: codes_of(values, settings.bins) for source, values in targets.items()}
+    draws = plan(codes, settings, seed)
+    found = {}
+    # A PTM a worker, so that its features are read once.
+    with (
+        forked(len(cards)) as pool,
+        tqdm(total=len(cards), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,
+    ):
+        waiting = {}
+        for card in cards:
+            files = [(source, KnownFile(workspace.features(card.name, source))) for source in there]
+            waiting[pool.submit(answers, workspace.cache, card, files, settings, methods, seed)] = card.name
+        for done in as_completed(waiting):
+            found[waiting[done]] = read_arrays(done.result())
+            bar.update()
+    ptms = [card.name for card in cards]
+    return Episodes(
+        ptms=ptms,
+        methods=methods,
+        sources=list(codes),
+        offsets=np.cumsum([0] + [len(draw.classes) for draw in draws]),
+        tokens={ptm: found[ptm]["tokens"] for ptm in ptms},
+        scores=np.stack([found[ptm]["scores"] for ptm in ptms], axis=1),
+        validation=np.array([draw.validation for draw in draws]),
+        mixture=np.array([draw.mixture for draw in draws]),
+        has_source=np.array([[source in draw.sources for source in codes] for draw in draws]),
+    )

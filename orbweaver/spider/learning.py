@@ -1,0 +1,104 @@
+"""A spider from episodes: all its seeds trained, k chosen; or one more PTM taught to a spider that is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from orbweaver.core import device as compute
+from orbweaver.core.errors import FileError, UserError
+from orbweaver.core.settings import SpiderSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.models.card import Card, read_card
+from orbweaver.spider import checkpoint, training
+from orbweaver.spider.checkpoint import Spider, SpiderCard
+from orbweaver.spider.episode_file import Episodes, read_episodes
+from orbweaver.spider.episodes import episodes_of, wanted_methods
+from orbweaver.spider.inference import Batcher, scores_at
+
+
+def learn(
+    workspace: Workspace, name: str, ptms: list[str], settings: SpiderSettings, seed: int, threads: int
+) -> tuple[Spider, pd.DataFrame]:
+    """The ranker `name` of the settings, trained on the episodes that were drawn; k is chosen where it validates.
+
+    ptms: the zoo, in the order of the scores. Returns the spider and its log: seed, epoch, loss, tau_k0, tau_all.
+    Raises FileError when the episodes are missing or were drawn for another zoo or other methods.
+    """
+    path = workspace.episodes()
+    found, spec = read_episodes(path), settings.rankers[name]
+    if found.ptms != ptms or not {*wanted_methods([spec])} <= {*found.methods}:
+        raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
+    cards = [read_card(workspace, ptm) for ptm in ptms]
+    truth = training.supervision(found, spec, [card.source for card in cards])
+    device = compute.device()
+    logs, rankers = [], []
+    for number in range(spec.seeds):
+        compute.repeatable(seed + number, threads)
+        progress = f"{name}, seed {number}"
+        done = training.train(found, truth, spec, settings, seed + number, device, progress)
+        rankers.append(done.ranker)
+        logs += [{"seed": number, **row} for row in done.log]
+    ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
+    batcher = Batcher(found, settings.encoder, spec, device)
+    taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
+    card = SpiderCard(
+        name=name,
+        encoder=settings.encoder,
+        sources=found.sources,
+        spec=spec,
+        width=settings.width,
+        bins=settings.episodes.bins,
+        k=int(np.argmax(taus)),
+        validation_tau=taus,
+        digest="",
+        **_known(found, cards, truth),
+    )
+    return Spider(card, rankers), pd.DataFrame(logs)
+
+
+def learn_ptm(
+    workspace: Workspace,
+    name: str,
+    ptm: str,
+    ptms: list[str],
+    sources: list[str],
+    settings: SpiderSettings,
+    seed: int,
+    threads: int,
+) -> Spider:
+    """The trained spider `name`, taught one more PTM, whose features of the sources are there.
+
+    ptms: the zoo that params.yaml names. Raises UserError when the spider knows the PTM already, or when it learned
+    from a PTM that is no longer in the zoo, or another checkpoint of it.
+    """
+    spider = checkpoint.load(workspace.ranker(name))
+    known, spec = spider.card.ptms, spider.card.spec
+    if ptm in known:
+        raise UserError(f"the spider '{name}' knows PTM '{ptm}' already")
+    if lacking := [each for each in known if each not in ptms]:
+        raise UserError(f"params.yaml does not name '{lacking[0]}', which the spider '{name}' learned from; add it")
+    cards = [read_card(workspace, each) for each in (*known, ptm)]
+    checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, settings.encoder)
+    methods = wanted_methods([*settings.rankers.values(), spec])
+    found = episodes_of(workspace, cards, sources, settings.episodes, methods, seed)
+    truth = training.supervision(found, spec, [card.source for card in cards])
+    rankers = []
+    for number, ranker in enumerate(tqdm(spider.rankers, desc=ptm, unit="seed", disable=None)):
+        compute.repeatable(seed + number, threads)
+        done = training.with_one_more(ranker, found, truth, spec, settings, seed + number, compute.device())
+        rankers.append(done.ranker)
+    return replace(spider, card=spider.card.model_copy(update=_known(found, cards, truth)), rankers=rankers)
+
+
+def _known(found: Episodes, cards: list[Card], truth: np.ndarray) -> dict:
+    """The fields of a spider's card that say which PTMs it knows."""
+    places = training.mean_places(truth[~found.validation]).tolist()
+    return {
+        "checkpoints": {card.name: card.checkpoint for card in cards},
+        "widths": found.widths,
+        "constant": dict(zip(found.ptms, places, strict=True)),
+    }
