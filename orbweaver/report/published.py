@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.files import PUBLISHED, read_csv
-from stages.reports.evaluate import Evaluation, evaluate
-from stages.reports.priors import BLIND
+from orbweaver.core.formats.tables import read_published
+from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
+from orbweaver.report.priors import BLIND
 
-FOLDER = PUBLISHED / "single_source"
+TABLE = "single_source"
 TOLERANCE = 0.0006  # half of the last printed digit, and the rounding of the scores themselves
 CONTROLS = ("parameters_without_aux_heads", "mean_training_label")
 AGGREGATED = ("h_score", "nce", "logme")
@@ -40,29 +40,36 @@ class Replay:
     printed_only: pd.Series
 
 
-def replay(folder: Path = FOLDER, seed: int = 0, n_resamples: int = 1000) -> Replay:
+def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
     """Evaluates the published scores and lays the result beside the printed table.
 
     Controls, none of which was printed: parameter count with and without auxiliary heads, ImageNet top-1, mean truth on
     the other seven targets, the mean rank label of the 13 mixtures that Model Spider was trained on (one constant
     ranking for all targets), and the Borda count of H-Score, NCE and LogME on each target, which does look at it.
 
+    Args:
+        published: folder of published tables, `orbweaver.core.workspace.Workspace.published`.
+        seed, n_resamples: as for `orbweaver.report.evaluate.evaluate`.
+
     Raises:
-        FileError: a file of `folder` is missing or no table.
+        FileError: a file of the table is missing or no table.
     """
-    truth = read_csv(folder / "truth.csv", ["dataset", "ptm", "accuracy_percent"])
-    truth = truth.assign(value=truth["accuracy_percent"] / 100, kind="classification")
-    ptms = read_csv(folder / "ptms.csv", ["ptm", "n_parameters_without_auxiliary_heads", "imagenet_top1_percent"])
+    folder = published / TABLE
+    truth = read_published(folder / "truth.csv", ["dataset", "ptm", "accuracy_percent"])
+    truth = truth.assign(value=truth["accuracy_percent"] / 100, task="image_classification")
+    ptms = read_published(folder / "ptms.csv", ["ptm", "n_parameters_without_auxiliary_heads", "imagenet_top1_percent"])
     cards = ptms.assign(source_accuracy=ptms["imagenet_top1_percent"] / 100)
-    scores = read_csv(folder / "scores.csv", ["dataset", "method", "ptm", "score"])
-    labels = read_csv(folder / "training_labels.csv", ["ptm", "rank_0_worst"]).groupby("ptm")["rank_0_worst"].mean()
+    scores = read_published(folder / "scores.csv", ["dataset", "method", "ptm", "score"])
+    labels = (
+        read_published(folder / "training_labels.csv", ["ptm", "rank_0_worst"]).groupby("ptm")["rank_0_worst"].mean()
+    )
     heads = ptms.set_index("ptm")["n_parameters_without_auxiliary_heads"]
     targets = truth["dataset"].unique()
     added = [_constant(heads, CONTROLS[0], targets), _constant(labels, CONTROLS[1], targets), _borda(scores)]
     blind = (BLIND[0], CONTROLS[0], *BLIND[1:], CONTROLS[1])
-    evaluation = evaluate(truth, pd.concat([scores, *added]), cards, seed, n_resamples, blind=blind)
+    evaluation = evaluate(Zoo(truth, pd.concat([scores, *added]), cards, blind), seed, n_resamples)
 
-    printed = read_csv(folder / "tau.csv", ["method", "dataset", "weighted_tau"])
+    printed = read_published(folder / "tau.csv", ["method", "dataset", "weighted_tau"])
     printed = printed.pivot(index="method", columns="dataset", values="weighted_tau")
     only = printed.index.difference(evaluation.tau.index)
     cells = printed.drop(index=only, columns="mean").stack().rename("printed").reset_index()

@@ -1,4 +1,4 @@
-"""From truth and scores to every number that the report shows."""
+"""From truth and scores to every number that the report shows of a zoo."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,10 +6,11 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from stages.reports import intervals, measures
-from stages.reports.priors import BLIND, blind_scores
-from stages.reports.ranks import Ranks, average_ranks
-from stages.reports.tau import n_scored, weighted_tau, weighted_tau_symmetric
+from orbweaver.metrics import intervals, measures
+from orbweaver.metrics.ranks import Ranks, average_ranks
+from orbweaver.metrics.tau import n_scored, weighted_tau, weighted_tau_symmetric
+from orbweaver.report.priors import BLIND, blind_scores
+from orbweaver.tasks import FRACTIONS
 
 MEASURES = {
     "weighted_tau": weighted_tau,
@@ -25,26 +26,44 @@ MEASURES = {
 }
 SUMMARY = ["mean", "low", "high", "without_one_low", "without_one_high", "average_rank", "answered", "tied_with_best"]
 GROUPS = ["blind", "aggregation", "method"]
-# kinds whose truth is a fraction: their regret is told in points of a hundred
-FRACTIONS = {"classification", "multilabel", "caption", "vqa", "tqa", "grounding"}
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """PTMs that were pre-trained to do one task, and what is known of them on the targets they can be fine-tuned on.
+
+    truth: columns dataset, ptm, value (higher is better), task (of the dataset); and, for
+        `orbweaver.metrics.spread.truth_spread`, noise and seeds where these are known.
+    scores: columns dataset, ptm, method, score (NaN where the method cannot tell). Missing rows count as NaN; scores of
+        pairs without truth are not used. Target-blind rankings found here are kept, the others of
+        `orbweaver.report.priors.BLIND` are added.
+    cards: columns ptm, n_parameters, source_accuracy, and, for the figures, architecture and source; their order is the
+        order of the PTMs.
+    blind: the methods that never look at the target, in this order. Names that begin with "borda" aggregate others.
+    """
+
+    truth: pd.DataFrame
+    scores: pd.DataFrame
+    cards: pd.DataFrame
+    blind: tuple[str, ...] = BLIND
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the report shows.
+    """What the report shows of a zoo.
 
-    truth: one row a target, one column a PTM. kinds: the kind of each target.
+    truth: one row a target, one column a PTM. tasks: the task of each target.
     headline: the targets that the mean is over (see `headline_targets`).
     scores: for each method, in the order of tau, a table shaped like truth.
     measures: one row a (method, dataset), a column a measure, with n_ptms (PTMs with truth) and n_scored of them.
     tau: one row a method, in the order of GROUPS: target-blind ones as given, then aggregations and single methods,
         each by falling mean; columns: group, the targets, then SUMMARY.
-    friedman_p, critical_difference: of `stages.reports.ranks`, over the headline targets.
+    friedman_p, critical_difference: of `orbweaver.metrics.ranks`, over the headline targets.
     best: the method of the highest mean among those that scored the most pairs; the others are compared with it.
     """
 
     truth: pd.DataFrame
-    kinds: dict[str, str]
+    tasks: dict[str, str]
     headline: list[str]
     scores: dict[str, pd.DataFrame]
     measures: pd.DataFrame
@@ -54,14 +73,7 @@ class Evaluation:
     best: str
 
 
-def evaluate(
-    truth: pd.DataFrame,
-    scores: pd.DataFrame,
-    cards: pd.DataFrame,
-    seed: int,
-    n_resamples: int = 1000,
-    blind: tuple[str, ...] = BLIND,
-) -> Evaluation:
+def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
     """Measures every method on every target, with what chance could do to its mean.
 
     For each method: the mean weighted tau over the headline targets that it answers and its 95 % bootstrap interval
@@ -69,33 +81,29 @@ def evaluate(
     paired difference to the best mean has a 95 % bootstrap interval that reaches 0: no order among them is established.
 
     Args:
-        truth: columns dataset, ptm, value (higher is better; fractions for classification), kind.
-        scores: columns dataset, ptm, method, score (NaN where the method cannot tell). Missing rows count as NaN;
-            scores of pairs without truth are not used. Target-blind rankings found here are kept, the others of
-            `stages.reports.priors.BLIND` are added.
-        cards: columns ptm, n_parameters, source_accuracy; their order is the order of the PTMs.
+        zoo: PTMs, their truth and their scores.
         seed: of the bootstrap.
         n_resamples: B of the bootstrap.
-        blind: the methods that never look at the target, in this order. Names that begin with "borda" aggregate others.
 
     Raises:
         ValueError: an empty table, a missing column, an infinite value, a pair that occurs twice, a PTM without a card.
     """
+    truth, scores, cards, blind = zoo.truth, zoo.scores, zoo.cards, zoo.blind
     _check("truth", truth, ["dataset", "ptm"], "value")
     _check("scores", scores, ["dataset", "ptm", "method"], "score")
     strangers = sorted(set(truth["ptm"]) - set(cards["ptm"]))
     if strangers:
         raise ValueError(f"truth: no card for PTM {', '.join(strangers)}")
-    kinds = dict(truth.drop_duplicates("dataset").set_index("dataset")["kind"])
-    if set(kinds) & {"method", "group", *SUMMARY}:
-        raise ValueError(f"a target may not be called {sorted(set(kinds) & {'method', 'blind', *SUMMARY})[0]!r}")
-    table = _pivot(truth, "value", list(kinds), list(cards["ptm"]))
+    tasks = dict(truth.drop_duplicates("dataset").set_index("dataset")["task"])
+    if reserved := sorted(set(tasks) & {"zoo", "method", "group", *SUMMARY}):
+        raise ValueError(f"a target may not be called {reserved[0]!r}")
+    table = _pivot(truth, "value", list(tasks), list(cards["ptm"]))
     tables = {name: _pivot(rows, "score", *table.axes) for name, rows in scores.groupby("method", sort=False)}
     tables = blind_scores(table, cards) | tables
-    rows = [_measure(name, target, kinds[target], table, tables[name]) for name in tables for target in kinds]
+    rows = [_measure(name, target, tasks[target], table, tables[name]) for name in tables for target in tasks]
     measured = pd.DataFrame(rows)
-    headline = headline_targets(kinds)
-    taus = measured.pivot(index="method", columns="dataset", values="weighted_tau").reindex(list(tables), columns=kinds)
+    headline = headline_targets(tasks)
+    taus = measured.pivot(index="method", columns="dataset", values="weighted_tau").reindex(list(tables), columns=tasks)
     summary, ranks, best = _summarise(table, tables, taus, headline, seed, n_resamples)
     tau = pd.concat([taus, summary], axis=1).rename_axis(index="method", columns=None)
     group = ["blind" if m in blind else "aggregation" if m.startswith("borda") else "method" for m in tau.index]
@@ -104,18 +112,19 @@ def evaluate(
     tau = tau.assign(place=place).sort_values(["group", "place"], kind="stable").drop(columns="place")
     measured = measured.set_index("method").loc[tau.index].reset_index()
     tables = {name: tables[name] for name in tau.index}
-    return Evaluation(table, kinds, headline, tables, measured, tau, ranks.p_value, ranks.critical_difference, best)
+    return Evaluation(table, tasks, headline, tables, measured, tau, ranks.p_value, ranks.critical_difference, best)
 
 
-def headline_targets(kinds: dict[str, str]) -> list[str]:
-    """The targets of the most frequent kind, the first of them on a tie.
+def headline_targets(tasks: dict[str, str]) -> list[str]:
+    """The targets of the most frequent task, the first of them on a tie.
 
     Most scores are defined for classification alone. A mean over whatever each method can answer would compare
-    methods by different exams, so the targets of other kinds stand beside the mean and not in it.
+    methods by different exams, so the targets of other tasks stand beside the mean and not in it.
     """
-    counts = pd.Series(kinds).value_counts(sort=False)
-    kind = counts.idxmax()
-    return [target for target in kinds if kinds[target] == kind]
+    by_task: dict[str, list[str]] = {}
+    for target, task in tasks.items():
+        by_task.setdefault(task, []).append(target)
+    return max(by_task.values(), key=len)
 
 
 def _check(name: str, table: pd.DataFrame, keys: list[str], value: str) -> None:
@@ -136,7 +145,7 @@ def _pivot(rows: pd.DataFrame, value: str, targets: list[str], ptms: list[str]) 
     return rows.pivot(index="dataset", columns="ptm", values=value).reindex(index=targets, columns=ptms).astype(float)
 
 
-def _measure(name: str, target: str, kind: str, truth: pd.DataFrame, scores: pd.DataFrame) -> dict[str, object]:
+def _measure(name: str, target: str, task: str, truth: pd.DataFrame, scores: pd.DataFrame) -> dict[str, object]:
     pair = truth.loc[target].to_numpy(), scores.loc[target].to_numpy()
     row = {
         "method": name,
@@ -145,7 +154,7 @@ def _measure(name: str, target: str, kind: str, truth: pd.DataFrame, scores: pd.
         "n_scored": n_scored(*pair),
     }
     row |= {measure: function(*pair) for measure, function in MEASURES.items()}
-    return row | {name: 100 * row[name] for name in row if name.startswith("regret") and kind in FRACTIONS}
+    return row | {name: 100 * row[name] for name in row if name.startswith("regret") and task in FRACTIONS}
 
 
 def _summarise(

@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from stages.reports.evaluate import Evaluation
+from orbweaver.report.evaluate import Evaluation
 
 BLUE, ORANGE, GREY = "#3b76af", "#d1701f", "#808080"
 # Okabe and Ito's, which the colour-blind tell apart; black and yellow left out for pages that are dark or light
@@ -63,7 +63,7 @@ def svg(draw: Callable[..., Figure]) -> Callable[..., str]:
 @svg
 def heat_map(evaluation: Evaluation) -> Figure:
     """Weighted tau, method by target, values in the cells; groups of methods stand apart."""
-    others = [target for target in evaluation.kinds if target not in evaluation.headline]
+    others = [target for target in evaluation.tasks if target not in evaluation.headline]
     columns = ["mean", *evaluation.headline, *others]
     values = evaluation.tau[columns].to_numpy(dtype=float)
     group = evaluation.tau["group"].tolist()
@@ -257,7 +257,7 @@ def scatter(evaluation: Evaluation, cards: pd.DataFrame, method: str) -> Figure:
     """
     scores = evaluation.scores[method]
     looks = _looks(cards)
-    targets = [target for target in evaluation.kinds if (scores.loc[target].notna() & _known(evaluation, target)).any()]
+    targets = [target for target in evaluation.tasks if (scores.loc[target].notna() & _known(evaluation, target)).any()]
     columns = max(1, min(PANELS, len(targets)))
     rows = max(1, -(-len(targets) // columns))
     figure = Figure(figsize=(2.1 * columns, 2.1 * rows))

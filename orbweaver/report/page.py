@@ -8,11 +8,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stages.reports.evaluate import FRACTIONS, Evaluation
-from stages.reports.figures import PANELS
-from stages.reports.inside import Inside
-from stages.reports.published import TOLERANCE, Replay
-from stages.reports.tables import notes, tau_rows
+from orbweaver.report.evaluate import Evaluation
+from orbweaver.report.figures import PANELS
+from orbweaver.report.inside import Inside
+from orbweaver.report.published import TOLERANCE, Replay
+from orbweaver.report.tables import OVERVIEW, notes, tau_rows
+from orbweaver.tasks import FRACTIONS
 
 COSTS = {
     "kendall_tau": "Kendall tau",
@@ -25,63 +26,79 @@ COSTS = {
 }
 
 
+def part(
+    name: str, prefix: str, evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str]
+) -> dict[str, object]:
+    """What the page shows of one zoo.
+
+    Args:
+        name: of the zoo; prefix: of the ids of its sections and figures.
+        evaluation: what `orbweaver.report.evaluate.evaluate` gave.
+        spread: what `orbweaver.metrics.spread.truth_spread` gave.
+        figures: SVG by name: heat_map, intervals, truth_spread, legend, scatter_<method> for the methods to be shown;
+            and, where there is something to show, critical_difference, cost, by_k and weights.
+    """
+    return {
+        "name": name,
+        "prefix": prefix,
+        "evaluation": evaluation,
+        "figures": {figure: Markup(own_ids(prefix + figure, svg)) for figure, svg in figures.items()},  # our own
+        "scatters": [
+            (method, f"mean {_number(mean, 2)}")
+            for method, mean in evaluation.tau["mean"].items()
+            if f"scatter_{method}" in figures
+        ],
+        "critical_difference": _number(evaluation.critical_difference, 1),
+        "left_out": _left_out(evaluation),
+        "rows": tau_rows(evaluation),
+        "notes": notes(evaluation),
+        "spread": _spread_rows(spread),
+        "costs": _cost_rows(evaluation),
+        "unit": ", in points of a hundred" if evaluation.tasks[evaluation.headline[0]] in FRACTIONS else "",
+        "verdict": _verdict(evaluation),
+        "facts": _facts(evaluation),
+        "map_width": max(24, 9 + 3 * (len(evaluation.tasks) + 1)),
+        "truth_width": 8.5 * min(PANELS, len(evaluation.tasks)),
+    }
+
+
 def render(
-    evaluation: Evaluation,
-    spread: pd.DataFrame,
-    figures: dict[str, str],
+    parts: list[dict[str, object]],
+    overview: pd.DataFrame | None = None,
     replay: Replay | None = None,
     inside: Inside | None = None,
 ) -> str:
     """The page as HTML.
 
     Args:
-        evaluation: what `stages.reports.evaluate.evaluate` gave.
-        spread: what `stages.reports.spread.truth_spread` gave.
-        figures: SVG by name: heat_map, intervals, truth_spread, legend, scatter_<method> for the methods to be shown;
-            and, where there is something to show, critical_difference, cost, by_k and weights.
+        parts: what `part` gives, one a zoo.
+        overview: of all zoos, where there are several.
         replay: the published table, for its section.
         inside: PTMs, datasets and provenance, for theirs.
     """
-    folder = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    panels = min(PANELS, len(evaluation.kinds))
+    evaluations = [each["evaluation"] for each in parts]
     return environment.get_template("page.html.j2").render(
-        figures={name: Markup(own_ids(name, svg)) for name, svg in figures.items()},  # our own drawings
-        scatters=[
-            (method, f"mean {_number(mean, 2)}")
-            for method, mean in evaluation.tau["mean"].items()
-            if f"scatter_{method}" in figures
-        ],
-        critical_difference=_number(evaluation.critical_difference, 1),
-        left_out=_left_out(evaluation),
-        rows=_plain(tau_rows(evaluation)),
-        groups=evaluation.tau["group"].tolist(),
-        notes=notes(evaluation),
-        spread=spread_rows(spread),
-        costs=_cost_rows(evaluation),
-        unit=", in accuracy points" if evaluation.kinds[evaluation.headline[0]] in FRACTIONS else "",
-        verdict=verdict(evaluation),
-        best=evaluation.best,
-        facts=_facts(evaluation),
+        parts=parts,
+        overview=overview,
+        note=OVERVIEW,
         published=_published(replay) if replay else None,
         inside=inside,
         provenance=pd.DataFrame(inside.provenance.items(), columns=["what", "version or digest"]) if inside else None,
         datasets=pd.DataFrame([dataset.about for dataset in inside.datasets]) if inside else None,
-        n_methods=len(evaluation.tau),
-        n_ptms=evaluation.truth.shape[1],
-        n_targets=len(evaluation.kinds),
-        map_width=max(24, 9 + 3 * (len(evaluation.kinds) + 1)),
-        truth_width=8.5 * panels,
+        n_methods=len({method for evaluation in evaluations for method in evaluation.tau.index}),
+        n_ptms=sum(evaluation.truth.shape[1] for evaluation in evaluations),
+        n_targets=sum(len(evaluation.tasks) for evaluation in evaluations),
     )
 
 
-def verdict(evaluation: Evaluation) -> str:
+def _verdict(evaluation: Evaluation) -> str:
     """The result in two or three sentences, claiming no more than the intervals allow."""
     tau = evaluation.tau
     best, tied = tau.loc[evaluation.best], tau[tau["tied_with_best"]]
@@ -112,7 +129,7 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     facts.append((f"{tied} of {len(tau) - 1}", "tied", f"other rankings that cannot be told from {evaluation.best}"))
     pairs = int(evaluation.truth.notna().to_numpy().sum())
     facts.append(
-        (f"{pairs}", "fine-tuned pairs", f"{evaluation.truth.shape[1]} PTMs on {len(evaluation.kinds)} targets")
+        (f"{pairs}", "fine-tuned pairs", f"{evaluation.truth.shape[1]} PTMs on {len(evaluation.tasks)} targets")
     )
     return facts
 
@@ -125,11 +142,11 @@ def _left_out(evaluation: Evaluation) -> str:
 def _cost_rows(evaluation: Evaluation) -> pd.DataFrame:
     rows = evaluation.measures[evaluation.measures["dataset"].isin(evaluation.headline)]
     means = rows.groupby("method", sort=False)[list(COSTS)].mean().reindex(evaluation.tau.index)
-    return _strings(means.rename(columns=COSTS).reset_index())
+    return _strings(means.rename(columns=COSTS).reset_index()).set_axis(evaluation.tau["group"])
 
 
-def spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
-    rows = spread[["dataset", "kind", "n_ptms", "min", "median", "max", "noise"]].copy()
+def _spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
+    rows = spread[["dataset", "task", "n_ptms", "min", "median", "max", "noise"]].copy()
     rows["spread"] = [_number(value, 1) for value in spread["std_over_error"]]
     rows["tied pairs"] = [
         "-" if np.isnan(tied) else f"{tied:.0f} of {pairs}"
@@ -141,13 +158,12 @@ def spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
 
 def _published(replay: Replay) -> dict[str, object]:
     tau = replay.evaluation.tau
-    rows = _plain(tau_rows(replay.evaluation))
+    rows = tau_rows(replay.evaluation)
     printed = {column: _number(replay.printed_only.get(column, np.nan), 3) for column in rows.columns}
-    rows.loc[len(rows)] = printed | {"method": replay.printed_only.name}
+    rows.loc["printed"] = printed | {"method": replay.printed_only.name}
     misses = replay.cells[~replay.cells["matches"]]
     return {
         "rows": rows,
-        "groups": [*tau["group"], "printed"],
         "matching": int(replay.cells["matches"].sum()),
         "total": len(replay.cells),
         "tolerance": TOLERANCE,
@@ -158,10 +174,6 @@ def _published(replay: Replay) -> dict[str, object]:
             for row in misses.itertuples()
         ],
     }
-
-
-def _plain(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.map(str.strip)
 
 
 def _strings(rows: pd.DataFrame) -> pd.DataFrame:

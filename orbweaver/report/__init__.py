@@ -1,0 +1,1 @@
+"""How well every method ranks the PTMs, and how far chance alone would get: tables, figures, a page."""

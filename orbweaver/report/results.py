@@ -1,0 +1,99 @@
+"""What the other stages wrote, as the report's tables. A zoo has the name of the task that its PTMs do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from orbweaver.core.formats.tables import read_csv
+from orbweaver.core.workspace import Workspace
+from orbweaver.models.card import read_card
+from orbweaver.report.evaluate import Zoo
+from orbweaver.report.priors import BLIND
+from orbweaver.spider.checkpoint import load as load_spider
+
+if TYPE_CHECKING:
+    from orbweaver.pipeline.params import Params
+
+
+def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
+    """Every zoo that was fine-tuned on something, by name, in the order of params.yaml."""
+    names = dict.fromkeys(ptm.task for ptm in params.ptms.values())
+    truths = {name: truth(workspace, params, name) for name in names}
+    return {
+        name: Zoo(table, scores(workspace, params, name), cards(workspace, params, name), target_blind(params))
+        for name, table in truths.items()
+        if len(table)
+    }
+
+
+def truth(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
+    """Mean and spread over seeds of the chosen runs: dataset, ptm, task, value, noise (of one run), seeds."""
+    columns = ["dataset", "learning_rate", "seed", "validation", "test", "chosen", "task"]
+    tables = [read_csv(workspace.truth(ptm), columns).assign(ptm=ptm) for ptm in params.ptms_of(zoo)]
+    runs = pd.concat(tables).query("chosen == 1")
+    runs = runs[runs["dataset"].isin(params.targets)]
+    grouped = runs.groupby(["dataset", "ptm", "task"], sort=False)["test"]
+    return grouped.agg(value="mean", noise="std", seeds="count").reset_index()
+
+
+def scores(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
+    """Scores of the zoo's PTMs by the methods that params.yaml names: dataset, ptm, method, score, reason."""
+    columns = ["dataset", "ptm", "method", "score", "reason"]
+    table = pd.concat([read_csv(workspace.scores(target), columns) for target in params.targets])
+    spiders = [f"{ranker}{form}" for ranker in listed_rankers(params) for form in ("_k0", "_constant")]
+    methods = [*params.methods, *spiders, "borda_trio", "borda_all"]
+    return table[table["ptm"].isin(params.ptms_of(zoo)) & table["method"].isin(methods)]
+
+
+def cards(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
+    """What the cards say: ptm, architecture, source, n_parameters, source_accuracy."""
+    fields = ["architecture", "source", "n_parameters", "source_accuracy"]
+    read = {ptm: read_card(workspace, ptm) for ptm in params.ptms_of(zoo)}
+    return pd.DataFrame([{"ptm": ptm} | {field: getattr(read[ptm], field) for field in fields} for ptm in read])
+
+
+def listed_rankers(params: Params) -> list[str]:
+    """The rankers that are methods of the benchmark; the others are there to be compared with them."""
+    return [ranker for ranker in params.spider.rankers if ranker in params.methods]
+
+
+def target_blind(params: Params) -> tuple[str, ...]:
+    """The rankings that never look at the target, in the order of the tables."""
+    return (*BLIND, *(f"{ranker}_constant" for ranker in listed_rankers(params)))
+
+
+def seconds(workspace: Workspace, params: Params) -> pd.DataFrame | None:
+    """What scoring cost on this machine, where it was done here: dataset, ptm, method, seconds."""
+    table = _where_there(workspace.seconds, params, ["dataset", "ptm", "method", "seconds"])
+    return table if table is not None and {*table["dataset"]} == {*params.targets} else None
+
+
+def rankers(workspace: Workspace, params: Params) -> pd.DataFrame | None:
+    """What each Model Spider says of each PTM, by seed and by k."""
+    return _where_there(workspace.rankers, params, ["dataset", "ranker", "seed", "k", "ptm", "score"])
+
+
+def chosen_k(workspace: Workspace, params: Params) -> dict[str, int]:
+    """How many PTMs each ranker forwards."""
+    return {ranker: load_spider(workspace.ranker(ranker)).card.k for ranker in params.spider.rankers}
+
+
+def weights(workspace: Workspace, params: Params) -> pd.DataFrame | None:
+    """EMMS' weights of the text encoders, where it was run."""
+    table = _where_there(workspace.weights, params, ["dataset", "ptm", "encoder"])
+    # A target that is its own label has no weights, nor has a benchmark without EMMS.
+    if table is None or "weight" not in table:
+        return None
+    table = table[["dataset", "ptm", "encoder", "weight"]].dropna(subset=["weight"])
+    return table if len(table) else None
+
+
+def _where_there(path: Callable[[str], Path], params: Params, columns: list[str]) -> pd.DataFrame | None:
+    """The tables of all targets that have one, below each other; None where they hold no row."""
+    there = [path(target) for target in params.targets if path(target).exists()]
+    rows = [table for each in there if len(table := read_csv(each, columns))]
+    return pd.concat(rows, ignore_index=True) if rows else None

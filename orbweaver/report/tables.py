@@ -1,0 +1,197 @@
+"""Evaluations as text, Markdown, CSV and JSON. A benchmark is of one zoo or of several."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+
+from orbweaver.core.formats.tables import csv_text
+from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
+
+DIGITS = 6  # in files: enough for any reader, few enough to be the same from one BLAS to the next
+OVERVIEW = (
+    "Mean weighted tau over a zoo's targets with its 95 % bootstrap interval over targets and PTMs. * cannot be told "
+    "from the highest mean of its zoo; - has no value there. The first rows never look at the target."
+)
+
+
+def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The main table as strings: method, mean, interval, headline targets, other targets, average rank.
+
+    A `*` behind the mean marks the methods that cannot be told from the best, a `~` behind a value that the method
+    scored only some of the PTMs, a `-` that there is no value. With `seconds` (columns dataset, ptm, method, seconds)
+    a last column tells what scoring one PTM on one target cost on average; that one is never written to a file. The
+    index is the group of each method.
+    """
+    others = [target for target in evaluation.tasks if target not in evaluation.headline]
+    partial = _partial(evaluation)
+    rows = []
+    for method, line in evaluation.tau.iterrows():
+        mark = "*" if line["tied_with_best"] else " "
+        row = {"method": method, "mean": _number(line["mean"]) + mark}
+        row["95 % interval"] = "-" if np.isnan(line["low"]) else f"{line['low']:+.2f} .. {line['high']:+.2f}"
+        for target in [*evaluation.headline, *others]:
+            row[target] = _number(line[target]) + ("~" if (method, target) in partial.index else " ")
+        row["rank"] = "-" if np.isnan(line["average_rank"]) else f"{line['average_rank']:.1f}"
+        rows.append(row)
+    table = pd.DataFrame(rows, index=list(evaluation.tau["group"]))
+    if seconds is not None:
+        here = seconds[seconds["dataset"].isin(evaluation.tasks)]
+        cost = here.groupby("method")["seconds"].mean().reindex(table["method"])
+        table["s/score"] = [_number(value) for value in cost]
+    return table
+
+
+def overview(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
+    """Strings, a row a method and a column a zoo: "mean low .. high"; by group, then by the mean over zoos.
+
+    The index is the group of each method.
+    """
+    tau = pd.concat({zoo: evaluation.tau for zoo, evaluation in evaluations.items()}, names=["zoo", "method"])
+    group = tau["group"].groupby("method").first().astype(pd.CategoricalDtype(GROUPS, ordered=True))
+    place = -tau["mean"].unstack("zoo").mean(axis=1)
+    order = pd.DataFrame({"group": group, "place": place}).sort_values(["group", "place"])
+
+    def cell(zoo: str, method: str) -> str:
+        if (zoo, method) not in tau.index or np.isnan(tau.loc[(zoo, method), "mean"]):
+            return "-"
+        row = tau.loc[(zoo, method)]
+        return f"{row['mean']:+.2f}{'*' if row['tied_with_best'] else ' '} {row['low']:+.2f} .. {row['high']:+.2f}"
+
+    rows = [{"method": method} | {zoo: cell(zoo, method) for zoo in evaluations} for method in order.index]
+    return pd.DataFrame(rows, index=list(order["group"]))
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What a reader of the main table has to know, one sentence or two each."""
+    headline, n_blind = evaluation.headline, int((evaluation.tau["group"] == "blind").sum())
+    task, n_ptms = evaluation.tasks[headline[0]].replace("_", " "), evaluation.truth.shape[1]
+    lines = [
+        f"Weighted tau, weights by the true order; 1 is the true ranking, 0 is chance. Mean over {len(headline)} "
+        f"{task} targets, {n_ptms} PTMs; 95 % bootstrap interval over targets and PTMs."
+    ]
+    if n_blind:
+        lines.append(f"The first {n_blind} rows never look at the target: a method is worth what it adds to them.")
+    lines.append(
+        f"* cannot be told from the highest mean ({evaluation.best}): the interval of the paired difference reaches 0."
+    )
+    others = [target for target in evaluation.tasks if target not in headline]
+    if others:
+        lines.append(f"Not in the mean, being of another task: {', '.join(others)}.")
+    if np.isfinite(evaluation.critical_difference):
+        p, cd = evaluation.friedman_p, evaluation.critical_difference
+        friedman = "" if np.isnan(p) else f" (Friedman p = {p:.2g})"
+        lines.append(f"Average ranks{friedman} differ where they are more than {cd:.1f} apart (Nemenyi, 5 %).")
+    partial = _partial(evaluation).reset_index()
+    for (method, scored, ptms), rows in partial.groupby(["method", "n_scored", "n_ptms"], sort=False):
+        lines.append(f"~ {method} scored {scored} of the {ptms} PTMs on {', '.join(rows['dataset'])}.")
+    return lines
+
+
+def text_table(evaluations: dict[str, Evaluation], seconds: pd.DataFrame | None = None) -> str:
+    """For a terminal: each zoo's main table and its notes, below the overview where there are several."""
+    tables = {
+        zoo: "\n".join([_text(tau_rows(evaluation, seconds)), *notes(evaluation)])
+        for zoo, evaluation in evaluations.items()
+    }
+    if len(tables) == 1:
+        return "".join(tables.values())
+    parts = [f"\n{zoo}\n\n{table}" for zoo, table in tables.items()]
+    return "\n".join([_text(overview(evaluations)), OVERVIEW, *parts])
+
+
+def markdown_table(evaluations: dict[str, Evaluation]) -> str:
+    """For the README: the main table and its notes, or the overview where there are several zoos."""
+    if len(evaluations) > 1:
+        return f"{_markdown(overview(evaluations))}\n{_escape(OVERVIEW)}\n"
+    (evaluation,) = evaluations.values()
+    return _markdown(tau_rows(evaluation)) + "\n" + "".join(f"- {_escape(note)}\n" for note in notes(evaluation))
+
+
+def _text(rows: pd.DataFrame) -> str:
+    """Columns side by side, a rule wherever the group changes and at the end."""
+    widths = {column: max(len(column), *rows[column].str.len()) for column in rows}
+    lines = ["  ".join(_align(column, column, width) for column, width in widths.items())]
+    rule, last = "-" * len(lines[0]), None
+    for group, row in zip(rows.index, rows.to_dict("records"), strict=True):
+        lines += [rule] if group != last else []
+        lines.append("  ".join(_align(column, row[column], width) for column, width in widths.items()).rstrip())
+        last = group
+    return "\n".join([*lines, rule])
+
+
+def _markdown(rows: pd.DataFrame) -> str:
+    """Methods that never look at the target are in italics."""
+    cells = rows.map(lambda cell: _escape(cell.strip()))
+    first = cells.columns[0]
+    cells[first] = cells[first].where(rows.index != "blind", "*" + cells[first] + "*")
+    lines = [map(_escape, cells), ["---", *["---:"] * (len(cells.columns) - 1)], *cells.to_numpy().tolist()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def rankers_table(taus: pd.DataFrame, k: dict[str, int]) -> str:
+    """Every form of Model Spider by how many PTMs it forwards: mean of its seeds' scores, and single seeds at k.
+
+    taus: columns ranker, seed, k, tau, as `orbweaver.metrics.tau.tau_by_k` gives them; k: what validation chose.
+    """
+    last = int(taus["k"].max())
+    some = sorted({0, last // 4, last // 2, last})
+    lines = []
+    for ranker, rows in taus.groupby("ranker", sort=False):
+        table = rows.pivot(index="seed", columns="k", values="tau")
+        seeds = table.drop(index="all")[k[ranker]]
+        spread = f"{seeds.mean():.3f} ± {seeds.std():.3f}" if len(seeds) > 1 else f"{seeds.mean():.3f}"
+        line = {"ranker": ranker} | {f"k = {each}": f"{table.loc['all', each]:.3f}" for each in some}
+        line |= {"chosen k": str(k[ranker]), "there": f"{table.loc['all', k[ranker]]:.3f}"}
+        lines.append(line | {"single seeds there": f"{spread} ({len(seeds)})"})
+    return _markdown(pd.DataFrame(lines))
+
+
+def metrics(evaluations: dict[str, Evaluation]) -> dict[str, dict]:
+    """What `dvc metrics show` prints: weighted_tau.[<zoo>.]<method>.<mean | target>. What has no value has no entry."""
+    of_zoo = {}
+    for zoo, evaluation in evaluations.items():
+        values = evaluation.tau[["mean", *evaluation.tasks]].round(DIGITS).to_dict("index")
+        of_zoo[zoo] = {method: {k: v for k, v in row.items() if v == v} for method, row in values.items()}
+    return {"weighted_tau": of_zoo if len(of_zoo) > 1 else of_zoo.popitem()[1]}
+
+
+def files(evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Name and content of every table that the report keeps. The zoo stands in front where there are several."""
+    tau = _stacked({zoo: evaluation.tau.reset_index() for zoo, evaluation in evaluations.items()})
+    targets = [target for evaluation in evaluations.values() for target in evaluation.tasks]
+    before = [column for column in tau if column not in {*targets, *SUMMARY}]
+    return {
+        "tau.csv": _csv(tau[[*before, *targets, *SUMMARY]]),
+        "measures.csv": _csv(_stacked({zoo: evaluation.measures for zoo, evaluation in evaluations.items()})),
+        "truth.csv": _csv(_stacked(spreads)),
+        "metrics.json": json.dumps(metrics(evaluations), indent=2) + "\n",
+    }
+
+
+def _stacked(parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    return pd.concat(parts, names=["zoo", None]).reset_index(level="zoo")
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return csv_text(table.round(DIGITS))
+
+
+def _partial(evaluation: Evaluation) -> pd.DataFrame:
+    rows = evaluation.measures.query("0 < n_scored < n_ptms")
+    return rows.set_index(["method", "dataset"])[["n_scored", "n_ptms"]]
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def _align(column: str, cell: str, width: int) -> str:
+    return cell.ljust(width) if column == "method" else cell.rjust(width)
+
+
+def _escape(text: str) -> str:
+    return re.sub(r"([_*~|])", r"\\\1", text)
