@@ -1,5 +1,5 @@
 # make benchmark: environment, the benchmark in params.yaml as `dvc repro` makes it but several stages at once
-#                 (JOBS=1: one), the result table; BENCHMARK=name puts one of stages/benchmarks there first (mini is
+#                 (JOBS=1: one), the result table; BENCHMARK=name puts one of orbweaver/pipeline/benchmarks there first (mini is
 #                 the committed one)
 # make test:      environment, linter, tests
 # make test-slow: everything that takes longer than that; of it
@@ -14,8 +14,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 .PHONY: benchmark benchmark-tasks test test-slow test-lowest drills drills-mini test-catalogue lint clean
 
 benchmark: .venv/installed
-	$(if $(BENCHMARK),$(BIN)/python -m stages.benchmarks $(BENCHMARK))
-	$(BIN)/python -m stages.run $(if $(JOBS),--jobs $(JOBS))
+	$(if $(BENCHMARK),$(BIN)/python -m orbweaver.pipeline.choose $(BENCHMARK))
+	$(BIN)/python -m orbweaver.pipeline.run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/python -m stages.reports --show
 
 benchmark-tasks:
@@ -28,12 +28,12 @@ test-slow: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 test-catalogue: .venv/installed
-	$(BIN)/python -m pytest -m slow tests/test_ptms.py
+	$(BIN)/python -m pytest -m slow tests/models
 
 drills: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
 	mkdir -p .store
-	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow -k 'not mini' tests/test_run.py tests/test_prune.py tests/drills
+	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow -k 'not mini' tests/pipeline/test_run.py tests/pipeline/test_prune.py tests/drills
 
 drills-mini: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
@@ -53,6 +53,7 @@ test-lowest: .lowest/installed
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 # Made once; again when the dependencies change.
 .venv/installed: pyproject.toml

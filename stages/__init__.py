@@ -1,7 +1,67 @@
-"""Orbweaver's rooms, in the order of the DAG: data, zoo, features, finetune, scores, reports."""
+"""The stages of dvc.yaml, a file each, run as `python -m stages.<stage> [name]`: first of all here come the pins.
+
+They give a stage the same bytes on every x86-64 CPU with AVX2. The library itself sets nothing: whoever ranks own data
+wants speed.
+"""
 
 import os
+import sys
 
-# Before OpenMP loads: threads that wait for one another sleep. Spinning, its default, makes a computation up to thirty
-# times slower as soon as another process wants one of the cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before torch, numpy and OpenMP load, which read them once.
+PINS = {
+    # the instructions that kernels are chosen for: torch's own, oneDNN's, MKL's, and OpenBLAS' under numpy and scipy
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "COMPATIBLE",
+    "OPENBLAS_CORETYPE": "Haswell",
+    # numpy's own functions, such as exp: names of numpy 2.4 and later, then of earlier ones
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL",
+    # Threads that wait for one another sleep. Spinning, OpenMP's default, makes a computation up to thirty times slower
+    # as soon as another process wants one of the cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+for _name, _value in PINS.items():
+    os.environ.setdefault(_name, _value)
+
+
+def _hand_over(place: str) -> None:
+    """Has the process that listens at `place` fork this stage (`orbweaver.pipeline.warm`), and ends as that ends.
+
+    Returns where nobody listens, or who does cannot: then the stage runs here.
+    """
+    import json
+    import signal
+    import socket
+
+    job = {
+        "argv": sys.orig_argv[sys.orig_argv.index("-m") + 1 :],
+        "cwd": os.getcwd(),  # noqa: PTH109 (pathlib takes time)
+        "environment": {**os.environ},
+    }
+    passed_on = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with socket.socket(socket.AF_UNIX) as server, server.makefile() as told:
+        signal.pthread_sigmask(signal.SIG_BLOCK, passed_on)  # until it is known who is to get them
+        try:
+            server.connect(place)
+            socket.send_fds(server, [b"\0"], [0, 1, 2])
+            server.sendall(json.dumps(job).encode() + b"\n")
+            child = told.readline()
+        except OSError:
+            child = ""
+        for number in passed_on if child else ():
+            signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
+        if not child:
+            return
+        if not (ended := told.readline()):  # whoever waited for the child was killed, and nobody would tell its end
+            os.killpg(int(child), signal.SIGKILL)
+            os._exit(1)
+        if (status := int(ended)) < 0:
+            if -status != signal.SIGKILL:
+                signal.signal(-status, signal.SIG_DFL)
+            os.kill(os.getpid(), -status)
+        os._exit(status)
+
+
+if sys.argv[:1] == ["-m"] and "ORBWEAVER_WARM" in os.environ:  # on its way to run a stage, not imported by a test
+    _hand_over(os.environ.pop("ORBWEAVER_WARM"))

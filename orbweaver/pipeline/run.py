@@ -1,7 +1,8 @@
-"""python -m stages.run: runs what DVC says is out of date, several stages at once, and ends with `dvc repro`.
+"""python -m orbweaver.pipeline.run: runs what is out of date, several stages at once, and ends with `dvc repro`.
 
 DVC plans, caches and records: each stage is a `dvc repro --single-item` of its own, and DVC frees its lock while a
-stage's command runs. A stage's output goes to .store/logs/<stage>.log.
+stage's command runs. A stage's output goes to .store/logs/<stage>.log. Stages are forked from one process that has the
+libraries in memory (`orbweaver.pipeline.warm`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 from tqdm import tqdm
 
-from stages import cluster, files, params
-from stages.errors import UserError, tell
-from stages.machine import cores, gpus
-from stages.plan import ENVIRONMENT, alone, out_of_date
+from orbweaver.core.errors import UserError, tell
+from orbweaver.core.machine import cores, gpus
+from orbweaver.core.workspace import Workspace
+from orbweaver.pipeline import cluster
+from orbweaver.pipeline.known import load_checked
+from orbweaver.pipeline.params import Params
+from orbweaver.pipeline.plan import ENVIRONMENT, alone, out_of_date
+from orbweaver.pipeline.warm import warm
 
 TAIL = 15  # lines of a failed stage's log that are shown
 
@@ -35,9 +41,8 @@ class StageError(UserError):
 class Workers:
     """`jobs` slots for stages: a share of the cores each, and a GPU each where there are GPUs."""
 
-    def __init__(self, jobs: int, lock: int) -> None:
-        self.lock = lock
-        self.threads = max(1, cores() // jobs)
+    def __init__(self, workspace: Workspace, jobs: int, lock: int, environment: dict[str, str]) -> None:
+        self.workspace, self.lock, self.environment = workspace, lock, environment
         self.slots: queue.SimpleQueue[str] = queue.SimpleQueue()
         devices = gpus()
         for slot in range(jobs):
@@ -46,16 +51,15 @@ class Workers:
 
     def run(self, stage: str) -> float:
         """Has DVC run one stage; seconds that it took. Raises StageError with the tail of its log."""
-        start, gpu, log = time.monotonic(), self.slots.get(), files.log_path(stage)
+        start, gpu, log = time.monotonic(), self.slots.get(), self.workspace.log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
-        environment = ENVIRONMENT | {"OMP_NUM_THREADS": str(self.threads), "PYTHONUNBUFFERED": "1"}
-        if gpu:
-            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        environment = self.environment | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
         try:
             with open(log, "w") as out:
                 process = self.running[stage] = subprocess.Popen(
                     command,
+                    cwd=self.workspace.root,
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -88,14 +92,14 @@ def _signal(process: subprocess.Popen, number: int) -> None:
         os.killpg(process.pid, number)  # it leads a session of its own
 
 
-def carry_out(needs: dict[str, set[str]], jobs: int, lock: int) -> None:
+def carry_out(needs: dict[str, set[str]], workers: Workers, jobs: int) -> None:
     """Runs the planned stages, `jobs` at once; a failure is told at once and stops only what waits for it.
 
     Raises StageError naming the stages that failed and those that could not run.
     """
     order = TopologicalSorter(needs)
     order.prepare()
-    workers, running, failed, done = Workers(jobs, lock), {}, [], set()
+    running, failed, done = {}, [], set()
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(needs), unit="stage", disable=None) as bar:
 
         def submit() -> None:
@@ -130,9 +134,10 @@ def carry_out(needs: dict[str, set[str]], jobs: int, lock: int) -> None:
         raise StageError(message + "; mend and run again, what is finished is kept")
 
 
-def shards(p: params.Params) -> list[list[str]]:
+def shards(workspace: Workspace, p: Params) -> list[list[str]]:
     """The planned stages of each PTM together, so that its weights come to a machine once."""
-    own = [[stage for stage in out_of_date() if stage.endswith(f"@{ptm}")] for ptm in p.ptms]
+    planned = out_of_date(workspace)
+    own = [[stage for stage in planned if stage.endswith(f"@{ptm}")] for ptm in p.ptms]
     return [shard for shard in own if shard]
 
 
@@ -167,10 +172,10 @@ cd "$clone"
 """
 
 
-def repro() -> None:
+def repro(workspace: Workspace, environment: dict[str, str]) -> None:
     """A plain `dvc repro`, without its lines about stages that did not change: DVC has the last word."""
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
-    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=workspace.root, env=environment, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
             if line.strip() and "didn't change, skipping" not in line:
                 print(line, end="", flush=True)
@@ -191,23 +196,30 @@ def main() -> None:
     jobs = args.jobs or len(gpus()) or cores()
     if jobs < 1:
         parser.error("--jobs: at least 1")
-    p = params.load()  # a wrong key is told before anything starts
+    workspace = Workspace(Path())
+    p = load_checked(workspace)  # what is wrong is told before anything starts
     if args.print:
-        print(matrix(shards(p)) if args.print == "matrix" else slurm(shards(p)), end="")
+        plan = shards(workspace, p)
+        print(matrix(plan) if args.print == "matrix" else slurm(plan), end="")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; run again to go on"))
-    with alone() as lock:
-        needs = out_of_date()
+    with alone(workspace) as lock:
+        needs = out_of_date(workspace)
         if args.cluster and needs:
-            cluster.fan_out(needs, {*p.ptms}, args.cluster)
-            needs = out_of_date()
-        if jobs > 1 and needs:
-            print(f"{len(needs)} stages to look at, {jobs} at once; their output: {files.log_path('<stage>')}")
-            try:
-                carry_out(needs, jobs, lock)
-            except KeyboardInterrupt:
-                sys.exit("stopped; run again to go on")
-        repro()
+            cluster.fan_out(needs, {*p.ptms}, args.cluster, workspace)
+            needs = out_of_date(workspace)
+        if not needs:
+            repro(workspace, ENVIRONMENT)
+            return
+        threads = str(max(1, cores() // jobs))
+        with warm(workspace, ENVIRONMENT | {"OMP_NUM_THREADS": threads, "PYTHONUNBUFFERED": "1"}) as environment:
+            if jobs > 1:
+                print(f"{len(needs)} stages to look at, {jobs} at once; their output: {workspace.log('<stage>')}")
+                try:
+                    carry_out(needs, Workers(workspace, jobs, lock, environment), jobs)
+                except KeyboardInterrupt:
+                    sys.exit("stopped; run again to go on")
+            repro(workspace, environment)
 
 
 if __name__ == "__main__":

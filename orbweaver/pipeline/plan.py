@@ -1,4 +1,7 @@
-"""What DVC says is out of date, and what waits for what: the plan that `stages.run` carries out. DVC alone decides."""
+"""What DVC says is out of date, and what waits for what: the plan that `orbweaver.pipeline.run` carries out.
+
+DVC alone decides. A clone is a `Workspace`, in whose root every command of DVC runs.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from pathlib import Path
 import psutil
 import yaml
 
-from stages import files
-from stages.errors import UserError
+from orbweaver.core.errors import UserError
+from orbweaver.core.workspace import Workspace
 
-LOCK = Path("dvc.lock")
+LOCK = "dvc.lock"
 # Stages run `python`: the one that runs us, whether its environment is activated or not.
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
@@ -28,12 +31,12 @@ class DvcError(UserError):
 
 
 @contextmanager
-def alone() -> Iterator[int]:
-    """Waits until no other `stages.run`, nor a stage that a killed one left behind, works on this clone.
+def alone(workspace: Workspace) -> Iterator[int]:
+    """Waits until no other `orbweaver.pipeline.run`, nor a stage that a killed one left behind, works on this clone.
 
     Yields the lock's file descriptor: stages inherit it, and the lock is free when the last that holds it has ended.
     """
-    path = files.run_lock_path()
+    path = workspace.run_lock()
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as lock:
         try:
@@ -44,23 +47,23 @@ def alone() -> Iterator[int]:
         yield lock.fileno()
 
 
-def dvc(*arguments: str, cwd: Path | None = None, waits: bool = True) -> str:
+def dvc(workspace: Workspace, *arguments: str, waits: bool = True) -> str:
     """Standard output of a DVC command; with `waits`, it waits for other DVC commands on this clone to end.
 
     Raises DvcError with DVC's message.
     """
     command = [sys.executable, "-m", "dvc", *(["--wait-for-lock"] if waits else []), *arguments]
-    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=workspace.root, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
         raise DvcError(f"`dvc {' '.join(arguments)}`: {said}")
     return done.stdout
 
 
-def edges() -> dict[str, set[str]]:
+def edges(workspace: Workspace) -> dict[str, set[str]]:
     """Every stage of dvc.yaml, in its order, with the stages whose outputs it reads."""
     needs: dict[str, set[str]] = {}
-    for line in dvc("dag", "--dot").splitlines():
+    for line in dvc(workspace, "dag", "--dot").splitlines():
         if found := re.fullmatch(r'"(.+?)"(?: -> "(.+)")?;', line.strip()):
             needs.setdefault(found[1], set())
             if found[2]:
@@ -68,10 +71,10 @@ def edges() -> dict[str, set[str]]:
     return needs
 
 
-def outputs() -> set[Path]:
+def outputs(workspace: Workspace) -> set[Path]:
     """Every output that a stage of dvc.yaml declares."""
-    lines = dvc("dag", "--dot", "--outs").splitlines()
-    return {Path(name) for line in lines for name in re.findall(r'"(.+?)"', line)}
+    lines = dvc(workspace, "dag", "--dot", "--outs").splitlines()
+    return {workspace.root / name for line in lines for name in re.findall(r'"(.+?)"', line)}
 
 
 def _at_work(pid: int) -> bool:
@@ -82,12 +85,12 @@ def _at_work(pid: int) -> bool:
         return False
 
 
-def _free_paths() -> None:
+def free_paths(workspace: Workspace) -> None:
     """Removes DVC's lock of paths if nobody who holds one works, or if it is half written.
 
     DVC itself waits for any process of a holder's number, and stumbles over what it cannot read, for ever.
     """
-    held = Path(".dvc/tmp/rwlock")
+    held = workspace.root / ".dvc/tmp/rwlock"
     try:
         lock = json.loads(held.read_bytes())
         holders = [*lock["write"].values(), *(each for readers in lock["read"].values() for each in readers)]
@@ -100,33 +103,34 @@ def _free_paths() -> None:
         held.unlink()
 
 
-def _changed() -> set[str]:
+def _changed(workspace: Workspace) -> set[str]:
     """Stages that `dvc status` finds changed.
 
     What a killed DVC left is put aside: its lock of paths, and a dvc.lock that is half written, with which nothing is
     lost, since DVC restores what it named from its cache of runs.
     """
-    _free_paths()
+    free_paths(workspace)
     try:
-        return set(json.loads(dvc("status", "--json")))
+        return set(json.loads(dvc(workspace, "status", "--json")))
     except DvcError as error:
-        if LOCK.name not in str(error) or not LOCK.exists():
+        lock = workspace.root / LOCK
+        if LOCK not in str(error) or not lock.exists():
             raise
-        aside = LOCK.replace(f"{LOCK}.unreadable")
-        print(f"{LOCK} was not readable and is {aside} now; DVC restores what it named.", flush=True)
-        return set(json.loads(dvc("status", "--json")))
+        aside = lock.replace(f"{lock}.unreadable")
+        print(f"{lock} was not readable and is {aside} now; DVC restores what it named.", flush=True)
+        return set(json.loads(dvc(workspace, "status", "--json")))
 
 
-def out_of_date() -> dict[str, set[str]]:
+def out_of_date(workspace: Workspace) -> dict[str, set[str]]:
     """Stages to run, in the order of dvc.yaml, each with those of them that it waits for.
 
     They are the stages whose dependencies, parameters, command or outputs changed, and everything downstream of them:
     whether that really changes is known only when they have run, and DVC looks again before it runs each.
     """
-    changed = _changed()
+    changed = _changed(workspace)
     if not changed:
         return {}
-    needs, planned, before = edges(), changed, 0
+    needs, planned, before = edges(workspace), changed, 0
     while len(planned) > before:
         before = len(planned)
         planned = planned | {stage for stage, needed in needs.items() if needed & planned}

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.errors import UserError
-from stages.plan import DvcError, dvc, edges
+from orbweaver.core.errors import UserError
+from orbweaver.core.workspace import Workspace
+from orbweaver.pipeline.plan import DvcError, dvc, edges
 
 MEMORY = 2 * 2**30  # bytes that a stage asks Ray for
+COMMITTED = ("dvc.yaml", "params.yaml", "stages", "orbweaver", "data/published")  # what stages depend on in git
 
 
 class ClusterError(UserError):
@@ -33,29 +35,30 @@ def joins(needs: dict[str, set[str]], ptms: set[str]) -> set[str]:
     return below - of_ptms
 
 
-def remote() -> tuple[str, str]:
+def remote(workspace: Workspace) -> tuple[str, str]:
     """Name and address of DVC's default remote, through which nodes exchange results."""
     try:
-        name = dvc("config", "core.remote").strip()
+        name = dvc(workspace, "config", "core.remote").strip()
     except DvcError:
         raise ClusterError(
             "nodes exchange results through DVC's default remote, and there is none; `dvc remote add -d shared URL`"
         ) from None
-    url = dvc("config", f"remote.{name}.url").strip()
-    return name, url if "://" in url else str((Path(".dvc") / url).resolve())  # nodes have another .dvc
+    url = dvc(workspace, "config", f"remote.{name}.url").strip()
+    return name, url if "://" in url else str((workspace.root / ".dvc" / url).resolve())  # nodes have another .dvc
 
 
-def bundle() -> tuple[str, bytes]:
+def bundle(workspace: Workspace) -> tuple[str, bytes]:
     """HEAD and everything that leads to it, as nodes need no other way to this repository.
 
     Raises ClusterError when files that stages depend on were changed after it.
     """
-    changed = ["git", "status", "--porcelain", "--", "dvc.yaml", "params.yaml", "stages", "data/published"]
-    if names := subprocess.run(changed, capture_output=True, text=True, check=True).stdout.split("\n")[:-1]:
-        raise ClusterError(f"nodes work at a commit, and {names[0][3:]} is not committed; `git commit` first")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    packed = subprocess.run(["git", "bundle", "create", "-q", "-", "HEAD"], capture_output=True, check=True).stdout
-    return head, packed
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", *arguments], cwd=workspace.root, capture_output=True, check=True).stdout
+
+    if changed := git("status", "--porcelain", "--", *COMMITTED).decode().splitlines():
+        raise ClusterError(f"nodes work at a commit, and {changed[0][3:]} is not committed; `git commit` first")
+    return git("rev-parse", "HEAD").decode().strip(), git("bundle", "create", "-q", "-", "HEAD")
 
 
 def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after: tuple) -> tuple[str, float]:
@@ -128,7 +131,7 @@ def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after:
     return f"{socket.gethostname()}:{base}", took
 
 
-def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str) -> None:
+def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace: Workspace) -> None:
     """Runs the planned stages that are no joins on the nodes of a Ray cluster, then restores their outputs here.
 
     Raises ClusterError naming the stages that failed; Ray has retried those whose node or process was lost.
@@ -137,8 +140,8 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str) -> None:
         import ray
     except ImportError:
         raise ClusterError("Ray is not installed; `pip install 'orbweaver[cluster]'`") from None
-    (name, url), (head, packed) = remote(), bundle()
-    sent = {stage: needed for stage, needed in needs.items() if stage not in joins(edges(), ptms)}
+    (name, url), (head, packed) = remote(workspace), bundle(workspace)
+    sent = {stage: needed for stage, needed in needs.items() if stage not in joins(edges(workspace), ptms)}
     if not sent:
         return
     try:
@@ -183,4 +186,4 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str) -> None:
         raise ClusterError(
             f"{len(failed)} of {len(sent)} stages failed or wait for one that did: {names}; mend, run again"
         )
-    dvc("repro", "--pull", *sent)
+    dvc(workspace, "repro", "--pull", *sent)

@@ -1,0 +1,31 @@
+"""Every name that params.yaml may use, gathered from where the things are that have it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.corpora import CORPORA
+from orbweaver.data.datasets import DATASETS, TASKS_OF
+from orbweaver.methods import METHODS
+from orbweaver.pipeline.params import Params, check_names, load
+from orbweaver.tasks import ZOO
+
+
+def load_checked(workspace: Workspace, path: Path | None = None) -> Params:
+    """The workspace's params.yaml, or those at `path`, with every name checked, before anything runs.
+
+    Raises ParamsError naming the key. A stage, which needs a few of these names only, calls `params.load`.
+    """
+    params = load(path or workspace.params)
+    check_names(
+        params,
+        path or workspace.params,
+        zoo=ZOO,
+        datasets=TASKS_OF,
+        sized=DATASETS,
+        corpora=CORPORA,
+        methods=METHODS,
+        tables=sorted(table.parent.name for table in workspace.published.glob("*/truth.csv")),
+    )
+    return params

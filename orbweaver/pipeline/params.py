@@ -1,0 +1,178 @@
+"""params.yaml, typed and checked: the only reader of the benchmark's parameters.
+
+Every stage calls `load`; a misspelt key, an unknown name or a value of the wrong type stops it with a message that
+names the key and, where a known name is near, says which. Names of things that live elsewhere (datasets, methods,
+tables) are held by `check_names` against the registries that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import yaml
+from pydantic import Field, ValidationError
+
+from orbweaver.core.errors import UserError
+from orbweaver.core.names import did_you_mean
+from orbweaver.core.settings import (
+    DatasetSettings,
+    EncoderSettings,
+    FeaturesSettings,
+    FinetuneSettings,
+    LabelsSettings,
+    Name,
+    PretrainSettings,
+    PtmSettings,
+    ReportsSettings,
+    Section,
+    SpiderSettings,
+)
+
+
+class ParamsError(UserError):
+    """params.yaml asks for something that does not exist or cannot be."""
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int
+    threads: int = Field(ge=1)
+    sources: dict[Name, DatasetSettings]
+    targets: dict[Name, DatasetSettings]
+    ptms: dict[Name, PtmSettings]
+    pretrain: PretrainSettings
+    features: FeaturesSettings
+    encoders: dict[Name, EncoderSettings] = Field(min_length=1)
+    labels: LabelsSettings
+    truth: Name
+    finetune: FinetuneSettings
+    methods: list[str]
+    spider: SpiderSettings
+    reports: ReportsSettings
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Every dataset by name, sources first, with its role: sources or targets."""
+        return dict.fromkeys(self.targets, "targets") | dict.fromkeys(self.sources, "sources")
+
+    def forwarded_by(self, ptm: str) -> dict[str, str]:
+        """Datasets that a PTM may have to forward, with their roles: targets, its own source, for Model Spider all."""
+        own = self.ptms[ptm].source
+        return {
+            name: role for name, role in self.roles.items() if role == "targets" or name == own or self.spider.encoder
+        }
+
+    def ptms_of(self, zoo: str) -> list[str]:
+        """The PTMs that were pre-trained to do a task."""
+        return [name for name, ptm in self.ptms.items() if ptm.task == zoo]
+
+
+def load(path: Path) -> Params:
+    """Reads params.yaml and checks all that it says of itself.
+
+    Raises ParamsError naming every wrong key, with the nearest right one.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: not found; run from the root of the repository") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        raise ParamsError(f"{path}: " + "; ".join(_sentence(e) for e in error.errors())) from None
+    if wrong := _wrong(params):
+        raise ParamsError(f"{path}: {wrong}")
+    return params
+
+
+def _sentence(error: dict) -> str:
+    """One validation error as a sentence a person can act on."""
+    place = ".".join(str(part) for part in error["loc"]) or "the file"
+    if error["type"] == "extra_forbidden":
+        section = Params
+        for part in error["loc"][:-1]:
+            field = section.model_fields.get(part) if isinstance(part, str) else None
+            inner = field.annotation if field else None
+            if inner is None:  # the key of a dict of sections: stay in the section that the dict holds
+                continue
+            section = next((a for a in (inner, *getattr(inner, "__args__", ())) if hasattr(a, "model_fields")), section)
+        return f"unknown key '{place}': {did_you_mean(str(error['loc'][-1]), section.model_fields)}"
+    if error["type"] == "missing":
+        return f"missing key '{place}'"
+    return f"'{place}': {error['msg']}, got {error['input']!r}"
+
+
+def _wrong(params: Params) -> str:
+    """The first thing that params.yaml says and that does not fit something else in it; empty if all fits."""
+    for name in params.sources.keys() & params.targets.keys():
+        if params.sources[name] != params.targets[name]:
+            return f"dataset '{name}' is a source and a target with different settings; make them equal"
+    for name, ptm in params.ptms.items():
+        if ptm.source not in params.sources:
+            return f"ptms.{name}: unknown source '{ptm.source}': {did_you_mean(ptm.source, params.sources)}"
+    encoder = params.spider.encoder
+    if params.spider.rankers and encoder not in params.ptms:
+        return f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}"
+    return ""
+
+
+def check_names(
+    params: Params,
+    path: Path,
+    *,
+    zoo: Mapping[str, str],
+    datasets: Mapping[str, str],
+    sized: Collection[str],
+    corpora: Collection[str],
+    methods: Collection[str],
+    tables: Collection[str],
+) -> None:
+    """Checks the names of things that live elsewhere, before anything runs.
+
+    zoo: every task, with the one that PTMs for it are pre-trained to do. datasets: all that are known, with their task.
+    sized: those of them that need numbers of samples and take an image size. corpora: sources that are known by name
+    only. methods: of `orbweaver.methods`. tables: published truths. Raises ParamsError naming the key.
+    """
+
+    def fail(message: str) -> None:
+        raise ParamsError(f"{path}: {message}")
+
+    for role, known in (("sources", [*datasets, *corpora]), ("targets", [*datasets])):
+        for name, spec in getattr(params, role).items():
+            if spec.path is not None:
+                if Path(spec.path).parts[:2] != ("data", "own") or ".." in Path(spec.path).parts:
+                    fail(f"'{role}.{name}.path': put it below data/own, where DVC notices when it changes")
+                continue
+            if name not in known:
+                fail(f"unknown dataset '{name}' in '{role}': {did_you_mean(name, known)}")
+            if name in sized and (spec.train is None or spec.test is None):
+                fail(f"'{role}.{name}' needs 'train' and 'test', the numbers of samples to take")
+            if name in datasets and name not in sized and "image_size" in spec.model_fields_set:
+                fail(f"'{role}.{name}': its images keep their published size; remove 'image_size'")
+            if spec.task is not None and spec.task != datasets.get(name):
+                fail(f"'{role}.{name}': its task is {datasets.get(name)}; remove 'task'")
+    zoos = {*zoo.values()}
+    for name, ptm in params.ptms.items():
+        if ptm.task not in zoos:
+            fail(f"ptms.{name}: no PTM is pre-trained to do '{ptm.task}': {did_you_mean(ptm.task, zoos)}")
+        if ptm.source in datasets and ptm.task != zoo[datasets[ptm.source]]:
+            fail(
+                f"ptms.{name}: its task is {ptm.task}, but that of its source '{ptm.source}' is {datasets[ptm.source]}"
+            )
+    for name in params.targets.keys() & datasets.keys():
+        if not params.ptms_of(zoo[datasets[name]]):
+            fail(f"targets.{name}: no PTM can be fine-tuned to do its task, {datasets[name]}")
+    if params.truth not in ("finetune", *tables):
+        fail(f"'truth' is 'finetune' or a published table: {did_you_mean(params.truth, ['finetune', *tables])}")
+    for name, ranker in params.spider.rankers.items():
+        for method in (*ranker.supervision, *ranker.evidence):
+            if method not in (*methods, "held_out") or (method == "held_out" and method in ranker.evidence):
+                fail(f"unknown method '{method}' in 'spider.rankers.{name}': {did_you_mean(method, methods)}")
+    known = [*methods, *params.spider.rankers]
+    for method in params.methods:
+        if method not in known:
+            fail(f"unknown method '{method}' in 'methods': {did_you_mean(method, known)}")

@@ -1,1 +1,0 @@
-"""Ready-made benchmarks: parameter files that `python -m stages.benchmarks NAME` puts into params.yaml."""

@@ -1,0 +1,33 @@
+"""python -m stages.draw: draws Model Spider's episodes from the sources, with every PTM's answers.
+
+Writes scores/spider/episodes.h5.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from orbweaver.core.errors import tell
+from orbweaver.core.workspace import Workspace
+from orbweaver.models.card import read_card
+from orbweaver.pipeline import params
+from orbweaver.spider.episode_file import write_episodes
+from orbweaver.spider.episodes import episodes_of, wanted_methods
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    workspace = Workspace(Path())
+    p = params.load(workspace.params)
+    with workspace.cache.noting("draw"):
+        # A benchmark without rankers has nothing to draw for, nor sources that would do.
+        ptms = p.ptms_of(p.ptms[p.spider.encoder].task) if p.spider.rankers else []
+        cards = [read_card(workspace, ptm) for ptm in ptms]
+        methods = wanted_methods([*p.spider.rankers.values()])
+        episodes = episodes_of(workspace, cards, [*p.sources], p.spider.episodes, methods, p.seed)
+        write_episodes(workspace.episodes(), episodes)
+
+
+if __name__ == "__main__":
+    tell(main)

@@ -1,0 +1,39 @@
+"""python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tqdm import tqdm
+
+from orbweaver.core.errors import tell
+from orbweaver.core.files import link
+from orbweaver.core.names import check_known
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import read_dataset
+from orbweaver.pipeline import params
+from orbweaver.tasks import ZOO, task
+from orbweaver.tasks.extract import extract
+from orbweaver.tasks.stored import stored
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ptm")
+    name = parser.parse_args().ptm
+    workspace = Workspace(Path())
+    p = params.load(workspace.params)
+    check_known(name, p.ptms, "PTM")
+    ptm = stored(workspace, name)
+    of_ptm = task(ptm.card.task)
+    with workspace.cache.noting(f"features@{name}"):
+        for dataset, role in tqdm(p.forwarded_by(name).items(), desc=name, unit="dataset", disable=None):
+            split = read_dataset(workspace, role, dataset, "train")
+            if ZOO[split.task] == ptm.card.task and len(split):  # a corpus known by name only has no samples
+                made = extract(workspace.cache, of_ptm, ptm, split, p.features.batch_size, p.threads)
+                link(made, workspace.features(name, dataset))
+
+
+if __name__ == "__main__":
+    tell(main)

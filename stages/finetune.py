@@ -1,0 +1,68 @@
+"""python -m stages.finetune PTM: writes scores/finetune/<ptm>.csv, every run on every target and which counted."""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import as_completed
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.errors import tell
+from orbweaver.core.formats.tables import write_csv
+from orbweaver.core.machine import forked
+from orbweaver.core.names import check_known
+from orbweaver.core.settings import FinetuneSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import Split, read_dataset
+from orbweaver.pipeline import params
+from orbweaver.tasks import ZOO, task
+from orbweaver.tasks.finetune import finetune, published_truth, truth_rows
+from orbweaver.tasks.stored import Stored, stored
+
+THREADS = 1  # a run; targets run side by side instead, which scales better and gives the same bytes on any machine
+
+
+def runs_on(
+    target: str, ptm: Stored, train: Split, test: Split, how: FinetuneSettings, seed: int, cache: Cache
+) -> list[dict]:
+    of_target = task(train.task)
+    return truth_rows(finetune(of_target, ptm, train, test, how, seed, THREADS, cache), target, of_target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ptm")
+    name = parser.parse_args().ptm
+    workspace = Workspace(Path())
+    p = params.load(workspace.params)
+    check_known(name, p.ptms, "PTM")
+    ptm, cache = stored(workspace, name), workspace.cache
+    rows: dict[str, list[dict]] = {}
+    with cache.noting(f"finetune@{name}"):
+        splits = {target: read_dataset(workspace, "targets", target, "train") for target in p.targets}
+        # A target that a PTM was trained on is no target for it, nor one that it has no head for.
+        targets = [
+            target for target, split in splits.items() if target != ptm.card.source and ZOO[split.task] == ptm.card.task
+        ]
+        if p.truth != "finetune":
+            folder = workspace.published / p.truth
+            rows = {target: published_truth(folder, name, target, splits[target].task) for target in targets}
+        else:
+            with forked(len(targets)) as pool, tqdm(total=len(targets), desc=name, unit="target", disable=None) as bar:
+                waiting = {}
+                for target in targets:
+                    test = read_dataset(workspace, "targets", target, "test")
+                    job = pool.submit(runs_on, target, ptm, splits[target], test, p.finetune, p.seed, cache)
+                    waiting[job] = target
+                for done in as_completed(waiting):
+                    rows[waiting[done]] = done.result()
+                    bar.update()
+    table = pd.DataFrame([row for target in targets for row in rows[target]])
+    write_csv(table, workspace.truth(name))
+
+
+if __name__ == "__main__":
+    tell(main)

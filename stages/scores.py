@@ -1,0 +1,46 @@
+"""python -m stages.scores TARGET: writes scores/<target>.csv, every method's score of every PTM on one target.
+
+And scores/weights/<target>.csv: what methods on F-labels make of each text encoder; scores/rankers/<target>.csv: what
+each of Model Spider's rankers says, seed by seed, with 0 to all PTMs forwarded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from orbweaver.core.errors import tell
+from orbweaver.core.formats.tables import write_csv
+from orbweaver.core.names import check_known
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import read_dataset
+from orbweaver.models.card import read_card
+from orbweaver.pipeline import params
+from orbweaver.spider import checkpoint
+from orbweaver.spider.target import scores_of_target
+from orbweaver.tasks import ZOO
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target")
+    target = parser.parse_args().target
+    workspace = Workspace(Path())
+    p = params.load(workspace.params)
+    check_known(target, p.targets, "target")
+    with workspace.cache.noting(f"scores@{target}"):
+        ptms = p.ptms_of(ZOO[read_dataset(workspace, "targets", target, "train").task])
+        cards = [read_card(workspace, ptm) for ptm in ptms]
+        # Rankers know the PTMs of their encoder's zoo.
+        spiders = [checkpoint.load(workspace.ranker(name)) for name in p.spider.rankers if p.spider.encoder in ptms]
+        for spider in spiders:
+            checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards}, p.spider.encoder)
+        found = scores_of_target(workspace, target, cards, [*p.encoders], p.methods, spiders, p.seed, p.threads)
+        write_csv(found.seconds, workspace.seconds(target))
+        write_csv(found.scores, workspace.scores(target))
+        write_csv(found.rankers, workspace.rankers(target))
+        write_csv(found.weights, workspace.weights(target))
+
+
+if __name__ == "__main__":
+    tell(main)
