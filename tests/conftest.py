@@ -48,7 +48,7 @@ TINY = {
     "methods": ["parameters", "source_accuracy", "h_score", "nce", "leep", "logme", "emms", "spider"],
     "spider": {
         "encoder": "vit_sprites",
-        "tasks": {"mixtures": 4, "draws": 6, "validation": 0.25, "ways": 100, "shots": 50, "bins": 10},
+        "episodes": {"mixtures": 4, "draws": 6, "validation": 0.25, "ways": 100, "shots": 50, "bins": 10},
         "width": 8,
         "epochs": 1,
         "batch_size": 16,

@@ -74,13 +74,11 @@ def main() -> None:
     print("|---:|---:|---:|---:|---:|---:|")
     for wanted in [int(argument) for argument in sys.argv[1:]] or [50, 100, 170, 250]:
         row = []
-        for command in (("dvc", "repro", "-q"), (sys.executable, "-m", "stages.run", "--jobs", "2")):
+        for command in (("dvc", "repro", "-q"), (sys.executable, "-m", "orbweaver.pipeline.run", "--jobs", "2")):
             with tempfile.TemporaryDirectory() as folder:
                 stages = project(Path(folder), wanted)
-                (Path(folder) / "stages/params.py").write_text(
-                    (Path(folder) / "stages/params.py").read_text()
-                    + "\n\ndef _check_names(*_: object) -> None:\n    pass\n"
-                )
+                with open(Path(folder) / "orbweaver/pipeline/params.py", "a") as source:
+                    source.write("\n\ndef check_names(*_: object, **__: object) -> None:\n    pass\n")
                 row += [cpu(Path(folder), *command), cpu(Path(folder), *command)]
         print(f"| {stages} | {' | '.join(f'{seconds:.0f}' for seconds in row)} | {row[2] / stages:.2f} |", flush=True)
 

@@ -14,12 +14,16 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
+from orbweaver.networks.card import Preprocessing
 from PIL import Image
 
-from stages import compute, files
-from stages.data.images import png
-from stages.features.extract import extract
-from stages.zoo import models, pixels
+from orbweaver.core.cache import Cache
+from orbweaver.core.device import repeatable
+from orbweaver.data.images import png
+from orbweaver.data.split import Split
+from orbweaver.models import networks, pixels
+from orbweaver.tasks import task
+from orbweaver.tasks.base import PTM
 
 CASES = [  # architecture, input size, stored size, images
     ("test_resnet", 32, 64, 3000),
@@ -30,47 +34,48 @@ CASES = [  # architecture, input size, stored size, images
 ]
 
 
-def photographs(count: int, size: int) -> files.Images:
+def photographs(count: int, size: int) -> Split:
     """Smooth random pictures: as costly to decode as photographs."""
     random = np.random.default_rng(0)
     small = random.integers(0, 256, (count, 12, 12, 3), dtype=np.uint8)
     images = [png(Image.fromarray(s).resize((size, size), Image.Resampling.BICUBIC)) for s in small]
     name = f"{size}px"
-    return files.Images(name, "classification", ["a", "b"], images, np.arange(count) % 2, "", "", digest=name)
+    return Split(name, "image_classification", ["a", "b"], images, np.arange(count) % 2, "", "", digest=name)
 
 
-def raw(model: torch.nn.Module, config: models.Preprocessing, count: int) -> float:
-    batch = models.normalise(torch.randint(0, 256, (64, *config.input_size), dtype=torch.uint8), config)
+def raw(model: torch.nn.Module, config: Preprocessing, count: int) -> float:
+    batch = networks.normalise(torch.randint(0, 256, (64, *config.input_size), dtype=torch.uint8), config)
     with torch.inference_mode():
-        models.features_and_logits(model, batch)
+        networks.features_and_logits(model, batch)
         start = time.perf_counter()
         for _ in range(0, count, 64):
-            models.features_and_logits(model, batch)
+            networks.features_and_logits(model, batch)
     return count / (time.perf_counter() - start)
 
 
-def stage(model: torch.nn.Module, config: models.Preprocessing, split: files.Images, folder: str) -> float:
+def stage(model: torch.nn.Module, config: Preprocessing, split: Split, cache: Cache) -> float:
     start = time.perf_counter()
-    extract(model, config, split, Path(folder) / "features.h5", {"ptm": "p"}, 64)
+    for _ in task("image_classification").features(PTM(model, config), split, cache, 64):
+        pass
     return len(split) / (time.perf_counter() - start)
 
 
 def main() -> None:
-    compute.repeatable(0, os.cpu_count() or 1)
+    repeatable(0, os.cpu_count() or 1)
     print(f"{'PTM':28s} {'px':>4s} {'raw/s':>8s} {'kept/s':>8s} {'ratio':>6s} {'decoding/s':>11s} {'ratio':>6s}")
     with tempfile.TemporaryDirectory() as folder:
-        files.STORE = Path(folder) / "store"
+        cache = Cache(Path(folder))
         for architecture, size, stored, count in CASES:
             model = timm.create_model(architecture.split(".")[0]).to(memory_format=torch.channels_last).eval()
-            config = models.preprocessing(architecture, size)
+            config = networks.preprocessing(architecture, size)
             split = photographs(count, stored)
-            pixels.pixels(split, config)
+            pixels.pixels(split, config, cache)
             speeds = []
             for _ in range(3):  # in turn, so that a drift of the machine's speed touches all alike
                 first = raw(model, config, count)
-                kept = stage(model, config, split, folder)
+                kept = stage(model, config, split, cache)
                 limit, pixels.KEPT = pixels.KEPT, 0
-                decoding = stage(model, config, split, folder)
+                decoding = stage(model, config, split, cache)
                 pixels.KEPT = limit
                 speeds.append((first, kept, kept / first, decoding, decoding / first))
             a, b, c, d, e = np.median(speeds, axis=0)

@@ -3,9 +3,8 @@
     python tests/bench/bench_scores.py            times, as ratios to one Gram matrix and its eigendecomposition
     python tests/bench/bench_scores.py --memory   peak memory of each method at N = 50,000, D = 2,048
 
-A method's time is the smallest of three; the methods of the first table run in one `shared_work`, as the runner calls
-them, so that what they share is counted once, at the first that asks for it. Machines differ and share their cores:
-read the ratios.
+A method's time is the smallest of three; the methods of the first table get the same `ScoreInputs`, so that what they
+share is counted once, at the first that asks for it. Machines differ and share their cores: read the ratios.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from stages.scores import METHODS, shared_work
+from orbweaver.methods import METHODS, ScoreInputs, score
 
 # Seconds that published code took where the Gram matrix and its eigendecomposition took 0.2 s.
 PUBLISHED = {
@@ -51,12 +50,8 @@ def arrays(n: int, d: int, c: int, s: int) -> dict:
         "probabilities": probabilities,
         "source_features": features[: n // 2, ::-1],
         "source_labels": labels[: n // 2] % 43,
+        "class_embeddings": [r.normal(size=(c, 384)).astype(np.float32) for _ in range(3)],
     }
-
-
-def call(name: str, data: dict) -> float:
-    method = METHODS[name]
-    return method(**{p: data[p] for p in inspect.signature(method).parameters if p in data})
 
 
 def timed(work) -> float:
@@ -74,7 +69,7 @@ def plain_nleep(data: dict) -> None:
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 
-    from stages.scores.leep import leep
+    from orbweaver.methods._leep import leep
 
     n, c = len(data["labels"]), len(np.unique(data["labels"]))
     points = PCA(0.8).fit_transform(data["features"].astype(np.float64))
@@ -118,9 +113,8 @@ def times() -> None:
     data |= {"n_parameters": 1, "source_accuracy": 1.0}
     base, spent = unit(data), {}
     for _ in range(3):
-        with shared_work():
-            for name in light:
-                spent[name] = min(spent.get(name, np.inf), timed(lambda name=name: call(name, data)))
+        for row in score(light, ScoreInputs(**data)):
+            spent[row["method"]] = min(spent.get(row["method"], np.inf), row["seconds"])
     base = min(base, unit(data))
     print(f"N=5,000 D=1,024 C=100 S=1,000; Gram + eigendecomposition: {base:.3f} s = 1\n")
     print(f"{'method':18} {'seconds':>8} {'ratio':>7} {'published':>10} {'faster':>7}")
@@ -130,12 +124,12 @@ def times() -> None:
         print(f"{name:18} {spent[name]:8.3f} {ratio:7.2f} {compared}")
     print(f"{'all of these':18} {sum(spent.values()):8.3f} {sum(spent.values()) / base:7.2f}\n")
     print(f"{'method':18} {'seconds':>8} {'ratio':>7} {'plain use':>10} {'faster':>7}")
-    with shared_work():
-        call("h_score", data)  # the decomposition is there when the runner comes to these
-        for name, plain in (("nleep", plain_nleep), ("otce", plain_otce), ("pactran_gauss", plain_pactran_gauss)):
-            own = min(timed(lambda name=name: call(name, data)) for _ in range(2))
-            other = min(timed(lambda plain=plain: plain(data)) for _ in range(2))
-            print(f"{name:18} {own:8.3f} {own / base:7.2f} {other:8.3f} s {other / own:6.1f}x")
+    inputs = ScoreInputs(**data)
+    score(["h_score"], inputs)  # the decomposition is there when the suite comes to these
+    for name, plain in (("nleep", plain_nleep), ("otce", plain_otce), ("pactran_gauss", plain_pactran_gauss)):
+        own = min(score([name], inputs)[0]["seconds"] for _ in range(2))
+        other = min(timed(lambda plain=plain: plain(data)) for _ in range(2))
+        print(f"{name:18} {own:8.3f} {own / base:7.2f} {other:8.3f} s {other / own:6.1f}x")
 
 
 def peak_megabytes() -> float:

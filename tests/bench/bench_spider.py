@@ -1,7 +1,7 @@
 """What Model Spider costs, as ratios in one run: python tests/bench/bench_spider.py
 
-Scoring many PTMs on one task from cached tokens, against the matrix products that it must contain; and the memory that
-it takes, against that of one block of M x d numbers.
+Scoring many PTMs on one episode from cached tokens, against the matrix products that it must contain; and the memory
+that it takes, against that of one block of M x d numbers.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import torch
 
-from stages.params import RankerParams
-from stages.spider.checkpoint import empty_ranker
+from orbweaver.core.settings import RankerSettings
+from orbweaver.spider.checkpoint import empty_ranker
 
 CLASSES, ENCODER = 100, 1280
-SPEC = RankerParams(supervision=["held_out"])
+SPEC = RankerSettings(supervision=["held_out"])
 
 
 def seconds(work: Callable[[], object], repeat: int = 7) -> float:
@@ -34,14 +34,19 @@ def ratio(ptms: int, width: int) -> tuple[float, float]:
     torch.manual_seed(0)
     ranker = empty_ranker(dict.fromkeys(map(str, range(ptms)), 1), ENCODER, width, SPEC).eval()
     general, rows = torch.randn(CLASSES, ENCODER), torch.arange(CLASSES)[None]
-    of_task, of_class, square = torch.randn(ptms, width), torch.randn(CLASSES, width), torch.randn(width, width)
+    of_model, of_class, square = torch.randn(ptms, width), torch.randn(CLASSES, width), torch.randn(width, width)
     wide, weights = torch.randn(ENCODER, width), torch.randn(ptms, CLASSES)
 
     def products() -> None:
         _ = general @ wide  # projection
         _ = of_class @ square, of_class @ square  # keys, values
-        _ = of_task @ square, of_task @ square, of_task @ square, of_task @ square  # query, own key and value, output
-        _ = of_task @ of_class.T, weights @ of_class  # logits, what they attend to
+        _ = (
+            of_model @ square,
+            of_model @ square,
+            of_model @ square,
+            of_model @ square,
+        )  # query, own key and value, output
+        _ = of_model @ of_class.T, weights @ of_class  # logits, what they attend to
 
     needed, taken = seconds(products), seconds(lambda: ranker(general, rows))
     with torch.profiler.profile(profile_memory=True) as profile:
@@ -52,7 +57,7 @@ def ratio(ptms: int, width: int) -> tuple[float, float]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(f"one task of {CLASSES} classes, tokens cached; time over that of its matrix products")
+    print(f"one episode of {CLASSES} classes, tokens cached; time over that of its matrix products")
     for ptms, width in ((100, 1024), (1000, 64), (1000, 1024), (4000, 1024)):
         times, memory = ratio(ptms, width)
         print(

@@ -48,10 +48,10 @@ class Node:
             except psutil.Error:
                 continue
 
-    def works_on(self, room: str) -> bool:
+    def works_on(self, stage: str) -> bool:
         for process in self.processes():
             try:
-                if f"stages.{room}" in process.cmdline():
+                if f"stages.{stage}" in process.cmdline():
                     return True
             except psutil.Error:
                 continue
@@ -105,24 +105,24 @@ def test_killed_nodes_do_not_change_the_outcome(
         built = ROOT
         run(tmp_path, "git", "clone", "-q", str(ROOT), str(clone))
     run(clone, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
-    command = ["python", "-m", "stages.run", "--jobs", "2", "--cluster", address]
+    command = ["python", "-m", "orbweaver.pipeline.run", "--jobs", "2", "--cluster", address]
     with open(tmp_path / "out.txt", "w") as out:
         process = subprocess.Popen(command, cwd=clone, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT)
         killed: dict[str, Node] = {}
         while process.poll() is None:
-            for room in ("features", "finetune"):
-                victim = next((node for node in alive if node.works_on(room)), None)
-                if room not in killed and victim and len(alive) > 1:
+            for stage in ("features", "finetune"):
+                victim = next((node for node in alive if node.works_on(stage)), None)
+                if stage not in killed and victim and len(alive) > 1:
                     time.sleep(2)  # into its work
                     victim.kill()
                     alive = [node for node in alive if node is not victim]
-                    killed[room] = victim
+                    killed[stage] = victim
             time.sleep(0.2)
-    rooms = {node: room for room, node in killed.items()}
+    at_work = {node: stage for stage, node in killed.items()}
     with capsys.disabled():
         print("\n" + (tmp_path / "out.txt").read_text())
         for node in nodes[1]:
-            print(node.folder.name, f"killed in {rooms[node]}" if node in rooms else "", *node.finished())
+            print(node.folder.name, f"killed in {at_work[node]}" if node in at_work else "", *node.finished())
     assert process.returncode == 0
     assert {*killed} == {"features", "finetune"}
     finished = [stage for node in nodes[1] for stage in node.finished()]

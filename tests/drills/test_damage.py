@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -13,10 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import files, params
-from stages.errors import UserError
-from stages.zoo import models
-from stages.zoo.cards import read_card
+from orbweaver.core.errors import UserError
+from orbweaver.core.formats.features import read_features
+from orbweaver.core.formats.tables import read_csv
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import read_split
+from orbweaver.models import networks
+from orbweaver.models.card import read_card
+from orbweaver.pipeline import params
 from tests.conftest import digests, lock, run
 
 pytestmark = pytest.mark.slow
@@ -51,63 +54,67 @@ def told_or_equal(path: Path, whole: bytes, data: st.DataObject, read: Callable[
 
 
 @pytest.fixture(scope="module")
-def place(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tiny benchmark in which stages' readers work."""
-    folder = Path(shutil.copytree(built, tmp_path_factory.mktemp("damage") / "benchmark", symlinks=True))
-    before = Path.cwd()
-    os.chdir(folder)
-    yield folder
-    os.chdir(before)
+def place(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the tiny benchmark."""
+    return Workspace(Path(shutil.copytree(built, tmp_path_factory.mktemp("damage") / "benchmark", symlinks=True)))
 
 
 @DAMAGE
 @given(data=st.data())
-def test_parquet(place: Path, data: st.DataObject) -> None:
-    path = files.dataset_path("targets", "digits", "train")
+def test_parquet(place: Workspace, data: st.DataObject) -> None:
+    path = place.split("targets", "digits", "train")
     whole = path.read_bytes()
 
     def read() -> tuple:
-        found = files.read_images(path)
-        return found.name, found.kind, found.classes, found.images, found.targets.tolist(), found.licence, found.origin
+        found = read_split(path, place.cache)
+        return (
+            found.name,
+            found.task,
+            found.classes,
+            [*found.images],
+            found.targets.tolist(),
+            found.licence,
+            found.origin,
+        )
 
     told_or_equal(path, whole, data, read)
 
 
 @DAMAGE
 @given(data=st.data())
-def test_hdf5(place: Path, data: st.DataObject) -> None:
-    path = files.features_path("vit_sprites", "digits")
+def test_hdf5(place: Workspace, data: st.DataObject) -> None:
+    path = place.features("vit_sprites", "digits")
 
     def read() -> tuple:
-        found = files.read_features(path, {"ptm": "vit_sprites"})
+        found = read_features(path, {"ptm": "vit_sprites"})
         arrays = [np.asarray(array).tobytes() for array in (found.features, found.probabilities, found.targets)]
-        return *arrays, found.kind, found.made_from["checkpoint"]
+        return *arrays, found.task, found.made_from["checkpoint"]
 
     told_or_equal(path, path.read_bytes(), data, read)
 
 
 @DAMAGE
 @given(data=st.data())
-def test_safetensors(place: Path, data: st.DataObject) -> None:
-    path = files.zoo_path("vit_sprites") / "model.safetensors"
-    card = read_card("vit_sprites")
+def test_safetensors(place: Workspace, data: st.DataObject) -> None:
+    path = place.ptm("vit_sprites") / "model.safetensors"
+    card = read_card(place, "vit_sprites")
     told_or_equal(
         path,
         path.read_bytes(),
         data,
-        lambda: [float(tensor.double().sum()) for tensor in models.load(card).state_dict().values()],
+        lambda: [float(tensor.double().sum()) for tensor in networks.load(card, path.parent).state_dict().values()],
     )
 
 
 @DAMAGE
 @given(data=st.data())
-def test_params(place: Path, data: st.DataObject) -> None:
+def test_params(place: Workspace, data: st.DataObject) -> None:
     """Another valid benchmark is what the user asked for: nobody can tell it from a change by hand."""
-    path = Path("params.yaml")
+    path = place.params
     whole = path.read_bytes()
     path.write_bytes(damaged(data, whole))
     try:
-        assert isinstance(params.load(), params.Params)
+        assert isinstance(params.load(path), params.Params)
     except UserError as error:
         assert "params.yaml" in str(error)
     finally:
@@ -116,13 +123,13 @@ def test_params(place: Path, data: st.DataObject) -> None:
 
 @DAMAGE
 @given(data=st.data())
-def test_csv(place: Path, data: st.DataObject) -> None:
+def test_csv(place: Workspace, data: st.DataObject) -> None:
     """A table has no checksum of its own, DVC's apart (below): readable or told, never a traceback."""
-    path = files.scores_path("digits")
+    path = place.scores("digits")
     whole = path.read_bytes()
     path.write_bytes(damaged(data, whole))
     try:
-        files.read_csv(path, ["dataset", "ptm", "method", "score", "reason"])
+        read_csv(path, ["dataset", "ptm", "method", "score", "reason"])
     except UserError as error:
         assert "digits.csv" in str(error)
     finally:
@@ -130,18 +137,19 @@ def test_csv(place: Path, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_run_puts_every_damaged_output_right(place: Path, seed: int) -> None:
+def test_a_run_puts_every_damaged_output_right(place: Workspace, seed: int) -> None:
     """All outputs and dvc.lock damaged at once: the next run ends with the bytes there were, from DVC's cache."""
     rooms, chance = ("data/sources", "data/targets", "data/zoo", "features", "scores", "reports"), random.Random(seed)
-    expected, before = digests(place, *rooms), lock(place)
+    root = place.root
+    expected, before = digests(root, *rooms), lock(root)
     for name in [*expected, "dvc.lock"]:
-        path = place / name
+        path = root / name
         if path.stat().st_size and path.suffix in (".parquet", ".h5", ".safetensors", ".csv", ".json", ".lock"):
             whole = path.read_bytes()
             path.unlink()  # it may be a hard link into the store
             at, bit = chance.randrange(len(whole)), chance.randrange(9)
             path.write_bytes(turned_over(whole, at, bit) if bit < 8 else whole[:at])  # cut, one time in nine
-    run(place, "python", "-m", "stages.run", "--jobs", "2")
-    assert digests(place, *rooms) == expected
-    # A stage whose very name was damaged stays in dvc.lock beside the right one; `stages.prune` removes it.
-    assert lock(place)["stages"].items() >= before["stages"].items()
+    run(root, "python", "-m", "orbweaver.pipeline.run", "--jobs", "2")
+    assert digests(root, *rooms) == expected
+    # A stage whose very name was damaged stays in dvc.lock beside the right one; `orbweaver.pipeline.prune` removes it.
+    assert lock(root)["stages"].items() >= before["stages"].items()

@@ -20,10 +20,11 @@ from tests.drills.conftest import Outcome
 
 pytestmark = pytest.mark.slow
 ROOMS = ("data", "features", "scores", "reports")
-RUN = ("python", "-m", "stages.run", "--jobs", "2")
-KILLS = 5  # in every room
+RUN = ("python", "-m", "orbweaver.pipeline.run", "--jobs", "2")
+KILLS = 5  # in every stage
 OUTPUTS = {
-    "data": ["data/sources", "data/targets"],
+    "source": ["data/sources"],
+    "target": ["data/targets"],
     "zoo": ["data/zoo"],
     "features": ["features"],
     "finetune": ["scores/finetune"],
@@ -54,45 +55,41 @@ def kill(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def in_room(folder: Path, room: str) -> bool:
+def in_stage(folder: Path, stage: str) -> bool:
     for process in of(folder):
         try:
-            if f"stages.{room}" in process.cmdline():
+            if f"stages.{stage}" in process.cmdline():
                 return True
         except psutil.Error:
             continue
     return False
 
 
-def forget(folder: Path, room: str) -> None:
-    """A room's outputs and kept results, and DVC's memory of them, as if it had never run."""
-    for name in [
-        *OUTPUTS[room],
-        f".store/{room}",
-        ".dvc/cache/runs",
-        *([".store/pixels"] if room == "features" else []),
-    ]:
+def forget(folder: Path, stage: str) -> None:
+    """A stage's outputs and kept results, and DVC's memory of them, as if it had never run."""
+    kept = [path for notes in (folder / ".store/used").glob(f"{stage}@*") for path in notes.read_text().splitlines()]
+    for name in [*OUTPUTS[stage], ".dvc/cache/runs", *(f".store/{path}" for path in kept)]:
         path = folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     cache = folder / ".dvc/cache/files/md5"
     for entry in lock(folder)["stages"].values():
         for out in entry["outs"]:
-            if any(out["path"].startswith(name) for name in OUTPUTS[room]):
+            if any(out["path"].startswith(name) for name in OUTPUTS[stage]):
                 (cache / out["md5"][:2] / out["md5"][2:]).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("room", OUTPUTS)
-def test_kill_9_at_a_random_moment(benchmark: Path, room: str, outcome: Outcome) -> None:
-    expected, before, chance = digests(benchmark, *ROOMS), lock(benchmark), random.Random(room)
-    forget(benchmark, room)
+@pytest.mark.parametrize("stage", OUTPUTS)
+def test_kill_9_at_a_random_moment(benchmark: Path, stage: str, outcome: Outcome) -> None:
+    expected, before, chance = digests(benchmark, *ROOMS), lock(benchmark), random.Random(stage)
+    forget(benchmark, stage)
     kept: dict[Path, int] = {}
     kills, span = 0, 4.0
     while kills < KILLS:
         process = subprocess.Popen(RUN, cwd=benchmark, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
-        while not in_room(benchmark, room) and process.poll() is None:
+        while not in_stage(benchmark, stage) and process.poll() is None:
             time.sleep(0.01)
-        if process.poll() is not None:  # all of the room's stages had ended before: from the beginning
-            forget(benchmark, room)
+        if process.poll() is not None:  # all of these stages had ended before: from the beginning
+            forget(benchmark, stage)
             kept.clear()
             continue
         time.sleep(chance.uniform(0, span))
@@ -108,7 +105,7 @@ def test_kill_9_at_a_random_moment(benchmark: Path, room: str, outcome: Outcome)
     assert lock(benchmark) == before
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "a finished result was made again"
     outcome(
-        f"kill -9 in `{room}`", f"{KILLS} times at a random moment, then a run", "same bytes, nothing finished redone"
+        f"kill -9 in `{stage}`", f"{KILLS} times at a random moment, then a run", "same bytes, nothing finished redone"
     )
 
 
@@ -171,23 +168,22 @@ def small_disk(folder: Path, free: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("room", "item", "folder", "free"),
+    ("stage", "item", "folder", "free"),
     [
         ("features", "vit_sprites", ".store", 4096),
         ("features", "vit_sprites", ".store", 300_000),
         ("zoo", "vit_sprites", "data/zoo", 4096),
-        ("data", "digits", "data/targets", 4096),
+        ("target", "digits", "data/targets", 4096),
         ("scores", "digits", "scores", 0),
     ],
 )
-def test_full_disk(benchmark: Path, room: str, item: str, folder: str, free: int, outcome: Outcome) -> None:
+def test_full_disk(benchmark: Path, stage: str, item: str, folder: str, free: int, outcome: Outcome) -> None:
     expected = digests(benchmark, *ROOMS)
-    arguments = ["targets", item] if room == "data" else [item]
-    for name in OUTPUTS[room]:
+    for name in OUTPUTS[stage]:
         for path in (benchmark / name).rglob(f"{item}*") if (benchmark / name).is_dir() else [benchmark / name]:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     shutil.rmtree(benchmark / ".store", ignore_errors=True)
-    command = ("python", "-m", f"stages.{room}", *arguments)
+    command = ("python", "-m", f"stages.{stage}", item)
     with small_disk(benchmark / folder, free):
         said = run(benchmark, *command, fails=True)
         assert "No space left on device" in said
@@ -197,11 +193,11 @@ def test_full_disk(benchmark: Path, room: str, item: str, folder: str, free: int
         run(benchmark, *command)
     after = digests(benchmark, *ROOMS)
     assert not [name for name in after if name.endswith(".tmp")]
-    assert {name: after.get(name) for name in expected if item in name and f"/{room}" in f"/{name}"}.items() <= (
-        expected.items()
-    )
+    made = [name for name in expected if item in name and name.startswith(tuple(OUTPUTS[stage]))]
+    assert made
+    assert {name: after.get(name) for name in made}.items() <= expected.items()
     outcome(
-        f"disk full in `{room}`", f"{free:,} bytes left in {folder}, then space", "one sentence; then the same bytes"
+        f"disk full in `{stage}`", f"{free:,} bytes left in {folder}, then space", "one sentence; then the same bytes"
     )
 
 

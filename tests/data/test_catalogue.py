@@ -1,0 +1,287 @@
+"""The catalogue of datasets: each entry read from a stand-in in its published layout, and what is wrong is named."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from pydantic import ValidationError
+
+from orbweaver.core.errors import FileError
+from orbweaver.core.files import digest
+from orbweaver.core.settings import DatasetSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.catalogue import Entry, catalogue, read
+from orbweaver.data.datasets import make
+from orbweaver.data.fetch import download
+from orbweaver.data.fetch.download import DownloadError
+from orbweaver.data.fetch.prepare import prepare, state
+from orbweaver.data.readers.captions import _strings_in_pickle
+from orbweaver.data.split import Split, read_split, write_split
+from tests.data.standins import STANDINS, labelled, pictures, put
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "work")
+
+
+def raw(house: Workspace) -> Path:
+    return house.root / "data/raw"
+
+
+def small(name: str, classes: list[str], splits: dict[str, list]) -> Entry:
+    """The entry with the numbers of its stand-in."""
+    entry = catalogue()[name]
+    if "" in splits:
+        n = len(splits[""])
+        train = round(n * (entry.split.share or 0))
+        counts = {"train": train, "test": n - train}
+    else:
+        counts = {split: len(rows) for split, rows in splits.items()}
+    layout = entry.layout.model_copy(update={"images": 10}) if name == "dsprites" else entry.layout
+    return entry.model_copy(update={"classes": len(classes) or None, "samples": counts, "layout": layout})
+
+
+def rows_of(split: Split) -> list:
+    """A split's targets as the stand-ins tell them."""
+    texts = [{key: values[i] for key, values in split.texts.items()} for i in range(len(split))]
+    if split.task in ("caption", "extractive_qa"):
+        return texts
+    if split.task in ("vqa", "grounding"):
+        return list(zip(split.targets.tolist(), texts, strict=True))
+    return split.targets.tolist()
+
+
+def test_every_entry_has_a_stand_in() -> None:
+    assert {*STANDINS} == {*catalogue()}
+
+
+@pytest.mark.parametrize("name", list(STANDINS))
+def test_every_dataset_is_read_from_its_layout(name: str, tmp_path: Path, house: Workspace) -> None:
+    classes, splits = STANDINS[name](raw(house))
+    entry = small(name, classes, splits)
+    parts = read(house, name, entry, None, None, 0)
+    back = {}
+    for split, images in parts.items():
+        write_split(tmp_path / f"{split}.parquet", images)
+        back[split] = read_split(tmp_path / f"{split}.parquet", house.cache)
+        assert (back[split].task, back[split].classes, back[split].licence) == (entry.task, classes, entry.licence)
+        assert back[split].family == (entry.family or name)
+        assert list(back[split].images) == list(images.images)
+        for encoded in back[split].images:
+            with Image.open(io.BytesIO(encoded)) as image:
+                image.convert("RGB")
+    if "" in splits:  # split by us: together they are everything, once
+        together = rows_of(back["train"]) + rows_of(back["test"])
+        assert sorted(together, key=str) == sorted(splits[""], key=str)
+        assert len(back["test"]) == entry.samples["test"]
+    else:
+        for split, expected in splits.items():
+            assert rows_of(back[split]) == (expected if entry.task != "grounding" else [
+                (pytest.approx(box), texts) for box, texts in expected
+            ])  # fmt: skip
+    if entry.task != "extractive_qa":
+        assert not {*back["train"].images} & {*back["test"].images}
+    again = read(house, name, entry, None, None, 1)
+    assert list(again["train"].images) == list(back["train"].images)  # the split is not the seed's
+
+
+def test_images_keep_their_published_bytes(house: Workspace) -> None:
+    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), None, None, 0)
+    assert parts["train"].images[0] == (raw(house) / "pet/images/Abyssinian_100.jpg").read_bytes()
+    parts = read(house, "stl10", small("stl10", *STANDINS["stl10"](raw(house))), None, None, 0)
+    published = np.fromfile(raw(house) / "stl10/stl10_binary/train_X.bin", np.uint8).reshape(2, 3, 96, 96)
+    pixels = np.asarray(Image.open(io.BytesIO(parts["train"].images[0])))
+    assert pixels[5, 80].tolist() == published[0, :, 80, 5].tolist()  # column by column
+
+
+def test_samples_keep_the_shares_of_classes(house: Workspace) -> None:
+    labelled(raw(house), "cars", "image", "label", ["a", "b"], train=[0] * 20 + [1] * 10, test=[0, 1] * 3)
+    entry = catalogue()["cars"].model_copy(update={"classes": 2, "samples": {}})
+    first = read(house, "cars", entry, 15, 4, 0)
+    assert np.bincount(first["train"].targets).tolist() == [10, 5]
+    assert list(first["train"].images) != list(read(house, "cars", entry, 15, 4, 1)["train"].images)
+    with pytest.raises(FileError, match="dataset 'cars', train, has 30 samples; 31 were asked for"):
+        read(house, "cars", entry, 31, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"samples": {"train": 5, "test": 1}}, "has 3 train samples in .*data/raw/aircraft, not 5"),
+        ({"classes": 3}, "has 2 classes in .*data/raw/aircraft, not 3"),
+    ],
+)
+def test_another_number_than_published_is_refused(house: Workspace, change: dict, message: str) -> None:
+    entry = small("aircraft", *STANDINS["aircraft"](raw(house))).model_copy(update=change)
+    with pytest.raises(FileError, match=message):
+        read(house, "aircraft", entry, None, None, 0)
+
+
+def test_a_missing_image_is_named(house: Workspace) -> None:
+    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), None, None, 0)
+    (raw(house) / "pet/images/Abyssinian_100.jpg").unlink()
+    with pytest.raises(FileError, match=r"Abyssinian_100\.jpg: not found, but the dataset's lists name it"):
+        write_split(house.root / "x.parquet", parts["train"])
+    assert not (house.root / "x.parquet").exists()
+
+
+def test_a_pickle_is_read_and_not_run(tmp_path: Path) -> None:
+    import pickle
+
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "ran",))
+
+    path = put(tmp_path / "train.p", pickle.dumps(["a.jpg", Evil()]))
+    assert "a.jpg" in _strings_in_pickle(path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "Image classification"}, "task"),
+        ({"clases": 2}, "clases"),
+        ({"layout": {"reader": "parqet"}}, "unknown reader 'parqet'"),
+        ({"split": {"share": 0.8, "per_class": 3}}, "either 'share' or 'per_class'"),
+        ({"hub": None}, "where it is downloaded from"),
+        ({"hub": {"id": "a/b", "revision": "main", "splits": {"train": "*"}}}, "revision"),
+        ({"files": [{"url": "ftp://x/y.zip"}]}, "url"),
+        ({"files": [{"url": "https://x/y.zip", "sha256": "abc"}]}, "sha256"),
+    ],
+)
+def test_the_schema_is_strict(tmp_path: Path, change: dict, message: str) -> None:
+    entry = {"task": "image_classification", "layout": {"reader": "parquet"}, "licence": "MIT",
+             "hub": {"id": "a/b", "splits": {"train": "data/train-*"}}}  # fmt: skip
+    path = tmp_path / "catalogue.yaml"
+    path.write_text(yaml.safe_dump({"one": entry | change}))
+    with pytest.raises(ValidationError, match=message):
+        catalogue(path)
+
+
+def test_what_has_to_be_placed_says_so(house: Workspace) -> None:
+    with pytest.raises(FileError, match=r"data/raw/nabirds is not there\. The licence of 'nabirds' \(research only\)"):
+        make("nabirds", DatasetSettings(), 0, house)
+    assert state(house, "nabirds", catalogue()["nabirds"])[0] == "to be placed"
+    (raw(house) / "nabirds").mkdir(parents=True)
+    assert state(house, "nabirds", catalogue()["nabirds"]) == ("placed", "")
+
+
+# --- the way from the server to the reader ---
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder, and the two calls of the hub's interface that list a dataset."""
+
+    folder: Path
+    asked: list[str]
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args, directory=str(self.folder))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path.startswith("/api/datasets/a/b/tree/"):
+            self._json([
+                {"type": "file", "path": p.relative_to(self.folder / "hub").as_posix(), "size": p.stat().st_size,
+                 "oid": "0" * 40, "lfs": {"oid": digest(p), "size": p.stat().st_size, "pointerSize": 130}}
+                for p in sorted((self.folder / "hub").rglob("*.parquet"))
+            ])  # fmt: skip
+        elif self.path.startswith("/api/datasets/a/b"):
+            self._json({"id": "a/b", "sha": "c" * 40, "private": False, "tags": [], "siblings": []})
+        elif self.path.startswith("/datasets/a/b/resolve/"):
+            self.path = "/hub/" + self.path.split("/resolve/")[1].split("/", 1)[1]
+            super().do_GET()
+        else:
+            super().do_GET()
+
+    def _json(self, answer: object) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Handler]]]:
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    (tmp_path / "served").mkdir()
+    handler = type("Served", (Handler,), {"folder": tmp_path / "served", "asked": []})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", handler
+        server.shutdown()
+
+
+def test_an_archive_is_downloaded_unpacked_once_and_read(served: tuple[str, type[Handler]], house: Workspace) -> None:
+    url, handler = served
+    for name in ("cat", "dog"):
+        pictures(*(handler.folder / f"set/{name}/{i}.jpg" for i in range(5)))
+    with tarfile.open(handler.folder / "set.tar.gz", "w:gz") as tar:
+        tar.add(handler.folder / "set", "set")
+    with tarfile.open(handler.folder / "outer.tar", "w") as tar:
+        tar.add(handler.folder / "set.tar.gz", "x/set.tar.gz")
+    sha256 = digest(handler.folder / "outer.tar")
+    entry = Entry.model_validate({
+        "task": "image_classification", "layout": {"reader": "class_folders", "folder": "set"}, "licence": "MIT",
+        "samples": {"train": 8, "test": 2}, "classes": 2, "split": {"share": 0.8},
+        "files": [{"url": f"{url}/outer.tar", "sha256": sha256, "inner": "x/set.tar.gz"}],
+    })  # fmt: skip
+    assert state(house, "pets", entry) == ("missing", "outer.tar (of unknown size)")
+    for _ in range(2):
+        prepare(house, "pets", entry)
+        parts = read(house, "pets", entry, None, None, 0)
+        assert parts["test"].targets.tolist() == [0, 1]
+    assert handler.asked == ["/outer.tar"]
+    assert state(house, "pets", entry) == ("ready", "")
+    (house.raw("pets") / ".outer.tar.unpacked").unlink()
+    assert state(house, "pets", entry) == ("downloaded", "to be unpacked: outer.tar")
+
+
+def hub_entry(revision: str | None) -> Entry:
+    return Entry.model_validate({
+        "task": "image_classification", "layout": {"reader": "parquet"}, "licence": "MIT",
+        "samples": {"train": 3, "test": 1}, "classes": 2,
+        "hub": {"id": "a/b", "revision": revision, "splits": {"train": "data/train-*", "test": "data/test-*"}},
+    })  # fmt: skip
+
+
+def test_a_hub_dataset_is_downloaded_at_its_revision(
+    served: tuple[str, type[Handler]], monkeypatch: pytest.MonkeyPatch, house: Workspace
+) -> None:
+    url, handler = served
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    labelled(raw(house), "hub", "image", "label", ["cat", "dog"], train=[1, 0, 1], test=[0])
+    for split in ("train", "test"):
+        target = handler.folder / f"hub/data/{split}-00000-of-00001.parquet"
+        put(target, (raw(house) / "hub" / split / "train-00000-of-00001.parquet").read_bytes())
+    for revision in ("a" * 40, None):
+        name = f"set{revision and revision[0]}".lower()
+        entry = hub_entry(revision)
+        prepare(house, name, entry)
+        assert read(house, name, entry, None, None, 0)["train"].targets.tolist() == [1, 0, 1]
+        assert f"/datasets/a/b/resolve/{revision or 'c' * 40}/data/train-00000-of-00001.parquet" in handler.asked
+        assert json.loads((house.raw(name) / ".hub.json").read_text())["revision"] == (revision or "c" * 40)
+    before = len(handler.asked)
+    prepare(house, name, entry)
+    assert len(handler.asked) == before  # neither the list nor the files again
+    with pytest.raises(DownloadError, match="has no file 'data/val-"):
+        prepare(house, "other", Entry.model_validate(hub_entry(None).model_dump() | {
+            "hub": {"id": "a/b", "revision": None, "splits": {"train": "data/val-*"}}}))  # fmt: skip

@@ -1,0 +1,223 @@
+"""What the benchmark `standard` is made of, small: splits share nothing, bytes do not change, targets say the truth."""
+
+from __future__ import annotations
+
+import io
+from itertools import islice
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orbweaver.core.errors import FileError
+from orbweaver.data.generated import (
+    atari,
+    charts,
+    cloud,
+    coasts,
+    crafter,
+    doom,
+    drawing,
+    icons,
+    molecules,
+    music,
+    photographs,
+    scene_counts,
+    words,
+)
+from orbweaver.data.split import Split
+
+MADE = {
+    make.__name__: make
+    for make in (
+        icons.icons_material, icons.icons_phosphor, icons.icons_remix, icons.icons_awesome,
+        doom.doom_map, doom.doom_sight, doom.doom_distance,
+        atari.games_arcade, atari.atari_oxygen, atari.atari_aliens, atari.atari_boxers,
+        photographs.photographs, photographs.textures, photographs.textures_zoom,
+        words.words_script, words.words_typeface, charts.charts_kind, charts.charts_tallest,
+        scene_counts.photo_count, scene_counts.crowd_shape, cloud.cloud_provider, cloud.cloud_kind,
+        coasts.coasts_region, coasts.coasts_islands, crafter.crafter_sight,
+        molecules.molecules_rings, molecules.molecules_groups, molecules.molecules_logp,
+        music.music_key, music.music_meter, music.music_notes,
+    )
+}  # fmt: skip
+TRAIN, TEST, SIZE = 48, 32, 32
+
+
+@pytest.fixture(scope="module", params=MADE)
+def parts(request: pytest.FixtureRequest) -> dict[str, Split]:
+    return MADE[request.param](TRAIN, TEST, SIZE, 0)
+
+
+def pixels(encoded: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(encoded)) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_splits_have_what_was_asked_for_and_share_no_image(parts: dict[str, Split]) -> None:
+    assert [len(parts[split].images) for split in ("train", "test")] == [TRAIN, TEST]
+    assert [len(parts[split].targets) for split in ("train", "test")] == [TRAIN, TEST]
+    assert {pixels(image).shape for split in parts.values() for image in split.images} == {(SIZE, SIZE, 3)}
+    train, test = ({*split.images} for split in parts.values())
+    assert not train & test
+    assert (len(train), len(test)) == (TRAIN, TEST)
+    assert np.mean([pixels(image).std() > 4 for image in train]) > 0.9  # hardly any is blank
+    for split in parts.values():
+        assert split.name in MADE
+        assert split.family
+        assert split.licence
+        assert split.origin
+    assert parts["train"].classes == parts["test"].classes
+
+
+def test_targets_are_sensible(parts: dict[str, Split]) -> None:
+    for split in parts.values():
+        assert all(name.strip() and not any(c in name for c in "_/") for name in split.classes)
+        assert len({*split.classes}) == len(split.classes)
+        if split.task == "image_classification":
+            assert set(split.targets) == set(range(len(split.classes)))
+        elif split.task == "multilabel":
+            assert split.targets.dtype == bool
+            assert split.targets.shape[1] == len(split.classes)
+            assert split.targets.any(axis=1).all()
+            assert split.targets.sum(axis=1).mean() > 1.2
+        else:
+            assert split.task == "regression"
+            assert split.classes == []
+            assert split.targets.dtype == np.float64
+            assert np.isfinite(split.targets).all()
+            assert len(np.unique(split.targets)) >= 7
+
+
+def test_bytes_are_the_same_again(parts: dict[str, Split]) -> None:
+    again = MADE[parts["train"].name](TRAIN, TEST, SIZE, 0)
+    for split in ("train", "test"):
+        assert parts[split].images == again[split].images
+        assert np.array_equal(parts[split].targets, again[split].targets)
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if not name.startswith(("doom", "games", "crafter"))])
+def test_another_seed_gives_other_images(name: str) -> None:
+    first, other = (MADE[name](12, 6, SIZE, seed) for seed in (0, 1))
+    assert first["train"].images != other["train"].images
+    assert first["test"].images != other["test"].images
+
+
+def test_things_go_to_one_split() -> None:
+    shared = drawing.halves(list("abcdefg"), np.random.default_rng(0))
+    assert sorted(shared["train"] + shared["test"]) == list("abcdefg")
+    assert len(shared["test"]) == 3
+    assert sorted(islice(drawing.turns("abc", np.random.default_rng(0)), 6)) == list("aabbcc")
+
+
+def test_a_missing_package_is_named() -> None:
+    with pytest.raises(FileError, match=r"package 'nowhere' is not installed.*pip install no-where"):
+        drawing.package_folder("nowhere", "no-where")
+
+
+def test_styles_of_an_icon_stay_together() -> None:
+    _, by_word = icons._icons("phosphor")
+    assert min(len(found) for found in by_word.values()) >= 8
+    assert min(len(styles) for found in by_word.values() for styles in found) == 5
+
+
+# --- what the memory of an Atari says, and what its screen shows -----------------------------------------------------
+
+
+def has(screen: np.ndarray, *colour: int) -> np.ndarray:
+    return (screen == colour).all(axis=-1)
+
+
+def test_memory_says_what_the_screen_shows_of_oxygen() -> None:
+    played = [*islice(atari.play("seaquest", 5, 15), 80)]
+    bars = [has(screen[170:175], 214, 214, 214).any(axis=0).sum() for screen, _ in played]
+    left = [memory[atari.OXYGEN] for _, memory in played]
+    assert np.ptp(left) > 30
+    assert np.corrcoef(bars, left)[0, 1] > 0.99
+
+
+def test_memory_says_what_the_screen_shows_of_aliens() -> None:
+    played = [*islice(atari.play("space_invaders", 5, 40), 80)]
+    pixels_of = [has(screen[20:180], 134, 134, 29).sum() for screen, _ in played]
+    left = [memory[atari.ALIENS] for _, memory in played]
+    assert np.ptp(left) > 5
+    assert np.corrcoef(pixels_of, left)[0, 1] > 0.98
+
+
+def test_memory_says_where_the_screen_shows_the_boxers() -> None:
+    played = [*islice(atari.play("boxing", 5, 15), 80)]
+    for colour, byte in (((214, 214, 214), atari.BOXERS[0]), ((0, 0, 0), atari.BOXERS[1])):
+        places = [np.flatnonzero(has(screen[40:170, 30:130], *colour).any(axis=0)).mean() for screen, _ in played]
+        assert np.corrcoef(places, [memory[byte] for _, memory in played])[0, 1] > 0.9
+
+
+# --- other targets against their pictures ---------------------------------------------------------------------------
+
+
+def test_the_tallest_bar_reaches_its_value() -> None:
+    split = charts.charts_tallest(24, 4, 128, 0)["train"]
+    reached = []
+    for image in split.images:
+        shown = pixels(image)[12:108, 22:118]
+        ground = shown[0, 0]
+        reached.append(96 - np.flatnonzero((abs(shown - ground).sum(axis=2) > 60).sum(axis=1) > 5).min())
+    assert np.corrcoef(reached, split.targets)[0, 1] > 0.5
+
+
+def test_islands_are_counted() -> None:
+    land = np.zeros((64, 64), bool)
+    land[2:10, 2:10] = land[20:30, 5:9] = land[30, 9] = True  # touching at a corner: one piece
+    land[50, 50] = True  # too small
+    assert coasts._islands(land) == 2
+
+
+def test_scenes_have_as_many_things_as_they_say() -> None:
+    assert [len(scene) for scene in scene_counts._scenes(16, 0)] == [*range(1, 9)] * 2
+    assert len({*scene_counts._scenes(200, 0)}) == 200
+
+
+def test_signs_of_a_key_are_on_the_page() -> None:
+    engraver = music._engraver()
+    checked = 0
+    for tune, sharps, _ in music._tunes()[::97]:
+        engraver.loadData(tune)
+        page = engraver.renderToSVG(1)
+        first = page[page.find('class="keySig') :]
+        first = first[: first.find('class="meterSig')] if 'class="meterSig' in first else first
+        assert first.count('class="keyAccid') == abs(sharps), tune
+        checked += 1
+    assert checked > 30
+
+
+def test_molecules_show_the_rings_they_have() -> None:
+    from rdkit import Chem
+
+    naphthalene = Chem.MolFromSmiles("c1ccc2ccccc2c1")
+    assert naphthalene.GetRingInfo().NumRings() == 2
+    patterns = {name: Chem.MolFromSmarts(smarts) for name, smarts in molecules.GROUPS.items()}
+    aspirin = Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O")
+    paracetamol = Chem.MolFromSmiles("CC(=O)Nc1ccc(O)cc1")
+    assert {name for name, pattern in patterns.items() if aspirin.HasSubstructMatch(pattern)} == {"ester"}
+    assert {name for name, pattern in patterns.items() if paracetamol.HasSubstructMatch(pattern)} == {
+        "amide",
+        "alcohol",
+    }
+
+
+def test_depth_is_in_metres() -> None:
+    """The depth buffer's unit, measured on things whose places are known."""
+    with doom._running("freedoom2.wad", 1) as game:
+        ratios = []
+        for view in islice(doom._views(game, "MAP02", np.random.default_rng(0)), 40):
+            state = game.get_state()
+            me = next(thing for thing in state.objects if thing.name == "DoomPlayer")
+            angle = np.deg2rad(me.angle)
+            for label in state.labels:
+                mask = state.labels_buffer[:, 20:140] == label.value
+                if mask.sum() > 30 and label.object_name != "DoomPlayer":
+                    dx, dy = label.object_position_x - me.position_x, label.object_position_y - me.position_y
+                    steps = np.median(view.depth[mask])
+                    if 8 <= steps < 60:
+                        ratios.append((dx * np.cos(angle) + dy * np.sin(angle)) / 32 / (steps * doom.UNIT))
+    assert len(ratios) > 10
+    assert abs(np.median(ratios) - 1) < 0.08

@@ -1,0 +1,127 @@
+"""Ready-made benchmarks: each is valid, its published truth is complete, and choosing one loses nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orbweaver.core.errors import UnknownName, UserError
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.datasets import TASKS_OF
+from orbweaver.pipeline import params
+from orbweaver.pipeline.choose import BenchmarkError, choose, known
+from orbweaver.pipeline.known import load_checked
+from orbweaver.pipeline.plan import DvcError
+from orbweaver.tasks.finetune import published_truth
+from tests.conftest import ROOT, TINY, clone_repository, run
+
+# stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
+CLONE = Workspace(ROOT)
+STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43}
+
+
+def published(p: params.Params, ptm: str, targets: list[str]) -> list[dict]:
+    """A published table's rows of a PTM."""
+    folder = CLONE.published / p.truth
+    return [row for target in targets for row in published_truth(folder, ptm, target, TASKS_OF[target])]
+
+
+@pytest.mark.parametrize("name", list(STAGES))
+def test_every_benchmark_is_valid_and_has_its_published_truth(name: str) -> None:
+    p = load_checked(CLONE, known()[name])
+    count = len(p.roles) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 2
+    assert count + len(p.sources.keys() & p.targets.keys()) == STAGES[name]
+    assert p.truth != "finetune"
+    for ptm in p.ptms:
+        for row in published(p, ptm, list(p.targets)):
+            assert -500 < row["test"] < 1
+            assert row["chosen"] == 1
+
+
+def test_published_values_are_those_of_the_tables() -> None:
+    """Goldens: cells read off the papers' tables."""
+    for name, ptm, target, value in (
+        ("single_source", "googlenet", "aircraft", 0.827),
+        ("single_source", "inception_v3", "dsprites", -0.044),
+        ("emms_cnn", "resnet34", "aircraft", 0.8406),
+        ("emms_vit", "deit_base", "aircraft", 0.7839),
+        ("caption", "vit_bert", "flickr8k", 0.18513),
+        ("multi_source", "densenet201_aid", "stl10", 0.9238),
+    ):
+        assert published(load_checked(CLONE, known()[name]), ptm, [target])[0]["test"] == pytest.approx(value)
+
+
+def test_a_published_table_without_a_pair_says_so() -> None:
+    p = load_checked(CLONE, known()["emms_cnn"])
+    with pytest.raises(UserError, match="emms_cnn has no value of PTM 'resnet34' on target 'stl10'"):
+        published(p, "resnet34", ["cars", "stl10"])
+
+
+def test_an_unknown_table_is_named(tmp_path: Path) -> None:
+    values = yaml.safe_load(known()["emms_cnn"].read_text()) | {"truth": "ems_cnn"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(params.ParamsError, match="did you mean 'emms_cnn'"):
+        load_checked(CLONE, tmp_path / "params.yaml")
+
+
+def test_choosing_loses_no_changes(tmp_path: Path) -> None:
+    clone_repository(tmp_path, TINY)
+    workspace, path, lock = Workspace(tmp_path), tmp_path / "params.yaml", tmp_path / "dvc.lock"
+    mini = path.read_text()
+    entries = "schema: '2.0'\nstages:\n" + "".join(f"  {s}:\n    cmd: x\n" for s in ("zoo@vit_sprites", "reports"))
+    lock.write_text(entries)
+    run(tmp_path, "git", "add", "dvc.lock")
+    run(tmp_path, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "lock")
+    choose("single_source", workspace)
+    assert path.read_text() == known()["single_source"].read_text()
+    assert list(yaml.safe_load(lock.read_text())["stages"]) == ["reports"]  # DVC reads and writes all of it each time
+    choose("emms_vit", workspace)
+    choose("mini", workspace)
+    assert path.read_text() == mini
+    assert lock.read_text() == entries
+    for damaged in (entries[:-9], entries[:-5], entries + "\0"):
+        lock.write_text(damaged)
+        with pytest.raises(DvcError, match=r"dvc\.lock"):
+            choose("single_source", workspace)
+        assert (path.read_text(), lock.read_text()) == (mini, damaged)
+    path.write_text(mini + "# mine\n")
+    with pytest.raises(BenchmarkError, match=r"params\.yaml has changes that would be lost"):
+        choose("caption", workspace)
+    assert path.read_text() == mini + "# mine\n"
+    with pytest.raises(UnknownName, match="unknown benchmark 'single_sorce': did you mean 'single_source'"):
+        choose("single_sorce", workspace)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(STAGES))
+def test_dvc_plans_every_benchmark(name: str, tmp_path: Path) -> None:
+    """`dvc dag` and `dvc repro --dry` of the whole; prints what DVC itself costs on this machine.
+
+    A dry run of DVC wants the outputs of earlier stages to be there, so each is there with something in it.
+    """
+    clone_repository(tmp_path, yaml.safe_load(known()[name].read_text()))
+    p = load_checked(CLONE, known()[name])
+    folders = [f"data/{role}/{one}" for role in ("sources", "targets") for one in getattr(p, role)]
+    folders += [f"{room}/{ptm}" for room in ("data/zoo", "features") for ptm in p.ptms]
+    folders += [f"labels/{encoder}" for encoder in p.encoders]
+    made = [f"{folder}/x" for folder in folders] + [f"scores/finetune/{ptm}.csv" for ptm in p.ptms]
+    made.append("scores/spider/episodes.h5")
+    for path in made + [f"scores/{part}{one}.csv" for part in ("", "weights/") for one in p.targets]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+    for command in (["dag"], ["repro", "--dry"]):
+        start = time.perf_counter()
+        done = subprocess.run(["dvc", *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        print(name, *command, f"{time.perf_counter() - start:.0f} s")
+        if command == ["dag"]:
+            assert "reports" in done.stdout
+        else:
+            assert done.stdout.count("Running stage") == STAGES[name]

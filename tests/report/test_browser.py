@@ -1,0 +1,95 @@
+"""The page in a real browser: wide and on a phone, light and dark, nothing overflows, complains or is too pale."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orbweaver.report.build import build
+from orbweaver.report.evaluate import Zoo
+from orbweaver.report.published import replay
+
+pytestmark = pytest.mark.slow
+WIDTHS = {"desk": 1280, "phone": 390}
+# Of an element's text colour against the nearest background behind it; WCAG's formula.
+CONTRASTS = """() => {
+  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b }
+  const behind = e => { while (e) { const c = getComputedStyle(e).backgroundColor
+      if (!c.endsWith(', 0)')) return c; e = e.parentElement } return 'rgb(255, 255, 255)' }
+  return [...document.querySelectorAll('h1, h2, h3, h4, p, li, a, th, td, dt, dd, summary, figcaption, caption')]
+      .filter(e => e.checkVisibility() && e.innerText.trim() && !e.closest('.skip'))
+      .map(e => { const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x)
+          return [(a + 0.05) / (b + 0.05), e.tagName + ': ' + e.innerText.slice(0, 40)] })
+      .filter(([contrast]) => contrast < 4.5) }"""
+OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility()
+    && !e.closest('.skip, .scroll, .strip, nav ul, pre') && e.getBoundingClientRect().right > innerWidth + 1)
+    .map(e => e.tagName + '.' + e.className)"""
+
+
+@pytest.fixture(scope="module")
+def page_path(made_up, some_inside, some_weights, some_rankers, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    seconds = made_up[1][["dataset", "ptm", "method"]].assign(seconds=lambda s: np.geomspace(1e-5, 1, len(s)))
+    published = replay(Path(__file__).parents[2] / "data/published", n_resamples=20)
+    zoos = {"image_classification": Zoo(*made_up)}
+    build(zoos, 0, 20, published, some_inside, some_weights, some_rankers, seconds).write(folder)
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium of the system, steered by playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not (program := shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")):
+        pytest.skip("no Chromium here")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])  # root may not have one
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_page_fits_and_can_be_read(browser, page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request", lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else 0
+    )
+    page.goto(page_path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(OVERFLOW) == []
+    assert page.evaluate(CONTRASTS) == []
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    shot = np.asarray(Image.open(tmp_path / "page.png").convert("L"))
+    assert (shot[:40].mean() > 200) == (scheme == "light")
+    assert shot.std() > 10  # something is on it
+    assert said == []
+    page.close()
+
+
+def test_keys_reach_everything_and_a_screen_reader_hears_what_it_is(browser, page_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(page_path.as_uri())
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#ranking"
+    unnamed = "[...document.querySelectorAll('[tabindex], [role=img]')].filter(e => !e.ariaLabel).map(e => e.outerHTML)"
+    assert page.evaluate(unnamed) == []
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(e => +e.tagName[1])")
+    assert levels[0] == 1 and levels.count(1) == 1 and max(np.diff(levels)) <= 2
+    assert page.evaluate("[...document.querySelectorAll('table')].every(t => t.caption && t.tHead)")
+    page.focus("summary")
+    before = page.evaluate("document.querySelectorAll('details[open]').length")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.querySelectorAll('details[open]').length") != before
+    page.close()

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from orbweaver.metrics.tau import weighted_tau
+from orbweaver.report.published import REASONS, TOLERANCE, replay
+
+PUBLISHED = Path(__file__).parents[2] / "data/published"
+
+
+@pytest.fixture(scope="module")
+def replayed():
+    return replay(PUBLISHED, n_resamples=100)
+
+
+def test_69_of_72_printed_cells_come_back(replayed):
+    cells = replayed.cells
+    assert len(cells) == 72
+    assert cells["matches"].sum() == 69
+    misses = cells[~cells["matches"]]
+    assert set(zip(misses["method"], misses["dataset"], strict=True)) == set(REASONS)
+    assert misses["reason"].str.len().min() > 0
+
+
+@pytest.mark.parametrize(("method", "printed"), [("leep", 0.244), ("logme", 0.540)])
+def test_the_reasons_hold(method, printed):
+    scores = pd.read_csv(PUBLISHED / "single_source/scores.csv").query("dataset == 'Aircraft' and method == @method")
+    both = scores.merge(pd.read_csv(PUBLISHED / "single_source/truth.csv"))
+    assert abs(weighted_tau(both["accuracy_percent"], both["score"].round(3)) - printed) < TOLERANCE
+    assert abs(weighted_tau(both["accuracy_percent"], both["score"]) - printed) > TOLERANCE
+
+
+def test_other_conventions_do_not_give_the_table_back(replayed):
+    symmetric = replayed.evaluation.measures.set_index(["method", "dataset"])["weighted_tau_symmetric"]
+    cells = replayed.cells.set_index(["method", "dataset"])
+    assert ((symmetric.loc[cells.index] - cells["printed"]).abs() <= TOLERANCE).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("control", "mean"),
+    [
+        ("parameters", 0.747),
+        ("parameters_without_aux_heads", 0.677),
+        ("source_accuracy", 0.730),
+        ("mean_truth_elsewhere", 0.693),
+        ("mean_training_label", 0.777),
+        ("borda_h_score_nce_logme", 0.767),
+        ("logme", 0.678),
+    ],
+)
+def test_controls_beside_the_printed_table(replayed, control, mean):
+    assert replayed.evaluation.tau.loc[control, "mean"] == pytest.approx(mean, abs=TOLERANCE)
+
+
+def test_controls_stand_above_the_single_scores(replayed):
+    assert replayed.evaluation.tau["group"].tolist() == ["blind"] * 5 + ["aggregation"] + ["method"] * 9
+    assert replayed.printed_only.name == "model_spider" and replayed.printed_only["mean"] == 0.8
+
+
+def test_no_score_can_be_told_from_the_constant_ranking_at_its_best(replayed):
+    tau = replayed.evaluation.tau
+    assert replayed.evaluation.best == "mean_training_label"
+    assert tau.loc[["logme", "nce", "h_score"], "tied_with_best"].all()

@@ -1,0 +1,288 @@
+"""`rank` on a user's folder: order, cache, sure and unsure places, verification, and the command around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.errors import UserError
+from orbweaver.core.files import digest
+from orbweaver.core.settings import PtmSettings, RankerSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.readers import own
+from orbweaver.data.split import Split, write_split
+from orbweaver.models import networks
+from orbweaver.models.card import Card, read_card, write_card
+from orbweaver.select import checks, command, forward, order, verify
+from orbweaver.select import zoo as zoo_module
+from orbweaver.select.ranking import rank
+from orbweaver.select.settings import settings_of
+from orbweaver.spider import checkpoint
+from orbweaver.tasks.base import Task
+from tests.conftest import ROOT
+from tests.select.conftest import picture
+
+
+@pytest.fixture(autouse=True)
+def few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "HALVES", 6)
+
+
+def tree(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in [folder, *folder.rglob("*")]}
+
+
+def test_a_folder_is_ranked_best_first_and_stays_as_it_was(pictures: Path, zoo: Path) -> None:
+    for folder in (pictures, *pictures.iterdir()):
+        folder.chmod(0o555)
+    before = tree(pictures)
+    table = rank(pictures, methods=["logme"], budget=20)
+    assert tree(pictures) == before
+    assert set(table["ptm"]) == {"vit_sprites", "byobnet_sprites"}
+    assert table["score"].is_monotonic_decreasing and table["rank"].tolist() == [1, 2]
+    assert table["first"].sum() == pytest.approx(1)
+    assert table.attrs["samples"] == 40 and table.attrs["classes"] == 2
+    assert "40 of 120 images, at most 20 of a class" in table.attrs["notes"][0]
+    assert any("no expected accuracy: scores/finetune" in note for note in table.attrs["notes"])
+    assert "There is one PTM" in rank(pictures, ptms=["vit_sprites"], budget=20).attrs["advice"][0]
+
+
+def test_asking_again_or_adding_a_ptm_forwards_only_what_is_new(pictures: Path, zoo: Path) -> None:
+    forwards = [
+        rank(pictures, ptms=ptms, methods=[method], budget=20).set_index("ptm")["forwards"].to_dict()
+        for ptms, method in [(["vit_sprites"], "probe"), (None, "logme"), (None, "knn")]
+    ]
+    assert forwards[0] == {"vit_sprites": 40}
+    assert forwards[1] == {"vit_sprites": 0, "byobnet_sprites": 40}
+    assert set(forwards[2].values()) == {0}
+
+
+def test_interrupted_it_says_so_and_goes_on_where_it_stopped(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    real, seen = forward.features_of, []
+
+    def interrupted_at_the_second(*arguments: object) -> object:
+        seen.append(arguments)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
+        patched.setattr(forward, "features_of", interrupted_at_the_second)
+        command.main(["rank", str(pictures), "--budget", "20"])
+    assert stopped.value.code == 130
+    assert "the same command goes on there" in capsys.readouterr().err
+    assert sorted(rank(pictures, budget=20)["forwards"]) == [0, 40]
+
+
+@pytest.mark.slow
+def test_a_real_interrupt_in_the_middle_is_resumed(pictures: Path, zoo: Path, kept: Path) -> None:
+    asked = [sys.executable, "-m", "orbweaver", "rank", str(pictures), "--json"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(asked, cwd=zoo, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (finished := list((kept / "features").rglob("[!.]*.h5"))):
+        assert process.poll() is None, "finished before anything was kept"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in process.communicate()[1]
+    assert process.returncode == 130
+    first = {path: path.stat().st_mtime_ns for path in finished}
+    again = subprocess.run(asked, cwd=zoo, env=environment, capture_output=True, text=True, check=True)
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    assert 0 in {row["forwards"] for row in json.loads(again.stdout)["ranking"]}
+
+
+def test_verification_measures_on_images_that_ranking_never_saw(pictures: Path, zoo: Path, kept: Path) -> None:
+    benchmark, cache = Workspace(zoo), Cache(kept)
+    settings = settings_of(benchmark)
+    listing = own.read(pictures)
+    split, *_ = checks.checked(listing, own.sample(listing, 20, settings.seed), cache)
+    train, test = verify.hold_out(split, settings)
+    assert not {*train} & {*test} and len(train) + len(test) == len(split) == 40
+    assert np.bincount(split.targets[test]).tolist() == [5, 5]
+
+    table = rank(pictures, budget=20, verify=1)
+    assert table["real"].notna().sum() == 1 and table["real"].notna()[0]
+    assert table.attrs["advice"][0].startswith("Fine-tuned and measured on 10 images kept apart")
+    spoilt = split.targets.copy()
+    spoilt[test] = 1 - spoilt[test]
+    ptms = zoo_module.zoo(None, split.task, benchmark, settings, cache)
+    other = forward.Data(replace(split, targets=spoilt, digest="spoilt"), train, settings, cache, benchmark)
+    pd.testing.assert_series_equal(order.ordered(ptms, other, ["probe"])[0]["score"], table["score"])
+
+
+def stand_in(
+    name: str, task: Task, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path
+) -> Card:  # of orbweaver.tasks.zoo.fetch_ptm
+    """A tiny network with random weights in the place of a public one."""
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet", num_classes=len(source_classes))
+    folder.mkdir(parents=True)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    card = Card(
+        name=name,
+        task=task.name,
+        architecture=spec.architecture,
+        source=spec.source,
+        source_classes=source_classes,
+        source_accuracy=None,
+        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        feature_width=networks.width(model),
+        preprocessing=networks.preprocessing(spec.architecture, 32),
+        licence="",
+        origin="here",
+        checkpoint=digest(folder / "model.safetensors"),
+    )
+    write_card(card, folder)
+    return card
+
+
+PUBLIC = "timm/test_resnet.r160_in1k"
+
+
+def test_a_public_ptm_is_fetched_once_and_kept_apart_from_the_benchmark(
+    pictures: Path, zoo: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(name: str, *how: object) -> Card:
+        fetches.append(name)
+        return stand_in(name, *how)
+
+    fetches: list[str] = []
+    monkeypatch.setattr(zoo_module, "fetch_ptm", fetched)
+    (zoo / "my zoo.txt").write_text(f"# mine\n{PUBLIC}  # public\n\nvit_sprites\n")
+    before = tree(zoo / "data")
+    output = str(zoo / "o.csv")
+    for _ in range(2):
+        command.main(["rank", str(pictures), "--budget", "8", "--zoo", str(zoo / "my zoo.txt"), "--output", output])
+    table = pd.read_csv(zoo / "o.csv")
+    assert set(table["ptm"]) == {PUBLIC, "vit_sprites"}
+    assert fetches == [PUBLIC] and tree(zoo / "data") == before
+    card = read_card(Workspace(kept), PUBLIC)
+    assert card.source == "imagenet" and card.source_classes[1].startswith("goldfish")
+
+
+def test_the_command_prints_json_and_the_table(pictures: Path, zoo: Path, capsys: pytest.CaptureFixture) -> None:
+    command.main(
+        ["rank", str(pictures), "--budget", "8", "--json", "--method", "logme", "--method", "parc", "--method", "knn"]
+    )
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["target"] == "Größe und 猫" and printed["methods"] == ["logme", "parc", "knn"]
+    assert {row["ptm"] for row in printed["ranking"]} == {"vit_sprites", "byobnet_sprites"}
+    assert printed["ranking"][0]["rank"] == 1 and printed["ranking"][0]["expected"] is None
+    command.main(["rank", str(pictures), "--budget", "8"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Größe und 猫: image_classification, 16 images, 2 classes; by probe"
+    assert lines[4].split()[:2] in (["1", "vit_sprites"], ["1", "byobnet_sprites"])
+    assert "Fine-tune" in lines[8] or "narrow" in lines[8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nowhere"], 1, "nowhere: not found"),
+        (["{}", "--ptm", "vit_sprite"], 1, "did you mean 'vit_sprites'?"),
+        (["{}", "--ptm", "timm/resnet18.a1_in1"], 1, "did you mean 'resnet18.a1_in1k'?"),
+        (["{}", "--method", "logm"], 1, "unknown method 'logm': did you mean 'logme'?"),
+        (["{}", "--zoo", "none.txt"], 1, "none.txt: cannot be read"),
+        (["{}", "--budget", "0"], 2, "must be 1 or more"),
+        (["{}", "--output", "a.xls"], 2, "a .csv or .json file"),
+        (["{}", "--budget", "2", "--verify", "1"], 1, "needs 4 or more of each"),
+    ],
+)
+def test_what_cannot_be_ends_in_one_sentence_and_its_status(
+    pictures: Path, zoo: Path, capsys: pytest.CaptureFixture, arguments: list[str], status: int, message: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["rank", *(argument.format(pictures) for argument in arguments)])
+    said = str(stopped.value.code) if status == 1 else capsys.readouterr().err
+    assert message in said and "Traceback" not in said
+    assert (stopped.value.code == 2) == (status == 2)
+
+
+def test_without_a_zoo_it_says_how_to_get_one(pictures: Path, workspace: Path) -> None:
+    (workspace / "dvc.yaml").touch()
+    with pytest.raises(UserError, match="`make benchmark` builds it, `dvc pull` fetches it"):
+        rank(pictures)
+
+
+def test_a_method_that_does_not_fit_the_target_is_refused(tmp_path: Path, pictures: Path, zoo: Path) -> None:
+    paths = sorted(pictures.rglob("*.png"))
+    pd.DataFrame({"path": paths, "value": np.linspace(0, 1, len(paths))}).to_csv(tmp_path / "v.csv", index=False)
+    with pytest.raises(UserError, match="cannot be ranked by leep: the target has no classes"):
+        rank(tmp_path / "v.csv", label_column="value", methods=["leep"])
+    table = rank(tmp_path / "v.csv", label_column="value", methods=["logme"])
+    assert table["score"].notna().all() and "this is a regression target" in table.attrs["notes"][0]
+
+
+def test_ptms_that_have_seen_the_images_or_want_larger_ones_are_named(pictures: Path, zoo: Path) -> None:
+    some = [path.read_bytes() for path in sorted((pictures / "dogs").iterdir())[:3]]
+    source = Split("sprites_shape", "image_classification", ["a"], some, np.zeros(3, int), "", "")
+    write_split(Workspace(zoo).split("sources", "sprites_shape", "train"), source)
+    picture(pictures / "dogs" / "tiny.png", 7, (20, 20))
+    warned = "\n".join(rank(pictures).attrs["warnings"])
+    assert "byobnet_sprites, vit_sprites were trained on 'sprites_shape', which holds 3 of these images" in warned
+    assert "1 of 121 images are smaller than the 32 pixels of byobnet_sprites, vit_sprites" in warned
+
+
+def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path, zoo: Path) -> None:
+    benchmark = Workspace(zoo)
+    settings = settings_of(benchmark)
+    encoder = settings.spider.encoder
+    cards = {name: read_card(benchmark, name) for name in settings.ptms}
+    widths = {name: card.feature_width for name, card in cards.items()}
+    evidence = RankerSettings(supervision=["logme"], evidence=["probe", "logme"], seeds=2)
+    torch.manual_seed(0)
+    rankers = [checkpoint.empty_ranker(widths, widths[encoder], 8, evidence).eval() for _ in range(2)]
+    card = checkpoint.SpiderCard(
+        name="spider",
+        encoder=encoder,
+        checkpoints={name: card.checkpoint for name, card in cards.items()},
+        widths=widths,
+        sources=["sprites_shape"],
+        spec=evidence,
+        width=8,
+        bins=4,
+        k=0,
+        validation_tau=[0.0],
+        constant=dict.fromkeys(cards, 0.5),
+        digest="",
+    )
+    forwards = []
+    for k in (0, 1, 2):
+        checkpoint.save(checkpoint.Spider(card.model_copy(update={"k": k}), rankers), benchmark.ranker("spider"))
+        table = rank(pictures, budget=20)
+        assert table.attrs["methods"] == ["spider"] and table["score"].notna().all()
+        forwards.append(table["forwards"].sum())
+    assert forwards[0] == 40 and sum(forwards) == 80  # the encoder first, the other once, each kept
+    with pytest.raises(UserError, match="give it alone"):
+        rank(pictures, methods=["spider", "logme"])
+    (zoo / "data/zoo/vit_sprites/card.json").write_text(
+        cards["vit_sprites"].model_copy(update={"checkpoint": "another"}).model_dump_json()
+    )
+    with pytest.raises(UserError, match="learned another checkpoint"):
+        rank(pictures, methods=["spider"], budget=20)
+
+
+def test_half_samples_spread_as_the_bootstrap_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "HALVES", 1500)
+    values = np.random.default_rng(1).normal(size=60)
+    labels = np.arange(60) % 3
+    means = [values[rows].mean() for rows in order.halves(None, 60, 0)]
+    assert np.std(means) == pytest.approx(values.std(ddof=1) / np.sqrt(60), rel=0.08)
+    for rows in order.halves(labels, 60, 0)[:50]:
+        assert len({*rows}) == len(rows) == 30 and np.bincount(labels[rows]).tolist() == [10, 10, 10]
