@@ -149,9 +149,10 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
     (tmp_path / "tasks/params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     run(tmp_path / "tasks", "dvc", "repro")
     tau = pd.read_csv(tmp_path / "tasks/reports/tau.csv")
-    assert {*tau["task"]} == {"image_classification", "caption", "vqa", "extractive_qa", "grounding"}
+    assert {*tau["zoo"]} == {"image_classification", "caption", "vqa", "extractive_qa", "grounding"}
     scores = pd.concat(map(pd.read_csv, (tmp_path / "tasks/scores").glob("night_*.csv")))
-    emms = scores[scores["method"] == "emms"]
-    assert {*emms["ptm"]} == {*values["ptms"]}
-    assert np.isfinite(emms["score"]).all()
+    emms, by_gcv = (scores[scores["method"] == method] for method in ("emms", "emms_gcv"))
+    assert {*emms["ptm"]} == {*by_gcv["ptm"]} == {*values["ptms"]}
+    assert np.isfinite(by_gcv["score"]).all()
+    assert emms[emms["score"].isna()]["reason"].str.contains("fit any label").all()
     assert not ran(run(tmp_path / "tasks", "dvc", "repro"))

@@ -121,7 +121,13 @@ def test_what_is_dropped_goes_and_the_rest_is_not_computed_again(benchmark: Path
     pruned = kept()
     rooms = {path.relative_to(benchmark).parts[1] for path in all_kept - pruned}
     # Nothing of the zoo: its training is the renamed one's.
-    assert rooms == {"seconds", "features", "finetune", "labels", "pixels", "spider"}
-    run(benchmark, "dvc", "repro", "-q")  # features and fine-tuning look at a smaller folder
+    assert rooms == {"seconds", "features", "finetune", "scores", "spider", "used"}
+    run(benchmark, "dvc", "repro", "-q")  # stages look at a smaller folder
     assert kept() == pruned  # and compute nothing
+    # They note less than before: what was of the dropped target alone goes now.
+    after = digests(benchmark, "data", "features", "scores", "reports")
+    assert "Removed." in run(benchmark, *prune, "--yes")
+    assert {path.relative_to(benchmark).parts[1] for path in pruned - kept()} == {
+        "features", "finetune", "labels", "pixels"}  # fmt: skip
+    assert digests(benchmark, "data", "features", "scores", "reports") == after
     assert "Nothing to remove" in run(benchmark, *prune, "--yes")
