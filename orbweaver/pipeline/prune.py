@@ -109,10 +109,8 @@ def main() -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         if entries:
             write_text(workspace.root / LOCK, without(lock, entries))
-    print(
-        "Removed. Run `python -m orbweaver.pipeline.run`: folders are smaller now, and stages may note less than before;"
-    )
-    print("what they no longer use another `prune` removes. `dvc gc --workspace` clears DVC's cache.")
+    print("Removed. Run `python -m orbweaver.pipeline.run`: folders are smaller now, and stages note less.")
+    print("What they no longer use another prune removes. `dvc gc --workspace` clears DVC's cache.")
 
 
 if __name__ == "__main__":
