@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from orbweaver.core.device import Fitting, autocast
 from orbweaver.models.card import Preprocessing
+from orbweaver.models.depthwise import quicken
 from orbweaver.models.networks import normalise
 from orbweaver.models.pixels import Stream
 
@@ -75,6 +76,7 @@ def fit(
         lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps))),
     )
     fitting = Fitting()
+    quicken(model)
     model.train()
     for _ in tqdm(range(how.epochs), desc=progress, unit="epoch", disable=None if progress else True):
         order = torch.randperm(len(images), generator=random).split(how.batch_size)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from orbweaver.data.generated.games import emulated
 from orbweaver.data.images import png
 from orbweaver.data.sampling import balanced_labels
 from orbweaver.data.split import Split, splits
@@ -19,30 +20,13 @@ ABOUT = {"family": "atari", "licence": "GPL-2.0 emulator; frames for research", 
 GAMES = ("assault", "asterix", "atlantis", "beam_rider", "berzerk", "bowling", "centipede", "chopper_command",
          "crazy_climber", "enduro")  # fmt: skip
 CROP = 96  # of a screen of 210 x 160
-OXYGEN, ALIENS, BOXERS = (
-    102,
-    17,
-    (32, 33),
-)  # bytes of memory: left in Seaquest, left in Space Invaders, their x in Boxing
+# Bytes of memory: left in Seaquest, left in Space Invaders, their x in Boxing.
+OXYGEN, ALIENS, BOXERS = 102, 17, (32, 33)
 
 
 def play(game: str, seed: int, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Screen (210, 160, 3) and memory (128,) after every so many decisions of random play, without end."""
-    from ale_py import ALEInterface, LoggerMode, roms
-
-    ALEInterface.setLoggerMode(LoggerMode.Error)
-    ale = ALEInterface()
-    ale.setInt("random_seed", seed)
-    ale.setInt("frame_skip", 4)
-    ale.setFloat("repeat_action_probability", 0.25)
-    ale.loadROM(roms.get_rom_path(game))
-    actions = ale.getMinimalActionSet()
-    random = np.random.default_rng([seed, *game.encode()])
-    while True:
-        for action in random.integers(len(actions), size=steps):
-            ale.act(actions[action])
-            if ale.game_over():
-                ale.reset_game()
+    for ale, _ in emulated(game, seed, steps):
         yield ale.getScreenRGB().copy(), ale.getRAM().copy()
 
 

@@ -6,12 +6,19 @@ from different episodes; a test frame that looks like a training frame all the s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 
 from orbweaver.data.images import png
 from orbweaver.data.sampling import balanced_labels
 from orbweaver.data.split import Split, splits
+
+if TYPE_CHECKING:
+    from ale_py import ALEInterface
 
 CLASSIC = ("asteroids", "breakout", "freeway", "frostbite", "ms_pacman", "pong", "qbert", "seaquest", "skiing",
            "space_invaders")  # fmt: skip
@@ -35,8 +42,8 @@ def _thumbnail(crop: np.ndarray) -> np.ndarray:
     return small / np.linalg.norm(small)
 
 
-def _play(game: str, frames: int, seed: int, seen: np.ndarray | None) -> tuple[list[np.ndarray], np.ndarray]:
-    """`frames` crops of random play that look like none of the thumbnails `seen`, and their own thumbnails."""
+def emulated(game: str, seed: int, steps: int) -> Iterator[tuple[ALEInterface, np.random.Generator]]:
+    """The emulator after every so many decisions of random play, without end, and what they were drawn with."""
     from ale_py import ALEInterface, LoggerMode, roms
 
     ALEInterface.setLoggerMode(LoggerMode.Error)
@@ -47,13 +54,19 @@ def _play(game: str, frames: int, seed: int, seen: np.ndarray | None) -> tuple[l
     ale.loadROM(roms.get_rom_path(game))
     actions = ale.getMinimalActionSet()
     random = np.random.default_rng([seed, *game.encode()])
-    crops: list[np.ndarray] = []
-    thumbnails: list[np.ndarray] = []
-    for _ in range(20 * frames):
-        for action in random.integers(len(actions), size=STEPS):
+    while True:
+        for action in random.integers(len(actions), size=steps):
             ale.act(actions[action])
             if ale.game_over():
                 ale.reset_game()
+        yield ale, random
+
+
+def _play(game: str, frames: int, seed: int, seen: np.ndarray | None) -> tuple[list[np.ndarray], np.ndarray]:
+    """`frames` crops of random play that look like none of the thumbnails `seen`, and their own thumbnails."""
+    crops: list[np.ndarray] = []
+    thumbnails: list[np.ndarray] = []
+    for ale, random in islice(emulated(game, seed, STEPS), 20 * frames):
         top, left = random.integers(210 - CROP + 1), random.integers(160 - CROP + 1)
         crop = ale.getScreenGrayscale()[top : top + CROP, left : left + CROP]
         if crop.std() < 4:  # a blank screen between lives shows no game
