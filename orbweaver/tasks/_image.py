@@ -25,7 +25,7 @@ from orbweaver.models.weights import licence, public, source_accuracy
 from orbweaver.tasks._classes import stratified
 from orbweaver.tasks.base import PTM, Measured, Public
 
-MEASURED = 128  # images a batch
+MEASURED = {"cpu": 32, "cuda": 256}  # images a batch: on a CPU what its caches hold is done in a third less time
 
 
 class ImageTask(ABC):
@@ -134,5 +134,5 @@ class ImageTask(ABC):
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
         pixels = images(split, ptm.preprocessing, cache)[samples]
-        outputs = training.predict(ptm.network, ptm.preprocessing, pixels, MEASURED, precision)
+        outputs = training.predict(ptm.network, ptm.preprocessing, pixels, MEASURED[device().type], precision)
         return Measured(self.truth(ptm, outputs, split.targets[samples]))
