@@ -90,11 +90,14 @@ UNITS = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}  # of pub
 def published_truth(folder: Path, ptm: str, target: str, task: str) -> list[dict]:
     """A published table's value instead of runs of ours: nothing about it is known but the result.
 
-    Raises UserError when the table has no value for the pair.
+    A table of runs, as scores/finetune/<ptm>.csv has them, gives those of the pair. Raises UserError when the table has
+    no value for the pair.
     """
     for path in sorted(folder.glob("truth*.csv")):
         table = read_published(path, ["dataset", "ptm"])
         rows = table[(table["dataset"].str.lower() == target) & (table["ptm"] == ptm)]
+        if "seed" in table and len(rows):
+            return rows.drop(columns="ptm").assign(task=task).to_dict("records")
         for unit in UNITS.keys() & {*table.columns}:
             for value in rows[unit]:
                 unknown = {"learning_rate": "", "weight_decay": "", "seed": "", "validation": ""}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import TargetError, UserError
+from orbweaver.core.formats.tables import write_csv
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.split import Split
 from orbweaver.models.training import Fit
@@ -209,6 +211,18 @@ def test_published_truth_stands_in_the_truths_unit(tmp_path: Path) -> None:
     assert published_truth(tmp_path, "resnet", "dsprites", "regression")[0]["test"] == -0.045
     with pytest.raises(UserError, match=r"has no value of PTM 'resnet' on target 'cars'; drop one of them, or let"):
         published_truth(tmp_path, "resnet", "cars", "image_classification")
+
+
+def test_a_table_of_runs_gives_the_runs_of_the_pair(tmp_path: Path) -> None:
+    runs = [Run(0.003, 0.05, seed, 0.5, 0.4 + seed / 100, chosen=True) for seed in range(3)]
+    of_task = task("image_classification")
+    table = pd.DataFrame([{"ptm": "lite", **row} for row in truth_rows(runs, "pets", of_task)])
+    write_csv(table, tmp_path / "truth.csv")
+    rows = published_truth(tmp_path, "lite", "pets", "image_classification")
+    again = pd.DataFrame(truth_rows(runs, "pets", of_task))
+    pd.testing.assert_frame_equal(pd.DataFrame(rows)[list(again)], again, check_dtype=False)
+    with pytest.raises(UserError, match="no value of PTM 'lite' on target 'cars'"):
+        published_truth(tmp_path, "lite", "cars", "image_classification")
 
 
 def test_published_truth_of_a_paper() -> None:
