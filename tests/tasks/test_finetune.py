@@ -219,7 +219,7 @@ def test_a_table_of_runs_gives_the_runs_of_the_pair(tmp_path: Path) -> None:
     table = pd.DataFrame([{"ptm": "lite", **row} for row in truth_rows(runs, "pets", of_task)])
     write_csv(table, tmp_path / "truth.csv")
     rows = published_truth(tmp_path, "lite", "pets", "image_classification")
-    again = pd.DataFrame(truth_rows(runs, "pets", of_task))
+    again = pd.DataFrame(truth_rows(runs, "pets", of_task)).astype({"second": float})
     pd.testing.assert_frame_equal(pd.DataFrame(rows)[list(again)], again, check_dtype=False)
     with pytest.raises(UserError, match="no value of PTM 'lite' on target 'cars'"):
         published_truth(tmp_path, "lite", "cars", "image_classification")
