@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orbweaver.core.errors import tell
 from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import read_dataset
 from orbweaver.models.card import read_card
 from orbweaver.pipeline import params
 from orbweaver.spider.episode_file import write_episodes
@@ -25,7 +26,8 @@ def main() -> None:
         ptms = p.ptms_of(p.ptms[p.spider.encoder].task) if p.spider.rankers else []
         cards = [read_card(workspace, ptm) for ptm in ptms]
         methods = wanted_methods([*p.spider.rankers.values()])
-        episodes = episodes_of(workspace, cards, [*p.sources], p.spider.episodes, methods, p.seed)
+        families = {source: read_dataset(workspace, "sources", source, "train").family for source in p.sources}
+        episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed)
         write_episodes(workspace.episodes(), episodes)
 
 

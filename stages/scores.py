@@ -29,13 +29,15 @@ def main() -> None:
     p = params.load(workspace.params)
     check_known(target, p.targets, "target")
     with workspace.cache.noting(f"scores@{target}"):
-        ptms = p.ptms_of(ZOO[read_dataset(workspace, "targets", target, "train").task])
+        split = read_dataset(workspace, "targets", target, "train")
+        ptms = p.ptms_of(ZOO[split.task])
         cards = [read_card(workspace, ptm) for ptm in ptms]
         # Rankers know the PTMs of their encoder's zoo.
         spiders = [checkpoint.load(workspace.ranker(name)) for name in p.spider.rankers if p.spider.encoder in ptms]
         for spider in spiders:
             checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards}, p.spider.encoder)
-        found = scores_of_target(workspace, target, cards, [*p.encoders], p.methods, spiders, p.seed, p.threads)
+        given = target, cards, [*p.encoders], p.methods, split.family, spiders, p.seed, p.threads
+        found = scores_of_target(workspace, *given)
         write_csv(found.seconds, workspace.seconds(target))
         write_csv(found.scores, workspace.scores(target))
         write_csv(found.rankers, workspace.rankers(target))

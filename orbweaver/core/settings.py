@@ -117,6 +117,7 @@ class RankerSettings(Section):
     supervision: score methods, or `held_out`; of several, their Borda count. evidence: score methods whose values for
     forwarded PTMs it sees. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
     nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
+    without: a family of datasets whose sources are left out of what it learns from; see `spider.rows.as_methods`.
     draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
     """
 
@@ -126,6 +127,7 @@ class RankerSettings(Section):
     prompts: bool = True
     normalise: bool = True
     own_source: bool = True
+    without: str = ""
     weight_decay: float = Field(default=0.0, ge=0)
     draws: int | None = Field(default=None, ge=1)
     seeds: int = Field(default=1, ge=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from orbweaver.core.formats import hdf5
 
-NAMES = ("ptms", "methods", "sources")
+NAMES = ("ptms", "methods", "sources", "families")
 ARRAYS = ("offsets", "scores", "validation", "mixture", "has_source")
 
 
@@ -20,12 +20,13 @@ class Episodes:
 
     tokens: PTM -> (R, D_m) float32, class means; offsets (T + 1,); scores (T, M, Q), NaN where a method has no value;
     validation (T,) bool, does it only validate; mixture (T,); has_source (T, S) bool: which sources episode t has
-    classes of.
+    classes of; families: of the sources.
     """
 
     ptms: list[str]
     methods: list[str]
     sources: list[str]
+    families: list[str]
     offsets: np.ndarray
     tokens: dict[str, np.ndarray]
     scores: np.ndarray

@@ -162,21 +162,21 @@ def wanted_methods(rankers: Sequence[RankerSettings]) -> list[str]:
 def episodes_of(
     workspace: Workspace,
     cards: list[Card],
-    sources: list[str],
+    families: dict[str, str],
     settings: EpisodeSettings,
     methods: list[str],
     seed: int,
 ) -> Episodes:
     """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
 
-    sources: names of all; a source of which the first PTM has no features, as it is known by name only, takes no part.
+    families: of all sources; one of which the first PTM has no features, as it is known by name only, takes no part.
     methods: see `wanted_methods`. Raises UserError when no source has several classes, FileError when a feature file
     is missing or damaged.
     """
     if not cards:
         nothing = np.zeros(0, bool)
-        return Episodes([], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
-    there = [source for source in sources if workspace.features(cards[0].name, source).exists()]
+        return Episodes([], [], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
+    there = [source for source in families if workspace.features(cards[0].name, source).exists()]
     targets = {source: read_features(workspace.features(cards[0].name, source)).targets for source in there}
     codes = {source: codes_of(values, settings.bins) for source, values in targets.items()}
     draws = plan(codes, settings, seed)
@@ -198,6 +198,7 @@ def episodes_of(
         ptms=ptms,
         methods=methods,
         sources=list(codes),
+        families=[families[source] for source in codes],
         offsets=np.cumsum([0] + [len(draw.classes) for draw in draws]),
         tokens={ptm: found[ptm]["tokens"] for ptm in ptms},
         scores=np.stack([found[ptm]["scores"] for ptm in ptms], axis=1),

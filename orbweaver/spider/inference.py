@@ -80,7 +80,7 @@ def episode_of(ptms: list[str], methods: list[str], tokens: dict[str, np.ndarray
     if len(classes) != 1 or min(classes) < 2:
         raise ValueError(f"an episode needs two classes or more, the same for every PTM; got {sorted(classes)}")
     offsets, nothing = np.array([0, classes.pop()]), np.zeros(1, bool)
-    return Episodes(ptms, methods, [], offsets, tokens, scores[None], nothing, np.zeros(1, int), nothing)
+    return Episodes(ptms, methods, [], [], offsets, tokens, scores[None], nothing, np.zeros(1, int), nothing)
 
 
 @torch.inference_mode()

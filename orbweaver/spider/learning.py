@@ -65,15 +65,15 @@ def learn_ptm(
     name: str,
     ptm: str,
     ptms: list[str],
-    sources: list[str],
+    families: dict[str, str],
     settings: SpiderSettings,
     seed: int,
     threads: int,
 ) -> Spider:
     """The trained spider `name`, taught one more PTM, whose features of the sources are there.
 
-    ptms: the zoo that params.yaml names. Raises UserError when the spider knows the PTM already, or when it learned
-    from a PTM that is no longer in the zoo, or another checkpoint of it.
+    ptms: the zoo that params.yaml names; families: of its sources. Raises UserError when the spider knows the PTM
+    already, or when it learned from a PTM that is no longer in the zoo, or another checkpoint of it.
     """
     spider = checkpoint.load(workspace.ranker(name))
     known, spec = spider.card.ptms, spider.card.spec
@@ -84,7 +84,7 @@ def learn_ptm(
     cards = [read_card(workspace, each) for each in (*known, ptm)]
     checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, settings.encoder)
     methods = wanted_methods([*settings.rankers.values(), spec])
-    found = episodes_of(workspace, cards, sources, settings.episodes, methods, seed)
+    found = episodes_of(workspace, cards, families, settings.episodes, methods, seed)
     truth = training.supervision(found, spec, [card.source for card in cards])
     rankers = []
     for number, ranker in enumerate(tqdm(spider.rankers, desc=ptm, unit="seed", disable=None)):

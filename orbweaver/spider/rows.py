@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 import pandas as pd
 import torch
 
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.workspace import Workspace
-from orbweaver.spider.checkpoint import Spider
+from orbweaver.spider.checkpoint import Spider, SpiderCard
 from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.tokens import class_means, codes_of
 
@@ -39,16 +41,32 @@ def of_spiders(workspace: Workspace, spiders: list[Spider], target: str, evidenc
     return pd.DataFrame(rows, columns=["dataset", "ranker", "seed", "k", "ptm", "score"])
 
 
-def as_methods(ranked: pd.DataFrame, spiders: list[Spider]) -> pd.DataFrame:
-    """Rows for scores/<dataset>.csv: each spider with its validated k, with none of the PTMs forwarded (`_k0`), and
-    the constant ranking that its episodes alone give (`_constant`).
+FAMILY_OUT = "_family_out"
+
+
+def as_methods(ranked: pd.DataFrame, spiders: list[Spider], methods: Container[str], family: str) -> pd.DataFrame:
+    """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
+    forwarded (`_k0`), and the constant ranking that its episodes alone give (`_constant`).
+
+    The same three as `<spider>_family_out`, if there are spiders that differ from it in `without` alone: by the one
+    that learned without the target's family, by the spider itself where no source is of that family.
     """
     ranked = ranked[ranked["seed"] == "all"]
     rows = []
-    for spider in spiders:
-        name = spider.card.name
-        for method, k in ((name, spider.card.k), (f"{name}_k0", 0)):
-            rows.append(ranked[(ranked["ranker"] == name) & (ranked["k"] == k)].assign(method=method, reason=""))
-        constant = rows[-1]["ptm"].map(spider.card.constant)
-        rows.append(rows[-1].assign(method=f"{name}_constant", score=constant))
+
+    def add(name: str, card: SpiderCard) -> None:
+        of = ranked[ranked["ranker"] == card.name].assign(reason="")
+        rows.append(of[of["k"] == card.k].assign(method=name))
+        rows.append(of[of["k"] == 0].assign(method=f"{name}_k0"))
+        rows.append(rows[-1].assign(method=f"{name}_constant", score=rows[-1]["ptm"].map(card.constant)))
+
+    for card in (spider.card for spider in spiders if spider.card.name in methods):
+        add(card.name, card)
+        others = {o.card.spec.without: o.card for o in spiders if o.card.spec.without and _alike(o.card, card)}
+        if others:
+            add(card.name + FAMILY_OUT, others.get(family, card))
     return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()
+
+
+def _alike(one: SpiderCard, other: SpiderCard) -> bool:
+    return one.spec.model_copy(update={"without": ""}) == other.spec

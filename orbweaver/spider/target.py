@@ -40,15 +40,16 @@ def scores_of_target(
     cards: list[Card],
     encoders: list[str],
     methods: list[str],
+    family: str,
     spiders: list[Spider],
     seed: int,
     threads: int,
 ) -> TargetScores:
     """Scores of one target for all PTMs of its zoo; those of a pair are kept, with the seconds that they took.
 
-    methods: those to have rows for, names of spiders among them. spiders: all that take part; they have every row of
-    `rankers`, but of `scores` only if they are methods. Raises FileError when a file is missing or does not fit,
-    MethodError when a method fails.
+    methods: those to have rows for, names of spiders among them. family: of the target. spiders: all that take part;
+    they have every row of `rankers`, but of `scores` only if they are methods. Raises FileError when a file is missing
+    or does not fit, MethodError when a method fails.
     """
     dataset = digest(workspace.split("targets", target, "train"))
     listed = [method for method in methods if method in METHODS]
@@ -71,7 +72,7 @@ def scores_of_target(
     parts = [
         table.drop(columns="seconds"),
         aggregated(table).assign(dataset=target),
-        as_methods(ranked, [spider for spider in spiders if spider.card.name in methods]),
+        as_methods(ranked, spiders, methods, family),
     ]
     return TargetScores(
         scores=pd.concat(parts, ignore_index=True)[COLUMNS],

@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from orbweaver.core.errors import UserError
+from orbweaver.core.names import check_known
 from orbweaver.core.settings import RankerSettings, SpiderSettings
 from orbweaver.methods import borda
 from orbweaver.metrics.tau import weighted_tau
@@ -33,7 +34,8 @@ def supervision(episodes: Episodes, spec: RankerSettings, sources: list[str]) ->
     """(T, M): the ranking to learn on each episode, as values. One method's scores, or the Borda count of several.
 
     With `own_source` off, a PTM is not judged on episodes with classes of its own source (NaN): it would be ahead there
-    for a reason that no target shares. sources: of the PTMs.
+    for a reason that no target shares. sources: of the PTMs. Where the ranker is to learn `without` a family, nothing
+    is known of episodes with classes of its sources. Raises UnknownName when no source is of that family.
     """
     columns = [episodes.methods.index(method) for method in spec.supervision]
     if len(columns) == 1:
@@ -44,6 +46,9 @@ def supervision(episodes: Episodes, spec: RankerSettings, sources: list[str]) ->
         for m, source in enumerate(sources):
             if source in episodes.sources:
                 truth[episodes.has_source[:, episodes.sources.index(source)], m] = np.nan
+    if spec.without:
+        check_known(spec.without, episodes.families, "family of sources")
+        truth[episodes.has_source[:, [family == spec.without for family in episodes.families]].any(1)] = np.nan
     return truth
 
 

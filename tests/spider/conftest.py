@@ -50,6 +50,10 @@ def stocked(tmp_path: Path) -> Workspace:
     split = Split("x", "image_classification", ["one", "two", "three"], pictures, TARGET, "MIT", "made up")
     write_split(workspace.split("targets", "x", "train"), split)
     known_as = digest(workspace.split("targets", "x", "train"))
+    for source, codes in {**SOURCES, "none": np.zeros(0, int)}.items():
+        names = [str(c) for c in range(8)]
+        split = Split(source, "image_classification", names, [b"nor at it"] * len(codes), codes, "", "", family="toys")
+        write_split(workspace.split("sources", source, "train"), split)
     for seed, ptm in enumerate(WIDTHS):
         write_card(card_of(ptm), workspace.ptm(ptm))
         for source, labels in SOURCES.items():

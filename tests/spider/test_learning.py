@@ -20,17 +20,18 @@ PLAN = EpisodeSettings(mixtures=8, draws=4, shots=10)
 RANKER = RankerSettings(supervision=["held_out"], evidence=["logme"], seeds=2)
 SPIDER = SpiderSettings(encoder="a", episodes=PLAN, width=8, epochs=2, learning_rate=0.003, rankers={"one": RANKER})
 METHODS = episodes.wanted_methods([RANKER])
-THREE, NAMES = ["a", "b", "c"], ["s", "none", "t"]
+THREE, FAMILIES = ["a", "b", "c"], {"s": "one", "none": "one", "t": "another"}
 
 
 def drawn(workspace: Workspace, ptms: list[str] = THREE, seed: int = 0) -> episodes.Episodes:
     cards = [read_card(workspace, ptm) for ptm in ptms]
-    return episodes.episodes_of(workspace, cards, NAMES, PLAN, METHODS, seed)
+    return episodes.episodes_of(workspace, cards, FAMILIES, PLAN, METHODS, seed)
 
 
 def test_episodes_hold_each_ptms_answers(stocked: Workspace) -> None:
     found = drawn(stocked)
     assert (found.ptms, found.methods, found.sources) == (THREE, ["held_out", "logme"], ["s", "t"])
+    assert found.families == ["one", "another"]
     draws = episodes.plan(SOURCES, PLAN, 0)
     for m, ptm in enumerate(THREE):
         features = {source: read_features(stocked.features(ptm, source)).features for source in SOURCES}
@@ -64,7 +65,7 @@ def test_a_source_that_one_ptm_did_not_forward_is_missed(stocked: Workspace) -> 
 
 
 def test_without_rankers_there_are_no_episodes(stocked: Workspace) -> None:
-    write_episodes(stocked.episodes(), episodes.episodes_of(stocked, [], NAMES, PLAN, [], 0))
+    write_episodes(stocked.episodes(), episodes.episodes_of(stocked, [], FAMILIES, PLAN, [], 0))
     assert read_episodes(stocked.episodes()).ptms == []
 
 
@@ -80,7 +81,7 @@ def test_a_spider_is_trained_and_taught_one_more_ptm(stocked: Workspace) -> None
     checkpoint.save(spider, stocked.ranker("one"))
 
     def teach(ptm: str, ptms: list[str]) -> checkpoint.Spider:
-        return learn_ptm(stocked, "one", ptm, ptms, NAMES, SPIDER, 0, 1)
+        return learn_ptm(stocked, "one", ptm, ptms, FAMILIES, SPIDER, 0, 1)
 
     more = teach("d", [*THREE, "d"])
     assert more.card.checkpoints == {ptm: f"sha-{ptm}" for ptm in (*THREE, "d")}

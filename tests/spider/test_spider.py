@@ -32,7 +32,7 @@ def some_episodes(count: int = 24, seed: int = 0, ptms: dict[str, int] = WIDTHS)
     truth = np.where(sign[:, None], np.arange(len(ptms)), -np.arange(len(ptms))).astype(float)
     scores = np.stack([truth, truth + random.normal(size=truth.shape), -truth], axis=2)
     validation = np.arange(count) % 4 == 3
-    return Episodes(list(ptms), ["held_out", "probe", "logme"], ["s"], offsets, means, scores, validation,
+    return Episodes(list(ptms), ["held_out", "probe", "logme"], ["s"], ["letters"], offsets, means, scores, validation,
                  np.arange(count) // 2, np.zeros((count, 1), bool))  # fmt: skip
 
 
@@ -213,6 +213,16 @@ def test_own_source_is_left_out_on_request():
     assert np.isnan(truth[[0, 2], 0]).all()
     assert not np.isnan(truth[[1, 3]]).any()
     assert not np.isnan(training.supervision(found, SPEC, ["s", "x", "x", "x"])).any()
+
+
+def test_a_family_can_be_left_out():
+    found = some_episodes(4)
+    found = Episodes(**{**vars(found), "has_source": np.array([[True], [False], [True], [False]])})
+    truth = training.supervision(found, SPEC.model_copy(update={"without": "letters"}), ["s", "x", "x", "x"])
+    assert np.isnan(truth[[0, 2]]).all()
+    assert not np.isnan(truth[[1, 3]]).any()
+    with pytest.raises(UserError, match=r"family of sources 'lettres'.*letters"):
+        training.supervision(found, SPEC.model_copy(update={"without": "lettres"}), ["s", "x", "x", "x"])
 
 
 def test_borda_supervises_when_there_are_several_methods():

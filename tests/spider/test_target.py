@@ -22,20 +22,24 @@ ASKED = ["parameters", "h_score", "nce", "logme", "emms", "emms_gcv", "otce", "o
 
 
 def a_spider(name: str) -> checkpoint.Spider:
-    """An untrained one, which looks at `probe`, a method that is not asked for."""
-    torch.manual_seed(0)
-    spec = RankerSettings(supervision=["held_out"], evidence=["probe"], seeds=2)
+    """An untrained one, which looks at `probe`, a method that is not asked for; "x without y": y is a family."""
+    name, _, without = name.partition(" without ")
+    torch.manual_seed(len(without))
+    spec = RankerSettings(supervision=["held_out"], evidence=["probe"], seeds=2, without=without)
     card = checkpoint.SpiderCard(
-        name=name, encoder="a", checkpoints={ptm: f"sha-{ptm}" for ptm in WIDTHS}, widths=WIDTHS, sources=["s"],
+        name=name + without, encoder="a", checkpoints={ptm: f"sha-{ptm}" for ptm in WIDTHS}, widths=WIDTHS,
+        sources=["s"],
         spec=spec, width=8, bins=10, k=2, validation_tau=[0.1] * 5, constant={"a": 0, "b": 0.2, "c": 0.7, "d": 1},
         digest="",
     )  # fmt: skip
     return checkpoint.Spider(card, [checkpoint.empty_ranker(WIDTHS, 5, 8, spec).eval() for _ in range(2)])
 
 
-def found(workspace: Workspace, spiders: tuple[str, ...] = ("one", "other"), seed: int = 0) -> TargetScores:
+def found(
+    workspace: Workspace, spiders: tuple[str, ...] = ("one", "other"), seed: int = 0, family: str = ""
+) -> TargetScores:
     cards = [read_card(workspace, ptm) for ptm in WIDTHS]
-    return scores_of_target(workspace, "x", cards, ["words"], ASKED, [*map(a_spider, spiders)], seed, 1)
+    return scores_of_target(workspace, "x", cards, ["words"], ASKED, family, [*map(a_spider, spiders)], seed, 1)
 
 
 def test_a_target_has_a_row_for_every_ptm_and_method(stocked: Workspace) -> None:
@@ -65,6 +69,17 @@ def test_rankers_say_something_for_every_seed_and_k(stocked: Workspace) -> None:
     assert validated.to_dict() == one["all"].loc[2].to_dict()
     none = found(stocked, ())
     assert len(none.rankers) == 0 and not none.scores["method"].str.startswith("one").any()
+
+
+@pytest.mark.parametrize(("family", "by"), [("letters", "oneletters"), ("elsewhere", "one")])
+def test_a_target_is_ranked_by_who_learned_without_its_family(stocked: Workspace, family: str, by: str) -> None:
+    tables = found(stocked, ("one", "one without games", "one without letters", "other"), family=family)
+    scores = tables.scores.pivot(index="ptm", columns="method", values="score")
+    ranked = tables.rankers.query("seed == 'all' and ranker == @by").pivot(index="ptm", columns="k", values="score")
+    assert scores["one_family_out"].to_dict() == ranked[2].to_dict()
+    assert scores["one_family_out_k0"].to_dict() == ranked[0].to_dict()
+    assert "one_family_out_constant" in scores and "oneletters" not in scores
+    assert (scores["one_family_out"].to_dict() == scores["one"].to_dict()) == (by == "one")
 
 
 def test_scores_are_kept_until_something_they_depend_on_changes(stocked: Workspace, monkeypatch) -> None:
