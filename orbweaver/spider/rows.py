@@ -48,23 +48,23 @@ def as_methods(ranked: pd.DataFrame, spiders: list[Spider], methods: Container[s
     """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
     forwarded (`_k0`), and the constant ranking that its episodes alone give (`_constant`).
 
-    The same three as `<spider>_family_out`, if there are spiders that differ from it in `without` alone: by the one
+    The same three with `_family_out` behind their names, if there are spiders that differ from it in `without` alone: by the one
     that learned without the target's family, by the spider itself where no source is of that family.
     """
     ranked = ranked[ranked["seed"] == "all"]
     rows = []
 
-    def add(name: str, card: SpiderCard) -> None:
+    def add(name: str, card: SpiderCard, out: str = "") -> None:
         of = ranked[ranked["ranker"] == card.name].assign(reason="")
-        rows.append(of[of["k"] == card.k].assign(method=name))
-        rows.append(of[of["k"] == 0].assign(method=f"{name}_k0"))
-        rows.append(rows[-1].assign(method=f"{name}_constant", score=rows[-1]["ptm"].map(card.constant)))
+        rows.append(of[of["k"] == card.k].assign(method=name + out))
+        rows.append(of[of["k"] == 0].assign(method=f"{name}_k0{out}"))
+        rows.append(rows[-1].assign(method=f"{name}_constant{out}", score=rows[-1]["ptm"].map(card.constant)))
 
     for card in (spider.card for spider in spiders if spider.card.name in methods):
         add(card.name, card)
         others = {o.card.spec.without: o.card for o in spiders if o.card.spec.without and _alike(o.card, card)}
         if others:
-            add(card.name + FAMILY_OUT, others.get(family, card))
+            add(card.name, others.get(family, card), FAMILY_OUT)
     return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()
 
 

@@ -77,8 +77,8 @@ def test_a_target_is_ranked_by_who_learned_without_its_family(stocked: Workspace
     scores = tables.scores.pivot(index="ptm", columns="method", values="score")
     ranked = tables.rankers.query("seed == 'all' and ranker == @by").pivot(index="ptm", columns="k", values="score")
     assert scores["one_family_out"].to_dict() == ranked[2].to_dict()
-    assert scores["one_family_out_k0"].to_dict() == ranked[0].to_dict()
-    assert "one_family_out_constant" in scores and "oneletters" not in scores
+    assert scores["one_k0_family_out"].to_dict() == ranked[0].to_dict()
+    assert "one_constant_family_out" in scores and "oneletters" not in scores
     assert (scores["one_family_out"].to_dict() == scores["one"].to_dict()) == (by == "one")
 
 
