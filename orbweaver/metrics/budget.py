@@ -1,8 +1,9 @@
 """What a user loses who fine-tunes only the first k PTMs of a ranking, for every k at once and for many resamples."""
 
 import numpy as np
+from scipy.special import comb
 
-from orbweaver.metrics.intervals import times_drawn
+from orbweaver.metrics.intervals import nan_mean, times_drawn
 
 
 def mean_regrets(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -42,3 +43,18 @@ def _reached(values: np.ndarray, known: np.ndarray, scores: np.ndarray) -> np.nd
     order = np.lexsort((values, last), axis=1)
     in_order = np.take_along_axis(np.where(proposed, values, -np.inf), order, axis=1)
     return np.maximum.accumulate(in_order, axis=1)
+
+
+def random_regrets(truth: np.ndarray) -> np.ndarray:
+    """Mean regret (n,) over targets (T, n) of fine-tuning k PTMs at random: the expectation over all sets of k.
+
+    The best of a set is the i-th worst of n PTMs with probability C(i - 1, k - 1) / C(n, k). A target on which fewer
+    PTMs have truth says nothing of larger k.
+    """
+    curves = np.full(truth.shape, np.nan)
+    for curve, values in zip(curves, truth, strict=True):
+        values = np.sort(values[~np.isnan(values)])
+        n = len(values)
+        for k in range(1, n + 1):
+            curve[k - 1] = values[-1] - np.sum(values * comb(np.arange(n), k - 1)) / comb(n, k)
+    return nan_mean(curves, axis=0)

@@ -11,8 +11,8 @@ agrees with the truth no better than the prior lets it foresee is not worth its 
   Ranks, since scores are defined up to their order alone: some are log likelihoods, some counts, some heavy-tailed, and
   a user follows nothing but their order. Source: M. G. Kendall, "Partial rank correlation", Biometrika 1942, with
   Spearman's coefficient in the place of tau.
-- *Gain*: weighted tau of prior + w method less that of the prior alone, prior and method standardised within the target.
-  The weight w >= 0 is learned on the targets of other families.
+- *Gain*: weighted tau of prior + w method less that of the prior alone, the prior and the method's ranks standardised
+  within the target. The weight w >= 0 is learned on the targets of other families.
 """
 
 from collections.abc import Sequence
@@ -63,9 +63,9 @@ class Mixtures:
 def mixtures(truth: np.ndarray, scores: np.ndarray, families: Sequence[str]) -> Mixtures:
     """Each method mixed with the prior, by a weight that the target's own family had no part in.
 
-    For a target of family f, w is the one of WEIGHTS with the highest mean weighted tau on the targets u of other families,
-    the smallest of equals; there the prior leaves out both u's family and f. With fewer than three families, and for a
-    method that answers no target of another family, there is no mixture (NaN).
+    For a target of family f, w is the one of WEIGHTS with the highest mean weighted tau on the targets u of other
+    families, the smallest of equals; there the prior leaves out both u's family and f. With fewer than three families,
+    and for a method that answers no target of another family, there is no mixture (NaN).
 
     Args:
         truth: (T, n). scores: (M, T, n), NaN where there is none. families: of each target.

@@ -37,7 +37,7 @@ def draw(families: Sequence[str], n_ptms: int, n_resamples: int, seed: int) -> t
     """
     generator = np.random.default_rng(seed)
     ptms = generator.integers(n_ptms, size=(n_resamples, n_ptms))
-    family = np.unique(np.asarray(families), return_inverse=True)[1]
+    family = np.unique(list(families), return_inverse=True)[1]
     sizes = np.bincount(family)
     drawn = generator.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=n_resamples)
     counts = np.empty((n_resamples, len(family)), dtype=int)

@@ -1,8 +1,8 @@
 """What the truth's variance is made of: a general order of the PTMs, what is special to a target, and noise.
 
-With T targets, M PTMs, and z_tm the truth standardised on each target (mean 0, standard deviation 1, ddof 0), the model is
-z_tm = g_m + r_tm: the PTM's general effect, the same on every target, and the rest, interaction and noise. The unbiased
-estimates of a two-way analysis of variance with one value a cell, g_m standing for its estimate mean_t z_tm, are
+With T targets, M PTMs, and z_tm the truth standardised on each target (mean 0, standard deviation 1, ddof 0), the model
+is z_tm = g_m + r_tm: the PTM's general effect, the same on every target, and the rest, interaction and noise. The
+unbiased estimates of a two-way analysis of variance with one value a cell, g_m being estimated by mean_t z_tm, are
 
     ms_p = T sum_m g_m^2 / (M - 1),     ms_r = sum_tm (z_tm - g_m)^2 / ((T - 1) (M - 1)),
     sigma2_g = (ms_p - ms_r) / T,       general = sigma2_g / (sigma2_g + ms_r).

@@ -1,4 +1,4 @@
-"""Methods side by side: what they add to the prior, which is better than which, what following them costs, and where."""
+"""Methods side by side: what they add to the prior, which is better, what following them costs, and where."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -196,8 +196,8 @@ def where(tau: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Mean tau of every method by groups of targets: columns method, by, group, n_targets (that it answers), tau.
 
     Args:
-        tau: one row a method, one column a target. targets: index target; columns task, family and those of BINS that are
-            known. A target whose value is unknown, as classes are of a regression, is in no group of that column.
+        tau: one row a method, one column a target. targets: index target; columns task, family and those of BINS that
+            are known. A target whose value is unknown, as classes are of a regression, is in no group of that column.
     """
     rows = []
     for by in [column for column in ("family", "classes", "train", "task") if column in targets]:

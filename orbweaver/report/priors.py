@@ -1,4 +1,4 @@
-"""Rankings that never look at the target, and how rows that learned are named. What a method adds is what it adds to these."""
+"""Rankings that never look at the target, and how rows that learned are named."""
 
 import pandas as pd
 

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
     """Every zoo that was fine-tuned on something, by name, in the order of params.yaml."""
     names = dict.fromkeys(ptm.task for ptm in params.ptms.values())
-    about, forwards = targets(workspace, params), forwarded(workspace, params)
-    truths = {name: truth(workspace, params, name).merge(about, on="dataset", how="left") for name in names}
+    truths = {name: truth(workspace, params, name) for name in names}
+    about, forwards, blind = targets(workspace, params), forwarded(workspace, params), target_blind(params)
     return {
         name: Zoo(
-            table, scores(workspace, params, name), cards(workspace, params, name), target_blind(params), forwards
+            truth=table.merge(about, on="dataset", how="left"),
+            scores=scores(workspace, params, name),
+            cards=cards(workspace, params, name),
+            blind=blind,
+            forwards=forwards,
         )
         for name, table in truths.items()
         if len(table)
@@ -81,7 +85,7 @@ def target_blind(params: Params) -> tuple[str, ...]:
 
 
 def forwarded(workspace: Workspace, params: Params) -> dict[str, int]:
-    """How many PTMs the listed rankers forward on a target, the encoder first: 1 + k at most, without a target's look 1."""
+    """How many PTMs the listed rankers forward on a target: the encoder and, but for `_k0`, the k that they chose."""
     chosen = chosen_k(workspace, params)
     forms = [{ranker: 1 + chosen[ranker], f"{ranker}_k0": 1} for ranker in listed_rankers(params)]
     return {method: count for form in forms for method, count in form.items()}
