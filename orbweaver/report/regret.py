@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from orbweaver.metrics.budget import random_regrets
-from orbweaver.report.compare import leaders
+from orbweaver.report.compare import honest, leaders
 from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.figures import GREY, MARKERS, SERIES, svg
 from orbweaver.tasks import FRACTIONS
@@ -15,7 +15,7 @@ FARTHEST = 15  # PTMs fine-tuned; beyond it every curve lies near zero
 def regret_by_budget(evaluation: Evaluation) -> Figure:
     """Mean regret of every method against the number of PTMs fine-tuned; the leading ones in colour, and chance."""
     curves = evaluation.regret.pivot(index="method", columns="k", values="regret").loc[:, :FARTHEST]
-    leading = leaders(evaluation.tau)[: len(SERIES)]
+    leading = _leading(evaluation)
     fraction = evaluation.tasks[evaluation.headline[0]] in FRACTIONS
     figure = Figure(figsize=(8.4, 4.2))
     axes = figure.subplots()
@@ -38,6 +38,13 @@ def regret_by_budget(evaluation: Evaluation) -> Figure:
     axes.set_xlabel("PTMs fine-tuned, in the method's order")
     axes.set_ylabel("mean regret, points of a hundred" if fraction else "mean regret, unit of the truth")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
-    figure.subplots_adjust(right=0.72)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize=9)
     return figure
+
+
+def _leading(evaluation: Evaluation) -> list[str]:
+    """The highest means, the best ranking that never looks at the target always among them."""
+    names, group = leaders(evaluation.tau), evaluation.tau["group"]
+    blind = evaluation.tau.loc[group == "blind", "mean"].loc[lambda means: means.index.isin(honest(list(group.index)))]
+    best = [blind.idxmax()] if blind.notna().any() else []
+    return [*[name for name in names if name not in best][: len(SERIES) - 1], *best]

@@ -137,7 +137,7 @@ def _gain_notes(evaluation: Evaluation) -> list[str]:
         lines.append(
             "Gain: mean tau of the PTMs' general order (mean place on the targets of other families) and the method "
             "together, less that of the general order alone; ^ where its interval is above 0: "
-            f"{', '.join(above) or 'none'}."
+            f"{len(above)} of {len(gain)}."
         )
         if len(costly):
             lines.append(f"No gain is shown of {len(costly)} methods, which are then not worth their forward passes.")
