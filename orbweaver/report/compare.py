@@ -65,7 +65,7 @@ class Sampled:
         return Sampled(self.value, recentred(self.samples, self.value))
 
 
-def exam(
+def exam_of(
     truth: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
     families: Mapping[str, str],

@@ -129,7 +129,7 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
     taus = measured.pivot(index="method", columns="dataset", values="weighted_tau").reindex(list(tables), columns=tasks)
 
     errors = {target: standard_error(rows)[2] for target, rows in truth.groupby("dataset", sort=False)}
-    exam = compare.exam(table.loc[headline], tables, families, errors, seed, n_resamples)
+    exam = compare.exam_of(table.loc[headline], tables, families, errors, seed, n_resamples)
     gap = compare.lead(exam, exam.scores)
     summary, ranks, best = _summarise(exam, gap, taus[headline])
     mixed = mixtures(table.to_numpy(), np.stack([t.to_numpy() for t in tables.values()]), list(families.values()))

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +7,6 @@ from orbweaver.metrics.gain import general_order
 from orbweaver.metrics.measures import regret_at_k
 from orbweaver.metrics.tau import weighted_tau
 from orbweaver.report import compare
-from orbweaver.report.build import build
 from orbweaver.report.comparisons import gain_rows, top_rows, variance_rows, where_rows
 from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
 from orbweaver.report.regret import regret_by_budget
@@ -91,7 +88,7 @@ def test_families_are_what_is_resampled(known):
         values = truth.pivot(index="dataset", columns="ptm", values="value")
         scores = halves.pivot(index="dataset", columns="ptm", values="score").loc[values.index]
         of = {target: family.get(target, target) for target in values.index}
-        exam = compare.exam(values, {"halves": scores}, of, dict.fromkeys(values.index, 0.0), 0, 4000)
+        exam = compare.exam_of(values, {"halves": scores}, of, dict.fromkeys(values.index, 0.0), 0, 4000)
         taus = intervals.resampled_taus(exam.drawn, exam.scores, exam.ptms)
         spread.append(intervals.resampled_means(taus, exam.counts).std())
     assert spread[0] / spread[1] == pytest.approx(2**0.5, rel=0.05)
@@ -204,12 +201,3 @@ def test_the_figure_names_the_leaders(evaluation):
     blind = tau.loc[compare.honest(list(tau.index))].query("group == 'blind'")["mean"]
     assert all(f">{name}</text>" in drawn for name in ("good", blind.idxmax(), "at random"))
     assert f">{blind.idxmin()}</text>" not in drawn
-
-
-def test_the_report_keeps_every_table(known):
-    report = build({"zoo": replace(known, scores=known.scores[known.scores["method"] == "good"])}, 0, 20)
-    assert {"gain.csv", "pairs.csv", "regret.csv", "by.csv", "variance.csv"} <= {*report.files}
-    assert report.files["by.csv"].splitlines()[0] == "method,by,group,n_targets,tau"
-    for section in ("gain", "where", "variance", "regret"):
-        assert f'<section id="{section}">' in report.page
-    assert "The first ten against each other" in report.page
