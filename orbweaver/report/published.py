@@ -90,15 +90,16 @@ def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
 def published_variance(published: Path) -> pd.DataFrame:
     """`orbweaver.report.evaluate.variance_table` of every zoo whose truth was published, with its name in a column zoo.
 
-    Of one run a cell nobody knows the noise, so that it stays with the interaction: both are NaN.
+    Of one run a cell nobody knows the noise, so that it stays with the interaction: both are NaN. Tables of runs, which
+    are of our own benchmarks, are left out.
     """
     parts = []
     for folder in sorted(path.parent for path in published.glob("*/truth.csv")):
         tables = [read_published(path, ["dataset", "ptm"]) for path in sorted(folder.glob("truth*.csv"))]
-        values = [
-            table.set_index(["dataset", "ptm"]).iloc[:, 0].unstack() for table in tables
-        ]  # any unit: one a target
-        truth = pd.concat(values)
+        if any("seed" in table for table in tables):
+            continue
+        # of any unit, which is one for each target
+        truth = pd.concat([table.set_index(["dataset", "ptm"]).iloc[:, 0].unstack() for table in tables])
         shares = variance_table(truth, np.full(len(truth), np.nan), pd.DataFrame(index=truth.index))
         parts.append(shares.assign(zoo=folder.name))
     return pd.concat(parts, ignore_index=True)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.report.published import REASONS, TOLERANCE, replay
+from orbweaver.report.published import REASONS, TOLERANCE, published_variance, replay
 
 PUBLISHED = Path(__file__).parents[2] / "data/published"
 
@@ -74,3 +74,11 @@ def test_general_order_of_published_zoos(replayed, zoo, general, ptms):
     row = replayed.variance.query("zoo == @zoo and dataset == 'all'").iloc[0]
     assert row["general"] == pytest.approx(general, abs=0.005) and row["n_ptms"] == ptms
     assert np.isnan(row["noise"]) and np.isnan(row["interaction"])  # one run a cell
+
+
+def test_tables_of_runs_are_no_published_zoo(tmp_path):
+    table = pd.read_csv(PUBLISHED / "emms_vit/truth.csv")
+    for name, extra in (("theirs", {}), ("ours", {"seed": 0})):
+        (tmp_path / name).mkdir()
+        pd.concat([table.assign(**extra)] * (1 + len(extra))).to_csv(tmp_path / name / "truth.csv", index=False)
+    assert {*published_variance(tmp_path)["zoo"]} == {"theirs"}
