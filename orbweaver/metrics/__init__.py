@@ -1,1 +1,1 @@
-"""How well a ranking ranks: weighted tau, regret, ranks, intervals, and what the truth leaves to rank."""
+"""How well a ranking ranks: weighted tau, regret, ranks, intervals, gain over a prior, and what there is to rank."""

@@ -32,16 +32,25 @@ def truth_spread(truth: pd.DataFrame, seed: int, n_draws: int = 1000) -> pd.Data
     )
 
 
-def _spread(target: str, rows: pd.DataFrame, generator: np.random.Generator, n_draws: int) -> dict[str, object]:
-    rows = rows.dropna(subset=["value"])
-    values = rows["value"].to_numpy(dtype=float)
+def standard_error(rows: pd.DataFrame) -> tuple[float, int, float]:
+    """Noise of one run (pooled over PTMs, NaN where it is unknown), seeds, and the standard error of a PTM's value.
+
+    Args:
+        rows: of one target; columns as for `truth_spread`, with its formulas.
+    """
     noises = rows["noise"].to_numpy(dtype=float) if "noise" in rows else np.array([])
     noises = noises[~np.isnan(noises)]
     seeds = int(rows["seeds"].min()) if "seeds" in rows and len(rows) else 1
     noise = float(np.sqrt(np.mean(noises**2))) if len(noises) else np.nan
-    error = noise / np.sqrt(seeds)
+    return noise, seeds, float(noise / np.sqrt(seeds))
+
+
+def _spread(target: str, rows: pd.DataFrame, generator: np.random.Generator, n_draws: int) -> dict[str, object]:
+    rows = rows.dropna(subset=["value"])
+    values = rows["value"].to_numpy(dtype=float)
+    noise, seeds, error = standard_error(rows)
     i, j = np.triu_indices(len(values), 1)
-    known = len(noises) > 0
+    known = not np.isnan(noise)
     replicates = values + (error if known else 0.0) * generator.standard_normal((n_draws, len(values)))
     std = float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
     return {

@@ -10,14 +10,16 @@ from orbweaver.core.files import write_text
 from orbweaver.metrics.spread import truth_spread
 from orbweaver.metrics.tau import tau_by_k
 from orbweaver.report import figures, page, tables
+from orbweaver.report.comparisons import variance_rows
 from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import Replay
+from orbweaver.report.regret import regret_by_budget
 
 
 @dataclass(frozen=True)
 class Report:
-    """evaluations: by zoo. files: tau.csv, measures.csv, truth.csv, metrics.json, figures/*.svg. page: as HTML."""
+    """evaluations: by zoo. files: those of `orbweaver.report.tables.files`, and figures/*.svg. page: as HTML."""
 
     evaluations: dict[str, Evaluation]
     files: dict[str, str]
@@ -60,16 +62,18 @@ def build(
     """
     evaluations = {name: evaluate(zoo, seed, n_resamples) for name, zoo in zoos.items()}
     spreads = {name: truth_spread(zoo.truth, seed) for name, zoo in zoos.items()}
-    parts, files = [], tables.files(evaluations, spreads)
+    published = None if replay is None else replay.variance
+    parts, files = [], tables.files(evaluations, spreads, published)
     for name, evaluation in evaluations.items():
         prefix = f"{name}_" if len(zoos) > 1 else ""
         drawn = draw(zoos[name], evaluation, weights, rankers)
         files |= {f"figures/{prefix}{figure}.svg": text for figure, text in drawn.items()}
         if seconds is not None:
             drawn["cost"] = figures.cost(evaluation, _of(evaluation, seconds))
-        parts.append(page.part(name, prefix, evaluation, spreads[name], drawn))
+        parts.append(page.part(name, prefix, evaluation, spreads[name], drawn, seconds))
     overview = tables.overview(evaluations) if len(zoos) > 1 else None
-    return Report(evaluations, files, page.render(parts, overview, replay, inside))
+    variance = variance_rows(evaluations, published)
+    return Report(evaluations, files, page.render(parts, variance, overview, replay, inside))
 
 
 def draw(
@@ -81,6 +85,7 @@ def draw(
         "intervals": figures.intervals(evaluation),
         "truth_spread": figures.truth_spread(zoo.truth),
         "legend": figures.legend(zoo.cards),
+        "regret": regret_by_budget(evaluation),
     }
     if np.isfinite(evaluation.critical_difference):
         drawn["critical_difference"] = figures.critical_difference(evaluation)

@@ -298,9 +298,8 @@ def legend(cards: pd.DataFrame) -> Figure:
 
 
 def _panel(axes: Axes, truth: pd.Series, scores: pd.Series, looks: pd.DataFrame) -> None:
-    for ptm in truth.index:
-        look = looks.loc[ptm]
-        axes.scatter(scores[ptm], truth[ptm], s=22, color=look["colour"], marker=look["marker"], linewidths=0)
+    for marker, same in looks.loc[truth.index].groupby("marker", sort=False):
+        axes.scatter(scores[same.index], truth[same.index], s=22, c=same["colour"], marker=marker, linewidths=0)
     axes.set_xlabel("score", fontsize=8)
     axes.set_ylabel("truth", fontsize=8)
     axes.tick_params(labelsize=8)

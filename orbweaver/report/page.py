@@ -8,11 +8,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from orbweaver.report.cells import number
+from orbweaver.report.comparisons import gain_rows, top_rows, where_rows
 from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.figures import PANELS
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import TOLERANCE, Replay
-from orbweaver.report.tables import OVERVIEW, notes, tau_rows
+from orbweaver.report.tables import OVERVIEW, notes, short_rows, tau_rows
 from orbweaver.tasks import FRACTIONS
 
 COSTS = {
@@ -27,7 +29,12 @@ COSTS = {
 
 
 def part(
-    name: str, prefix: str, evaluation: Evaluation, spread: pd.DataFrame, figures: dict[str, str]
+    name: str,
+    prefix: str,
+    evaluation: Evaluation,
+    spread: pd.DataFrame,
+    figures: dict[str, str],
+    seconds: pd.DataFrame | None = None,
 ) -> dict[str, object]:
     """What the page shows of one zoo.
 
@@ -35,8 +42,9 @@ def part(
         name: of the zoo; prefix: of the ids of its sections and figures.
         evaluation: what `orbweaver.report.evaluate.evaluate` gave.
         spread: what `orbweaver.metrics.spread.truth_spread` gave.
-        figures: SVG by name: heat_map, intervals, truth_spread, legend, scatter_<method> for the methods to be shown;
-            and, where there is something to show, critical_difference, cost, by_k and weights.
+        figures: SVG by name: heat_map, intervals, truth_spread, legend, regret, scatter_<method> for the methods to be
+            shown; and, where there is something to show, critical_difference, cost, by_k and weights.
+        seconds: what scores cost here; columns dataset, ptm, method, seconds.
     """
     return {
         "name": name,
@@ -44,15 +52,19 @@ def part(
         "evaluation": evaluation,
         "figures": {figure: Markup(own_ids(prefix + figure, svg)) for figure, svg in figures.items()},  # our own
         "scatters": [
-            (method, f"mean {_number(mean, 2)}")
+            (method, f"mean {number(mean, 2)}")
             for method, mean in evaluation.tau["mean"].items()
             if f"scatter_{method}" in figures
         ],
-        "critical_difference": _number(evaluation.critical_difference, 1),
+        "critical_difference": number(evaluation.critical_difference, 1),
         "left_out": _left_out(evaluation),
         "rows": tau_rows(evaluation),
+        "short": short_rows(evaluation, seconds),
+        "gain": gain_rows(evaluation),
+        "top": top_rows(evaluation),
+        "where": where_rows(evaluation),
         "notes": notes(evaluation),
-        "spread": _spread_rows(spread),
+        "spread": _spread_rows(spread, evaluation.variance),
         "costs": _cost_rows(evaluation),
         "unit": ", in points of a hundred" if evaluation.tasks[evaluation.headline[0]] in FRACTIONS else "",
         "verdict": _verdict(evaluation),
@@ -64,6 +76,7 @@ def part(
 
 def render(
     parts: list[dict[str, object]],
+    variance: pd.DataFrame,
     overview: pd.DataFrame | None = None,
     replay: Replay | None = None,
     inside: Inside | None = None,
@@ -72,6 +85,7 @@ def render(
 
     Args:
         parts: what `part` gives, one a zoo.
+        variance: what the truth of these zoos, and of published ones, is made of.
         overview: of all zoos, where there are several.
         replay: the published table, for its section.
         inside: PTMs, datasets and provenance, for theirs.
@@ -86,6 +100,7 @@ def render(
     evaluations = [each["evaluation"] for each in parts]
     return environment.get_template("page.html.j2").render(
         parts=parts,
+        variance=variance,
         overview=overview,
         note=OVERVIEW,
         published=_published(replay) if replay else None,
@@ -145,21 +160,24 @@ def _cost_rows(evaluation: Evaluation) -> pd.DataFrame:
     return _strings(means.rename(columns=COSTS).reset_index()).set_axis(evaluation.tau["group"])
 
 
-def _spread_rows(spread: pd.DataFrame) -> pd.DataFrame:
+def _spread_rows(spread: pd.DataFrame, variance: pd.DataFrame) -> pd.DataFrame:
     rows = spread[["dataset", "task", "n_ptms", "min", "median", "max", "noise"]].copy()
-    rows["spread"] = [_number(value, 1) for value in spread["std_over_error"]]
+    rows["spread"] = [number(value, 1) for value in spread["std_over_error"]]
     rows["tied pairs"] = [
         "-" if np.isnan(tied) else f"{tied:.0f} of {pairs}"
         for tied, pairs in zip(spread["tied"], spread["pairs"], strict=True)
     ]
-    rows["ceiling"] = [_number(value, 2) for value in spread["ceiling"]]
+    rows["ceiling"] = [number(value, 2) for value in spread["ceiling"]]
+    shares = variance.set_index("dataset").loc[spread["dataset"]].clip(lower=0)
+    for share in ("general", "interaction", "noise"):
+        rows[f"{share} share"] = [number(value, 2) for value in shares[share]]
     return _strings(rows.rename(columns={"dataset": "target", "n_ptms": "PTMs"}))
 
 
 def _published(replay: Replay) -> dict[str, object]:
     tau = replay.evaluation.tau
     rows = tau_rows(replay.evaluation)
-    printed = {column: _number(replay.printed_only.get(column, np.nan), 3) for column in rows.columns}
+    printed = {column: number(replay.printed_only.get(column, np.nan), 3) for column in rows.columns}
     rows.loc["printed"] = printed | {"method": replay.printed_only.name}
     misses = replay.cells[~replay.cells["matches"]]
     return {
@@ -177,11 +195,7 @@ def _published(replay: Replay) -> dict[str, object]:
 
 
 def _strings(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.map(lambda cell: _number(cell, 3) if isinstance(cell, float) else str(cell))
-
-
-def _number(value: float, digits: int) -> str:
-    return "-" if np.isnan(value) else f"{value:.{digits}f}"
+    return rows.map(lambda cell: number(cell, 3) if isinstance(cell, float) else str(cell))
 
 
 def own_ids(name: str, svg: str) -> str:

@@ -1,42 +1,50 @@
-"""Rankings that never look at the target. What a method adds is what it adds to these."""
+"""Rankings that never look at the target, and how rows that learned are named."""
 
 import pandas as pd
+
+from orbweaver.metrics.gain import general_order
 
 BLIND = ("parameters", "source_accuracy", "mean_truth_elsewhere")
 
 
-def mean_truth_elsewhere(truth: pd.DataFrame) -> pd.DataFrame:
-    """Ranks the PTMs on each target by how well they were fine-tuned on all the other targets.
+def family_out(method: str) -> str:
+    """The name of the row of the same method that learned nothing from the target's family."""
+    return "mean_truth_other_families" if method == "mean_truth_elsewhere" else f"{method}_family_out"
 
-    On each target the PTMs with truth are ranked, ties sharing their mean rank, and ranks are mapped to [0, 1] (0 the
-    worst, 1 the best), so that no target weighs more for its unit or spread. The score of a PTM is the mean over
-    the other targets where it has truth; NaN where there is none.
+
+def with_family(method: str) -> str:
+    """The name of the row that a row of `family_out` stands beside; of any other row its own."""
+    return BLIND[2] if method == family_out(BLIND[2]) else method.removesuffix("_family_out")
+
+
+def mean_truth_elsewhere(truth: pd.DataFrame, families: list[str] | None = None) -> pd.DataFrame:
+    """Ranks the PTMs on each target by how well they were fine-tuned on all the other targets, or all other families.
+
+    See `orbweaver.metrics.gain.general_order`; the score of a PTM is its mean place there, in [0, 1].
 
     Args:
         truth: one row a target, one column a PTM, NaN where a PTM has no truth; higher is better.
-
-    Returns:
-        scores of the same shape, in [0, 1].
+        families: of the targets, whose other targets are left out too; without them every target is its own.
     """
-    ranks = truth.rank(axis=1)
-    ranks = (ranks - 1).div(truth.notna().sum(axis=1).sub(1).where(lambda n: n > 0), axis=0)
-    scores = pd.DataFrame({target: ranks.drop(index=target).mean() for target in truth.index}).T.reindex_like(truth)
-    return scores.round(12)  # equal means of ranks stay equal, in whichever order they were summed
+    return pd.DataFrame(general_order(truth.to_numpy(float), families or list(truth.index)), truth.index, truth.columns)
 
 
-def blind_scores(truth: pd.DataFrame, cards: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def blind_scores(truth: pd.DataFrame, cards: pd.DataFrame, families: list[str]) -> dict[str, pd.DataFrame]:
     """The scores of the target-blind rankings, from the truth on other targets and from what the cards say.
 
     Args:
         truth: as for `mean_truth_elsewhere`.
         cards: columns ptm, n_parameters, source_accuracy, for every column of truth.
+        families: of the targets.
 
     Returns:
-        for each name in BLIND a table shaped like truth; a PTM whose card leaves a field open has NaN.
+        for each name in BLIND a table shaped like truth; a PTM whose card leaves a field open has NaN. And the mean
+        truth of other families, where that is something else: where some targets, and not all, are of one family.
     """
     cards = cards.set_index("ptm").reindex(truth.columns)
     constant = {"parameters": cards["n_parameters"], "source_accuracy": cards["source_accuracy"]}
     scores = {name: pd.DataFrame([column] * len(truth), index=truth.index) for name, column in constant.items()}
-    return {name: table.astype(float) for name, table in scores.items()} | {
-        "mean_truth_elsewhere": mean_truth_elsewhere(truth)
-    }
+    scores = {name: table.astype(float) for name, table in scores.items()} | {BLIND[2]: mean_truth_elsewhere(truth)}
+    if 1 < len(set(families)) < len(families):
+        scores[family_out(BLIND[2])] = mean_truth_elsewhere(truth, families)
+    return scores

@@ -8,10 +8,11 @@ target, and a plain aggregation of three scores. Sources of the files: data/publ
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from orbweaver.core.formats.tables import read_published
-from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
+from orbweaver.report.evaluate import Evaluation, Zoo, evaluate, variance_table
 from orbweaver.report.priors import BLIND
 
 TABLE = "single_source"
@@ -33,11 +34,13 @@ class Replay:
     cells: one row a (method, dataset) of the printed table, with printed, recomputed, difference, matches and reason
         (why not, where known).
     printed_only: the row of Model Spider, whose scores are not published: weighted tau on each target, and the mean.
+    variance: what the truth of every published zoo is made of; see `published_variance`.
     """
 
     evaluation: Evaluation
     cells: pd.DataFrame
     printed_only: pd.Series
+    variance: pd.DataFrame
 
 
 def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
@@ -79,7 +82,27 @@ def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
     cells["matches"] = cells["difference"].abs() <= TOLERANCE
     pairs = zip(cells["method"], cells["dataset"], strict=True)
     cells["reason"] = [REASONS.get(pair, "") for pair in pairs]
-    return Replay(evaluation, cells, printed.loc[only[0], [*evaluation.headline, "mean"]])
+    return Replay(
+        evaluation, cells, printed.loc[only[0], [*evaluation.headline, "mean"]], published_variance(published)
+    )
+
+
+def published_variance(published: Path) -> pd.DataFrame:
+    """`orbweaver.report.evaluate.variance_table` of every zoo whose truth was published, with its name in a column zoo.
+
+    Of one run a cell nobody knows the noise, so that it stays with the interaction: both are NaN. Tables of runs, which
+    are of our own benchmarks, are left out.
+    """
+    parts = []
+    for folder in sorted(path.parent for path in published.glob("*/truth.csv")):
+        tables = [read_published(path, ["dataset", "ptm"]) for path in sorted(folder.glob("truth*.csv"))]
+        if any("seed" in table for table in tables):
+            continue
+        # of any unit, which is one for each target
+        truth = pd.concat([table.set_index(["dataset", "ptm"]).iloc[:, 0].unstack() for table in tables])
+        shares = variance_table(truth, np.full(len(truth), np.nan), pd.DataFrame(index=truth.index))
+        parts.append(shares.assign(zoo=folder.name))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _constant(scores: pd.Series, method: str, targets: list[str]) -> pd.DataFrame:

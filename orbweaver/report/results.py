@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from orbweaver.core.formats.tables import read_csv
 from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import read_dataset
 from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
-from orbweaver.report.priors import BLIND
+from orbweaver.report.priors import BLIND, with_family
 from orbweaver.spider.checkpoint import load as load_spider
 
 if TYPE_CHECKING:
@@ -23,11 +25,27 @@ def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
     """Every zoo that was fine-tuned on something, by name, in the order of params.yaml."""
     names = dict.fromkeys(ptm.task for ptm in params.ptms.values())
     truths = {name: truth(workspace, params, name) for name in names}
+    about, forwards, blind = targets(workspace, params), forwarded(workspace, params), target_blind(params)
     return {
-        name: Zoo(table, scores(workspace, params, name), cards(workspace, params, name), target_blind(params))
+        name: Zoo(
+            truth=table.merge(about, on="dataset", how="left"),
+            scores=scores(workspace, params, name),
+            cards=cards(workspace, params, name),
+            blind=blind,
+            forwards=forwards,
+        )
         for name, table in truths.items()
         if len(table)
     }
+
+
+def targets(workspace: Workspace, params: Params) -> pd.DataFrame:
+    """What the datasets say of themselves: dataset, family, classes (how many, NaN for none), train, test (images)."""
+    rows = []
+    for target in params.targets:
+        train, test = (read_dataset(workspace, "targets", target, split) for split in ("train", "test"))
+        rows.append((target, train.family, len(train.classes) or np.nan, len(train), len(test)))
+    return pd.DataFrame(rows, columns=["dataset", "family", "classes", "train", "test"])
 
 
 def truth(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
@@ -46,7 +64,7 @@ def scores(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
     table = pd.concat([read_csv(workspace.scores(target), columns) for target in params.targets])
     spiders = [f"{ranker}{form}" for ranker in listed_rankers(params) for form in ("_k0", "_constant")]
     methods = [*params.methods, *spiders, "borda_trio", "borda_all"]
-    return table[table["ptm"].isin(params.ptms_of(zoo)) & table["method"].isin(methods)]
+    return table[table["ptm"].isin(params.ptms_of(zoo)) & table["method"].map(with_family).isin(methods)]
 
 
 def cards(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
@@ -64,6 +82,13 @@ def listed_rankers(params: Params) -> list[str]:
 def target_blind(params: Params) -> tuple[str, ...]:
     """The rankings that never look at the target, in the order of the tables."""
     return (*BLIND, *(f"{ranker}_constant" for ranker in listed_rankers(params)))
+
+
+def forwarded(workspace: Workspace, params: Params) -> dict[str, int]:
+    """How many PTMs the listed rankers forward on a target: the encoder and, but for `_k0`, the k that they chose."""
+    chosen = chosen_k(workspace, params)
+    forms = [{ranker: 1 + chosen[ranker], f"{ranker}_k0": 1} for ranker in listed_rankers(params)]
+    return {method: count for form in forms for method, count in form.items()}
 
 
 def seconds(workspace: Workspace, params: Params) -> pd.DataFrame | None:

@@ -7,17 +7,21 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.formats.tables import csv_text
+from orbweaver.report.cells import gain_cell, number, passes, span
+from orbweaver.report.compare import BUDGETS, TOP, honest, leaders, typical_width
+from orbweaver.report.comparisons import variances
 from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
 
 DIGITS = 6  # in files: enough for any reader, few enough to be the same from one BLAS to the next
 OVERVIEW = (
-    "Mean weighted tau over a zoo's targets with its 95 % bootstrap interval over targets and PTMs. * cannot be told "
-    "from the highest mean of its zoo; - has no value there. The first rows never look at the target."
+    "Mean weighted tau over a zoo's targets with its 95 % bootstrap interval over families of targets, their targets "
+    "and PTMs, with the noise of the truth. * cannot be told from the highest mean of its zoo; - has no value there. "
+    "The first rows never look at the target."
 )
 
 
 def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The main table as strings: method, mean, interval, headline targets, other targets, average rank.
+    """The main table as strings: method, mean, interval, gain, headline targets, other targets, average rank.
 
     A `*` behind the mean marks the methods that cannot be told from the best, a `~` behind a value that the method
     scored only some of the PTMs, a `-` that there is no value. With `seconds` (columns dataset, ptm, method, seconds)
@@ -29,18 +33,42 @@ def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.
     rows = []
     for method, line in evaluation.tau.iterrows():
         mark = "*" if line["tied_with_best"] else " "
-        row = {"method": method, "mean": _number(line["mean"]) + mark}
-        row["95 % interval"] = "-" if np.isnan(line["low"]) else f"{line['low']:+.2f} .. {line['high']:+.2f}"
+        row = {"method": method, "mean": number(line["mean"]) + mark}
+        row |= {"95 % interval": span(line["low"], line["high"]), "gain": gain_cell(line)}
         for target in [*evaluation.headline, *others]:
-            row[target] = _number(line[target]) + ("~" if (method, target) in partial.index else " ")
+            row[target] = number(line[target]) + ("~" if (method, target) in partial.index else " ")
         row["rank"] = "-" if np.isnan(line["average_rank"]) else f"{line['average_rank']:.1f}"
         rows.append(row)
     table = pd.DataFrame(rows, index=list(evaluation.tau["group"]))
     if seconds is not None:
         here = seconds[seconds["dataset"].isin(evaluation.tasks)]
         cost = here.groupby("method")["seconds"].mean().reindex(table["method"])
-        table["s/score"] = [_number(value) for value in cost]
+        table["s/score"] = [number(value) for value in cost]
     return table
+
+
+def short_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The main table in TOP rows: the rankings that never look at the target, then the highest means; as `tau_rows`.
+
+    A row that learned from the target's family is left out where the same without it stands beside it. Regret is the
+    mean over the headline targets, in points of a hundred where the truth is a fraction.
+    """
+    tau, gain = evaluation.tau.loc[honest(list(evaluation.tau.index))], evaluation.gain
+    blind = list(tau.index[(tau["group"] == "blind") & tau["mean"].notna()])[: TOP // 2]
+    looking = tau[tau["group"] != "blind"].dropna(subset=["mean"])
+    looking = looking.sort_values("mean", ascending=False, kind="stable").index[: TOP - len(blind)]
+    regret = evaluation.regret.set_index(["method", "k"])["regret"].unstack()
+    rows = tau_rows(evaluation, seconds).assign(group=evaluation.tau["group"].to_numpy()).set_index("method")
+    rows = rows.loc[[*blind, *looking]]
+    columns = ["mean", "95 % interval", "gain", *(["s/score"] if seconds is not None else [])]
+    short = rows[columns].copy()
+    short.insert(3, "its interval", [span(*gain.loc[m, ["gain_low", "gain_high"]]) for m in short.index])
+    above = gain.loc[short.index, "gain_low"]
+    short.insert(4, "above 0", ["-" if np.isnan(low) else "yes" if low > 0 else "no" for low in above])
+    for k in (k for k in BUDGETS if k in regret):
+        short[f"regret@{k}"] = [number(value, 2) for value in regret.loc[short.index, k]]
+    short["forward passes"] = [passes(value) for value in gain.loc[short.index, "forward_passes"]]
+    return short.reset_index().set_index(rows["group"])
 
 
 def overview(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
@@ -69,8 +97,12 @@ def notes(evaluation: Evaluation) -> list[str]:
     task, n_ptms = evaluation.tasks[headline[0]].replace("_", " "), evaluation.truth.shape[1]
     lines = [
         f"Weighted tau, weights by the true order; 1 is the true ranking, 0 is chance. Mean over {len(headline)} "
-        f"{task} targets, {n_ptms} PTMs; 95 % bootstrap interval over targets and PTMs."
+        f"{task} targets of {_count(evaluation)}, {n_ptms} PTMs; 95 % bootstrap interval over families, targets and "
+        "PTMs, with the noise of the truth where it is known."
     ]
+    learned = [method for method in evaluation.tau.index if method not in honest(list(evaluation.tau.index))]
+    if learned:
+        lines.append(f"Learned from the target's family too, and not to be relied on: {', '.join(learned)}.")
     if n_blind:
         lines.append(f"The first {n_blind} rows never look at the target: a method is worth what it adds to them.")
     lines.append(
@@ -83,9 +115,40 @@ def notes(evaluation: Evaluation) -> list[str]:
         p, cd = evaluation.friedman_p, evaluation.critical_difference
         friedman = "" if np.isnan(p) else f" (Friedman p = {p:.2g})"
         lines.append(f"Average ranks{friedman} differ where they are more than {cd:.1f} apart (Nemenyi, 5 %).")
+    lines += _gain_notes(evaluation)
     partial = _partial(evaluation).reset_index()
     for (method, scored, ptms), rows in partial.groupby(["method", "n_scored", "n_ptms"], sort=False):
         lines.append(f"~ {method} scored {scored} of the {ptms} PTMs on {', '.join(rows['dataset'])}.")
+    return lines
+
+
+def _count(evaluation: Evaluation) -> str:
+    families = len({evaluation.families[target] for target in evaluation.headline})
+    return f"{families} {'family' if families == 1 else 'families'}"
+
+
+def _gain_notes(evaluation: Evaluation) -> list[str]:
+    """What the methods add to the prior, and how sure an order of the first ten is."""
+    gain = evaluation.gain[evaluation.gain["gain"].notna()]
+    lines = []
+    if len(gain):
+        above = list(gain.index[gain["gain_low"] > 0])
+        costly = gain[(gain["gain_low"] <= 0) & (gain["forward_passes"] != 0)]
+        lines.append(
+            "Gain: mean tau of the PTMs' general order (mean place on the targets of other families) and the method "
+            "together, less that of the general order alone; ^ where its interval is above 0: "
+            f"{len(above)} of {len(gain)}."
+        )
+        if len(costly):
+            lines.append(f"No gain is shown of {len(costly)} methods, which are then not worth their forward passes.")
+    else:
+        lines.append("There are too few families to tell what a method adds to the general order of the PTMs.")
+    names = leaders(evaluation.tau)
+    width = typical_width(evaluation.pairs, names)
+    if np.isfinite(width):
+        lines.append(
+            f"The interval of a difference between two of the first {len(names)} is {width:.2f} wide (median)."
+        )
     return lines
 
 
@@ -102,11 +165,11 @@ def text_table(evaluations: dict[str, Evaluation], seconds: pd.DataFrame | None 
 
 
 def markdown_table(evaluations: dict[str, Evaluation]) -> str:
-    """For the README: the main table and its notes, or the overview where there are several zoos."""
+    """For the README: the main table in a few rows and its notes, or the overview where there are several zoos."""
     if len(evaluations) > 1:
         return f"{_markdown(overview(evaluations))}\n{_escape(OVERVIEW)}\n"
     (evaluation,) = evaluations.values()
-    return _markdown(tau_rows(evaluation)) + "\n" + "".join(f"- {_escape(note)}\n" for note in notes(evaluation))
+    return _markdown(short_rows(evaluation)) + "\n" + "".join(f"- {_escape(note)}\n" for note in notes(evaluation))
 
 
 def _text(rows: pd.DataFrame) -> str:
@@ -157,8 +220,13 @@ def metrics(evaluations: dict[str, Evaluation]) -> dict[str, dict]:
     return {"weighted_tau": of_zoo if len(of_zoo) > 1 else of_zoo.popitem()[1]}
 
 
-def files(evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Name and content of every table that the report keeps. The zoo stands in front where there are several."""
+def files(
+    evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame], published: pd.DataFrame | None = None
+) -> dict[str, str]:
+    """Name and content of every table that the report keeps. The zoo stands in front where there are several.
+
+    published: what the truth of published zoos is made of, below ours in variance.csv.
+    """
     tau = _stacked({zoo: evaluation.tau.reset_index() for zoo, evaluation in evaluations.items()})
     targets = [target for evaluation in evaluations.values() for target in evaluation.tasks]
     before = [column for column in tau if column not in {*targets, *SUMMARY}]
@@ -166,6 +234,11 @@ def files(evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame]) 
         "tau.csv": _csv(tau[[*before, *targets, *SUMMARY]]),
         "measures.csv": _csv(_stacked({zoo: evaluation.measures for zoo, evaluation in evaluations.items()})),
         "truth.csv": _csv(_stacked(spreads)),
+        "gain.csv": _csv(_stacked({zoo: evaluation.gain.reset_index() for zoo, evaluation in evaluations.items()})),
+        "pairs.csv": _csv(_stacked({zoo: evaluation.pairs for zoo, evaluation in evaluations.items()})),
+        "regret.csv": _csv(_stacked({zoo: evaluation.regret for zoo, evaluation in evaluations.items()})),
+        "by.csv": _csv(_stacked({zoo: evaluation.by for zoo, evaluation in evaluations.items()})),
+        "variance.csv": _csv(variances(evaluations, published)),
         "metrics.json": json.dumps(metrics(evaluations), indent=2) + "\n",
     }
 
@@ -183,10 +256,6 @@ def _csv(table: pd.DataFrame) -> str:
 def _partial(evaluation: Evaluation) -> pd.DataFrame:
     rows = evaluation.measures.query("0 < n_scored < n_ptms")
     return rows.set_index(["method", "dataset"])[["n_scored", "n_ptms"]]
-
-
-def _number(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.3f}"
 
 
 def _align(column: str, cell: str, width: int) -> str:

@@ -98,8 +98,11 @@ def test_blind_scores_never_see_their_target(tables):
     table = truth.pivot(index="dataset", columns="ptm", values="value")
     changed = table.copy()
     changed.loc["digits"] = np.random.default_rng(0).permutation(table.loc["digits"])
-    for before, after in zip(blind_scores(table, cards).values(), blind_scores(changed, cards).values(), strict=True):
-        pd.testing.assert_series_equal(before.loc["digits"], after.loc["digits"])
+    families = [*"abcab"]
+    before, after = (blind_scores(each, cards, families) for each in (table, changed))
+    assert [*before] == [*BLIND, "mean_truth_other_families"]
+    for old, new in zip(before.values(), after.values(), strict=True):
+        pd.testing.assert_series_equal(old.loc["digits"], new.loc["digits"])
 
 
 def test_order_of_ptms_and_rows_changes_nothing(tables):

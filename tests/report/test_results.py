@@ -21,6 +21,15 @@ TARGETS = {"digits": "image_classification", "scale": "regression", "night": "ca
 PTMS = {"vit": "image_classification", "resnet": "image_classification", "teller": "caption"}
 
 
+class FakeSplit(list):
+    """A split of 30 or 7 samples."""
+
+    family, classes = "drawn", ("a", "b")
+
+    def __init__(self, part: str) -> None:
+        super().__init__(range({"train": 30, "test": 7}[part]))
+
+
 @pytest.fixture
 def params() -> Params:
     """Two image PTMs with two targets, and a captioner with one; a ranker that is a method, and one that is none."""
@@ -51,6 +60,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         methods = ["logme", "spider", "spider_k0", "spider_constant", "other_k0", "gone", "borda_all"]
         rows = [{"dataset": target, "ptm": ptm, "method": m, "score": 1.0} for ptm in ptms for m in methods]
         write_csv(pd.DataFrame(rows).assign(reason=""), workspace.scores(target))
+    monkeypatch.setattr(results, "read_dataset", lambda workspace, role, name, part: FakeSplit(part))
+    monkeypatch.setattr(results, "chosen_k", lambda workspace, params: {"spider": 2, "other": 1})
     card = SimpleNamespace(architecture="x", source="y", n_parameters=1, source_accuracy=0.5)
     monkeypatch.setattr(results, "read_card", lambda workspace, ptm: card)
     return workspace
@@ -66,6 +77,19 @@ def test_a_zoo_has_its_ptms_and_the_targets_of_their_truth(workspace: Workspace,
     assert {*captions.scores["ptm"]} == {"teller"} and {*captions.scores["dataset"]} == {"night"}
     assert {*images.scores["method"]} == {"logme", "spider", "spider_k0", "spider_constant", "borda_all"}
     assert images.blind == (*BLIND, "spider_constant")
+    about = images.truth[["family", "classes", "train", "test"]].drop_duplicates()
+    assert about.to_numpy().tolist() == [["drawn", 2, 30, 7]]
+    assert images.forwards == {"spider": 3, "spider_k0": 1}
+
+
+def test_rows_that_left_the_family_out_are_those_of_their_method(workspace: Workspace, params: Params) -> None:
+    table = pd.read_csv(workspace.scores("scale"))
+    more = [
+        table.assign(method=name) for name in ("spider_family_out", "spider_constant_family_out", "gone_family_out")
+    ]
+    write_csv(pd.concat([table, *(each.drop_duplicates(["ptm"]) for each in more)]), workspace.scores("scale"))
+    methods = {*results.scores(workspace, params, "image_classification")["method"]}
+    assert methods >= {"spider_family_out", "spider_constant_family_out"} and "gone_family_out" not in methods
 
 
 def test_truth_is_the_mean_of_the_chosen_runs(workspace: Workspace, params: Params) -> None:
