@@ -48,8 +48,8 @@ def as_methods(ranked: pd.DataFrame, spiders: list[Spider], methods: Container[s
     """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
     forwarded (`_k0`), and the constant ranking that its episodes alone give (`_constant`).
 
-    The same three with `_family_out` behind their names, if there are spiders that differ from it in `without` alone: by the one
-    that learned without the target's family, by the spider itself where no source is of that family.
+    The same three with `_family_out` behind their names, if there are spiders that differ from it in `without` alone:
+    by the one that learned without the target's family, by the spider itself where no source is of that family.
     """
     ranked = ranked[ranked["seed"] == "all"]
     rows = []
