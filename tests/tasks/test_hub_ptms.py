@@ -28,9 +28,13 @@ KINDS = {
 }
 
 
-def test_the_benchmark_has_no_other_kinds() -> None:
+def test_the_benchmark_has_no_other_kinds_and_all_its_truth() -> None:
     ptms = pd.read_csv(ROOT / "data/published/transfergraph/ptms.csv").set_index("ptm")
-    named = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/transfergraph.yaml").read_text())["ptms"]
+    benchmark = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/transfergraph.yaml").read_text())
+    named = benchmark["ptms"]
+    truth = pd.read_csv(ROOT / "data/published/transfergraph/truth.csv")
+    truth = truth.pivot(index="ptm", columns="dataset", values="accuracy_percent")
+    assert truth.loc[list(named), list(benchmark["targets"])].notna().all(axis=None)
     assert {*ptms.loc[list(named), "architecture"]} == {*KINDS}
     for name, spec in named.items():
         assert spec["architecture"] == f"transformers/{ptms.loc[name, 'model']}"
