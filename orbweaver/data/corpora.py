@@ -18,4 +18,11 @@ def imagenet() -> dict[str, Split]:
                   licence="research only", origin="image-net.org; names from timm")  # fmt: skip
 
 
-CORPORA = {"imagenet": imagenet}
+def hub() -> dict[str, Split]:
+    """What models of the Hugging Face hub were trained on, where their cards alone know it: no classes, no images."""
+    none = ([], np.zeros(0, np.int64))
+    return splits("hub", [], {"train": none, "test": none}, task="image_classification", family="hub",
+                  licence="as the model's card says", origin="huggingface.co")  # fmt: skip
+
+
+CORPORA = {"imagenet": imagenet, "hub": hub}

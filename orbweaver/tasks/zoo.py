@@ -106,6 +106,10 @@ def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str
     headless = getattr(ptm.network, "num_classes", None) == 0  # its training had no classes
     folder.mkdir(parents=True, exist_ok=True)
     _save(ptm, folder / "model.safetensors")
+    # a hub model's head may have classes of its own
+    outputs = (ptm.config or {}).get("num_labels", len(source_classes))
+    if outputs != len(source_classes):
+        source_classes = [f"class {number}" for number in range(outputs)]
     classes = [] if headless else source_classes
     return _card(name, task, spec, ptm, classes, accuracy, licence, origin, folder, None)
 

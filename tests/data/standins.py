@@ -260,6 +260,28 @@ def smallnorb(raw: Path) -> Expected:
     return names, {"train": [3, 0], "test": [4]}
 
 
+def _norb_info(raw: Path, name: str, column: int, values: dict[str, list[int]]) -> None:
+    """SmallNORB's images with their info: instance, elevation, azimuth, light."""
+    for part, of in zip(("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing"), values, strict=True):
+        n = len(values[of])
+        info = noise(n, 4).astype("<i4") % 9
+        info[:, column] = values[of]
+        base = raw / name / f"smallnorb-{part}"
+        pixels = noise(n, 2, 96, 96)
+        put(Path(f"{base}-dat.mat"), struct.pack("<6i", 0x1E3D4C55, 4, n, 2, 96, 96) + pixels.tobytes())
+        put(Path(f"{base}-info.mat"), struct.pack("<5i", 0x1E3D4C54, 2, n, 4, 1) + info.tobytes())
+
+
+def smallnorb_azimuth(raw: Path) -> Expected:
+    _norb_info(raw, "smallnorb_azimuth", 2, {"train": [0, 34, 2], "test": [20]})
+    return [f"turned by {degrees} degrees" for degrees in range(0, 360, 20)], {"train": [0, 17, 1], "test": [10]}
+
+
+def smallnorb_elevation(raw: Path) -> Expected:
+    _norb_info(raw, "smallnorb_elevation", 1, {"train": [0, 8], "test": [3]})
+    return [f"{degrees} degrees above" for degrees in range(30, 75, 5)], {"train": [0, 8], "test": [3]}
+
+
 def aid(raw: Path) -> Expected:
     for name in ("Airport", "BareLand"):
         pictures(*(raw / "aid/AID" / name / f"{name.lower()}_{i}.jpg" for i in range(5)))
@@ -439,7 +461,8 @@ STANDINS: dict[str, Callable[[Path], Expected]] = {
     make.__name__: make
     for make in (
         aircraft, caltech101, cars, cifar10, cifar100, dtd, pet, sun397, flowers, food, voc2007, utkface, dsprites,
-        cub2011, nabirds, dogs, eurosat, officehome, pacs, vlcs, stl10, smallnorb, aid, resisc45, svhn, flickr8k,
+        cub2011, nabirds, dogs, eurosat, officehome, pacs, vlcs, stl10, smallnorb, smallnorb_azimuth,
+        smallnorb_elevation, aid, resisc45, svhn, flickr8k,
         flickr30k, coco_captions, rsicd, flickr10kh, flickr10kr, refcoco, refcocoplus, refcocog, daquar, cocoqa, clevr,
         squad1, squad2,
     )

@@ -23,7 +23,8 @@ from tests.conftest import ROOT, TINY, clone_repository, run
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
 CLONE = Workspace(ROOT)
-STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43}
+STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43, "itm": 76,
+          "transfergraph": 516}  # fmt: skip
 
 
 def published(p: params.Params, ptm: str, targets: list[str]) -> list[dict]:
@@ -38,9 +39,9 @@ def test_every_benchmark_is_valid_and_has_its_published_truth(name: str) -> None
     count = len(p.roles) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 2
     assert count + len(p.sources.keys() & p.targets.keys()) == STAGES[name]
     assert p.truth != "finetune"
-    for ptm in p.ptms:
+    for ptm in list(p.ptms)[:: 1 + len(p.ptms) // 50]:  # of many some: each pair reads the table
         for row in published(p, ptm, list(p.targets)):
-            assert -500 < row["test"] < 1
+            assert -500 < row["test"] <= 1
             assert row["chosen"] == 1
 
 
@@ -68,6 +69,8 @@ def test_published_values_are_those_of_the_tables() -> None:
         ("emms_vit", "deit_base", "aircraft", 0.7839),
         ("caption", "vit_bert", "flickr8k", 0.18513),
         ("multi_source", "densenet201_aid", "stl10", 0.9238),
+        ("itm", "mae_vitl16", "aircraft", 0.8530),
+        ("transfergraph", "microsoft--resnet-50", "smallnorb_azimuth", 0.9897),
     ):
         assert published(load_checked(CLONE, known()[name]), ptm, [target])[0]["test"] == pytest.approx(value)
 

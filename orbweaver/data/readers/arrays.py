@@ -50,13 +50,23 @@ def _norb(path: Path) -> np.ndarray:
     return np.frombuffer(raw, kinds[int(magic)], offset=8 + 4 * max(rank, 3)).reshape(sizes[:rank])
 
 
-def smallnorb(root: Path) -> Parts:
-    """Matrices (N, 2, 96, 96) of pairs of grey images, and categories (N,)."""
+def smallnorb(root: Path, label: str = "category") -> Parts:
+    """Matrices (N, 2, 96, 96) of pairs of grey images, categories (N,), and (N, 4) instance, elevation, azimuth, light.
+
+    label: category, or as VTAB has them elevation (9, five degrees apart) or azimuth (18, twenty degrees apart).
+    """
+    classes, column, step = {
+        "category": (["four-legged animal", "human figure", "airplane", "truck", "car"], None, 1),
+        "elevation": ([f"{30 + 5 * i} degrees above" for i in range(9)], 1, 1),
+        "azimuth": ([f"turned by {20 * i} degrees" for i in range(18)], 2, 2),  # 0, 2, ... 34
+    }[label]
     samples = {}
     for split, part in (("train", "5x46789x9x18x6x2x96x96-training"), ("test", "5x01235x9x18x6x2x96x96-testing")):
-        pixels, labels = (_norb(root / f"smallnorb-{part}-{what}.mat") for what in ("dat", "cat"))
-        samples[split] = _arrays(pixels[:, 0], labels.tolist())
-    return ["four-legged animal", "human figure", "airplane", "truck", "car"], samples
+        pixels = _norb(root / f"smallnorb-{part}-dat.mat")
+        found = _norb(root / f"smallnorb-{part}-{'cat' if column is None else 'info'}.mat")
+        targets = found if column is None else found[:, column] // step
+        samples[split] = _arrays(pixels[:, 0], targets.tolist())
+    return classes, samples
 
 
 def svhn(root: Path) -> Parts:

@@ -1,0 +1,295 @@
+"""python -m orbweaver.report.replays: docs/replays.md and docs/replays/*.csv, what published truth says by itself.
+
+No PTM is run and no image is read: each published table is ranked by what is known before a forward pass, completed
+from the records of other targets, and laid beside other laboratories' tables and the scores printed for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from orbweaver.core.errors import FileError, tell
+from orbweaver.core.files import write_text
+from orbweaver.core.formats.tables import csv_text, read_published
+from orbweaver.core.workspace import Workspace
+from orbweaver.metrics import intervals
+from orbweaver.metrics.spread import truth_spread
+from orbweaver.metrics.tau import weighted_tau, weighted_tau_symmetric
+from orbweaver.report import laboratories
+from orbweaver.report.completion import leave_one_out
+from orbweaver.report.priors import blind_scores, mean_truth_elsewhere
+from orbweaver.report.published import replay
+
+SEED, N_RESAMPLES, DRAWS = 0, 200, 20
+KNOWN = (3, 5, 10, 20)
+BLIND = ("parameters", "source_accuracy", "mean_truth_elsewhere")
+OTHERS = "mean_truth_other_families"
+FLICKR = {"flickr30k", "flickr10kH", "flickr10kR"}
+# targets that are made of the same images, or were taken in the same place
+FAMILIES = (
+    {"smallnorb_azimuth", "smallnorb_elevation"},
+    {"cifar10", "cifar100"},
+    {"flickr30k", "flickr10kH", "flickr10kR"},
+)
+# table: the unit of its truth, of which the order alone matters here
+ZOOS = {
+    "transfergraph": "accuracy_percent",
+    "multi_source": "accuracy_percent",
+    "parc": "accuracy_percent",
+    "itm": "accuracy_percent",
+    "emms_vit": "accuracy_percent",
+    "sfda_ssl": "accuracy_percent",
+    "emms_cnn": "accuracy_percent",
+    "sfda_cnn_head": "accuracy_percent",
+    "single_source": "accuracy_percent",
+    "emms_caption": "bleu",
+}
+LEFT_OUT = {"multi_source": ["AID"]}  # PTMs were trained on it
+LIKE = ["architecture", "n_parameters", "source", "input_size"]  # hub PTMs that agree in these are near-copies ...
+COPIED = (
+    "beans",
+    "cats_vs_dogs",
+    "chest_xray_classification",
+    "cifar10",
+    "eurosat",
+)  # ... if the source is one dataset
+DIGITS = 4  # in files: the same from one BLAS to the next
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published zoo. truth: one row a target, one column a PTM, NaN where it was not fine-tuned. cards: of each PTM;
+    columns ptm, n_parameters, source_accuracy, NaN where nobody published it, and what else ptms.csv has."""
+
+    truth: pd.DataFrame
+    cards: pd.DataFrame
+
+
+def load(published: Path, name: str) -> Published:
+    """Reads a table and what is known of its PTMs. Raises FileError when one is missing or damaged."""
+    rows = read_published(published / name / "truth.csv", ["dataset", "ptm", ZOOS[name]])
+    rows = rows[~rows["dataset"].isin(LEFT_OUT.get(name, []))]
+    if (twice := rows.duplicated(["dataset", "ptm"])).any():
+        raise FileError(f"{published / name}/truth.csv: {', '.join(rows.loc[twice, 'ptm'][:1])} has two values")
+    truth = rows.pivot(index="dataset", columns="ptm", values=ZOOS[name])
+    truth = truth.reindex(index=rows["dataset"].unique(), columns=rows["ptm"].unique()).astype(float)
+    cards = pd.DataFrame({"ptm": truth.columns, "n_parameters": np.nan, "source_accuracy": np.nan})
+    if (path := published / name / "ptms.csv").exists():
+        found = read_published(path, ["ptm", "n_parameters"]).set_index("ptm").reindex(truth.columns)
+        if "imagenet_top1_percent" in found:
+            found["source_accuracy"] = found["imagenet_top1_percent"]
+        cards = found.reset_index().reindex(columns=[*dict.fromkeys([*cards, *found])])
+    return Published(truth, cards)
+
+
+def blind(zoo: Published) -> dict[str, np.ndarray]:
+    """Scores (T, n) of what never looks at the target; the mean truth elsewhere also without the target's family."""
+    found = {name: table for name, table in blind_scores(zoo.truth, zoo.cards).items() if name in BLIND}
+    siblings = {t: [*family & {*zoo.truth.index} - {t}] for family in FAMILIES for t in family & {*zoo.truth.index}}
+    if any(siblings.values()):
+        found[OTHERS] = found[BLIND[-1]].copy()
+        for target, family in siblings.items():
+            found[OTHERS].loc[target] = mean_truth_elsewhere(zoo.truth.drop(index=family)).loc[target]
+    return {name: table.to_numpy() for name, table in found.items() if table.notna().any(axis=None)}
+
+
+def taus(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray) -> np.ndarray:
+    """Weighted taus (B, T) of one method with the PTMs (B, n) of each resample."""
+    if truth.shape[1] <= 64:
+        return intervals.resampled_taus(truth, scores[None], ptms)[:, 0]
+    # of many PTMs there are too many pairs to hold: one after the other, in O(n log n)
+    return np.array([[weighted_tau(t[drawn], s[drawn]) for t, s in zip(truth, scores, strict=True)] for drawn in ptms])
+
+
+def _resampled(truth: np.ndarray, draws: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Means (B,) over targets; resamples take turns with the draws (G, T, n) of a method's scores."""
+    values = np.empty((len(ptms), len(truth)))
+    for g, scores in enumerate(draws):
+        values[g :: len(draws)] = taus(truth, scores, ptms[g :: len(draws)])
+    return intervals.resampled_means(values[:, None, :], counts)[:, 0]
+
+
+def _row(values: np.ndarray) -> dict[str, float]:
+    low, high = intervals.interval(values[:, None])
+    return {"low": low[0], "high": high[0]}
+
+
+def rows_of(zoo: Published, seed: int, n_resamples: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What ranks a zoo without a forward pass.
+
+    Returns:
+        a row a ranking: method (those of `blind`, then completion), known (PTMs fine-tuned on the target), targets,
+        ptms, scored (share of pairs with truth that were scored), mean weighted tau over targets, low, high (95 %
+        bootstrap over targets and PTMs), without_one_low, without_one_high (range when any one PTM is left out; not of
+        completion), elsewhere (the mean place elsewhere on the same exam), gain over it, gain_low, gain_high;
+        and a row a (method, known, dataset) with weighted_tau.
+    """
+    truth = zoo.truth.to_numpy()
+    ptms, counts = intervals.draw(*truth.shape, n_resamples, seed)
+    everything = np.arange(truth.shape[1])
+    rows, cells = [], []
+    size = {"targets": len(truth), "ptms": truth.shape[1]}
+    for name, scores in blind(zoo).items():
+        here = taus(truth, scores, everything[None])[0]
+        known = ~np.isnan(scores) & ~np.isnan(truth)
+        row = {"method": name, "known": 0, **size, "scored": known.sum() / (~np.isnan(truth)).sum()}
+        row |= {"mean": np.nanmean(here)} | _row(_resampled(truth, scores[None], ptms, counts))
+        kept = [np.delete(everything, i) for i in everything]
+        without = [np.nanmean(taus(truth[:, one], scores[:, one], np.arange(len(one))[None])) for one in kept]
+        rows.append(row | {"without_one_low": min(without), "without_one_high": max(without)})
+        cells += [(name, 0, target, tau) for target, tau in zip(zoo.truth.index, here, strict=True)]
+    fewest = (~np.isnan(truth)).sum(axis=1).min()
+    for k in (k for k in KNOWN if 2 * k <= fewest):
+        done = leave_one_out(truth, k, DRAWS, seed)
+        here, prior = (
+            np.mean([taus(truth, scores, everything[None])[0] for scores in draws], axis=0)
+            for draws in (done.scores, done.prior)
+        )
+        drawn, other = (_resampled(truth, draws, ptms, counts) for draws in (done.scores, done.prior))
+        row = {"method": "completion", "known": k, **size, "scored": 1.0, "mean": here.mean(), **_row(drawn)}
+        row |= {"elsewhere": prior.mean(), "gain": here.mean() - prior.mean()}
+        rows.append(row | {f"gain_{end}": value for end, value in _row(drawn - other).items()})
+        cells += [("completion", k, target, tau) for target, tau in zip(zoo.truth.index, here, strict=True)]
+    return pd.DataFrame(rows), pd.DataFrame(cells, columns=["method", "known", "dataset", "weighted_tau"])
+
+
+def printed(published: Path, zoos: dict[str, Published], seed: int, n_resamples: int) -> pd.DataFrame:
+    """The scores printed for these tables, beside the blind rankings under the same convention of weighted tau.
+
+    Returns:
+        columns zoo, weights (by the true order, or the mean of both orders), method, targets, printed (mean), replayed
+        (mean from printed scores; NaN where none were printed), cells and matching (of them).
+    """
+    rows = []
+    done = replay(published, seed, n_resamples)
+    tau, convention = done.evaluation.tau, {"zoo": "single_source", "weights": "true order"}
+    for name in (name for name in BLIND if name in tau.index):
+        rows.append(convention | {"method": name, "targets": len(done.evaluation.headline),
+                                  "replayed": tau.loc[name, "mean"]})  # fmt: skip
+    for name, cells in done.cells.groupby("method", sort=False):
+        rows.append(convention | {
+            "method": name, "targets": len(cells), "printed": cells["printed"].mean(), "cells": len(cells),
+            "replayed": cells["recomputed"].mean(), "matching": int(cells["matches"].sum()),
+        })  # fmt: skip
+    only = done.printed_only
+    rows.append(convention | {"method": only.name, "targets": len(only) - 1, "printed": only["mean"]})
+
+    table = read_published(published / "emms_cnn/tau.csv", ["method", "dataset", "weighted_tau"])
+    zoo, convention = zoos["emms_cnn"], {"zoo": "emms_cnn", "weights": "both orders"}
+    for name, scores in blind(zoo).items():
+        both = [weighted_tau_symmetric(t, s) for t, s in zip(zoo.truth.to_numpy(), scores, strict=True)]
+        rows.append(convention | {"method": name, "targets": len(both), "replayed": np.mean(both)})
+    for name, cells in table.groupby("method", sort=False):
+        rows.append(convention | {"method": name, "targets": len(cells), "printed": cells["weighted_tau"].mean()})
+    return pd.DataFrame(rows)
+
+
+def near_copies(zoo: Published) -> list[list[str]]:
+    """PTMs of one architecture, size and source that different people trained: three or more of each."""
+    if not {*LIKE} <= {*zoo.cards}:
+        return []
+    cards = zoo.cards[zoo.cards["source"].isin(COPIED)]
+    return [list(names) for _, names in cards.groupby(LIKE)["ptm"] if len(names) > 2]
+
+
+def stability(zoos: dict[str, Published], found: dict[str, pd.DataFrame], seed: int) -> pd.DataFrame:
+    """How much of each table is order, where something is known of its noise.
+
+    The noise of one value is what other laboratories' tables say it is (`laboratories.noise`), or, of hub PTMs, the
+    pooled standard deviation within `near_copies`. Neither is the noise of fine-tuning seeds: both are more.
+
+    Returns:
+        a row a (zoo, dataset): n_ptms, ties (pairs of equal values), noise_from, and as `truth_spread` says it noise,
+        pairs, tied, ceiling; with_best: how many others cannot be told from the best.
+    """
+    between = laboratories.noise(found)
+    names = {folder: laboratory for laboratory, folder in laboratories.TABLES.items()}
+    rows = []
+    for name, zoo in zoos.items():
+        noise, source = pd.Series(np.nan, index=zoo.truth.index), "-"
+        if laboratory := names.get(name):
+            ours = {parts[laboratory]: ours for ours, parts in laboratories.DATASETS.items() if laboratory in parts}
+            noise, source = pd.Series({t: between.loc[ours[t], laboratory] for t in zoo.truth.index}), "laboratories"
+        elif copies := near_copies(zoo):
+            parts = [zoo.truth[group].sub(zoo.truth[group].mean(axis=1), axis=0) for group in copies]
+            spread = pd.concat(parts, axis=1)
+            freedom = spread.notna().sum(axis=1) - len(parts)
+            noise, source = np.sqrt((spread**2).sum(axis=1) / freedom), "near-copies"
+        long = zoo.truth.stack().rename("value").reset_index().set_axis(["dataset", "ptm", "value"], axis=1)
+        long = long.assign(task=name, noise=long["dataset"].map(noise), seeds=1)
+        spread = truth_spread(long, seed, n_draws=200).set_index("dataset")
+        for target, values in zoo.truth.iterrows():
+            values = values.dropna().to_numpy()
+            i, j = np.triu_indices(len(values), 1)
+            line = spread.loc[target, ["n_ptms", "noise", "pairs", "tied", "ceiling"]].to_dict()
+            near = np.sum(values > values.max() - 1.96 * np.sqrt(2) * noise[target]) - 1
+            line |= {"ties": int(np.sum(values[i] == values[j])), "noise_from": source}
+            rows.append({"zoo": name, "dataset": target, **line, "with_best": np.nan if source == "-" else near})
+    return pd.DataFrame(rows)
+
+
+def tables(published: Path, seed: int = SEED, n_resamples: int = N_RESAMPLES) -> dict[str, pd.DataFrame]:
+    """Every table of the page by name: replays, targets, printed, laboratories, agreement, stability."""
+    zoos = {name: load(published, name) for name in ZOOS}
+    found = laboratories.truths(published)
+    parts = {name: rows_of(zoo, seed, n_resamples) for name, zoo in zoos.items()}
+    replays, targets = (
+        pd.concat({name: part[i] for name, part in parts.items()}, names=["zoo", None]).reset_index(level="zoo")
+        for i in (0, 1)
+    )
+    return {
+        "replays": replays,
+        "targets": targets,
+        "printed": printed(published, zoos, seed, n_resamples),
+        "laboratories": laboratories.summary(found, seed, n_resamples),
+        "agreement": laboratories.agreement(found),
+        "stability": stability(zoos, found, seed),
+    }
+
+
+def page(made: dict[str, pd.DataFrame]) -> str:
+    """docs/replays.md."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=False,
+    )  # fmt: skip
+    by = made["replays"].set_index(["zoo", "method", "known"])
+    stable = made["stability"].assign(
+        share=lambda t: t["tied"] / t["pairs"], equal=lambda t: t["ties"] / t["pairs"]
+    ).groupby("zoo", sort=False)[["share", "equal", "with_best", "ceiling"]].mean()  # fmt: skip
+    stable["noise_from"] = made["stability"].groupby("zoo")["noise_from"].first()
+    anew = {zoo: f"near-copies {_number(line['ceiling'])}" if line["noise_from"] == "near-copies" else "-"
+                for zoo, line in stable.iterrows()}  # fmt: skip
+    for laboratory, folder in laboratories.TABLES.items():
+        theirs = made["agreement"][made["agreement"]["truth"] == laboratory]
+        theirs = theirs.groupby("scores", sort=False)["weighted_tau"].mean()
+        anew[folder] = ", ".join(f"{name} {_number(tau)}" for name, tau in theirs.items())
+    return environment.get_template("replays.md.j2").render(
+        zoos=list(ZOOS), blind=(*BLIND, OTHERS), known=KNOWN, by=by, stable=stable, draws=DRAWS,
+        resamples=N_RESAMPLES, printed=made["printed"], laboratories=made["laboratories"],
+        agreement=made["agreement"].set_index(["dataset", "truth", "scores"])["weighted_tau"],
+        number=_number, anew=anew,
+        span=lambda low, high: f"{low:+.2f} .. {high:+.2f}", isna=pd.isna,
+    )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.2f}"
+
+
+def main() -> None:
+    workspace = Workspace(Path())
+    made = {name: table.round(DIGITS) for name, table in tables(workspace.published).items()}
+    folder = workspace.root / "docs/replays"
+    for name, table in made.items():
+        write_text(folder / f"{name}.csv", csv_text(table))
+    write_text(workspace.root / "docs/replays.md", page(made))
+
+
+if __name__ == "__main__":
+    tell(main)
