@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orbweaver.core.errors import UserError, tell
 from orbweaver.core.workspace import Workspace
+from orbweaver.select import zoo_command
 from orbweaver.tasks import ZOO
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     data.add_argument(
         "--check", action="store_true", help="of the published ones: which are here, and how large the rest is"
     )
+    zoo_command.add(commands)
     return parser.parse_args(arguments)
 
 

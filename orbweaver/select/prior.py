@@ -2,8 +2,8 @@
 
     prior(i) = sum_f b_f x_fi,    x_f one of FEATURES,    b fitted by `prior_fit.py` on published truths
 
-It is in standard deviations of accuracy over a published zoo, and 0 for the mean of timm's own results; only differences
-mean anything. What it is worth on targets and PTMs that it has not seen is in docs/prior.md.
+It is in standard deviations of accuracy over a published zoo; only differences mean anything. What it is worth on
+targets and PTMs that it has not seen is in docs/prior.md.
 """
 
 from __future__ import annotations
@@ -58,8 +58,18 @@ def prior(ptms: Sequence[str] | pd.DataFrame) -> pd.Series:
 
 
 def _of_facts(table: pd.DataFrame) -> pd.Series:
-    fitted = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))["coefficients"]
-    return (features(table)[list(fitted)] @ pd.Series(fitted)).rename("prior")
+    return parts(table).sum(axis=1).rename("prior")
+
+
+def parts(table: pd.DataFrame) -> pd.DataFrame:
+    """What each feature adds to the prior of PTMs, by their facts; one row a PTM.
+
+    A feature beyond what the published PTMs have counts as the furthest of these.
+    """
+    fitted = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+    seen = features(table)[list(fitted["coefficients"])]
+    seen = seen.clip(pd.Series(fitted["low"]), pd.Series(fitted["high"]), axis=1)
+    return seen * pd.Series(fitted["coefficients"])
 
 
 def features(table: pd.DataFrame) -> pd.DataFrame:
