@@ -52,7 +52,7 @@ def prior(ptms: Sequence[str] | pd.DataFrame) -> pd.Series:
     if isinstance(ptms, pd.DataFrame):
         return _of_facts(ptms)
     timm, texts = known.of_timm(), known.of_texts()
-    for name in ptms:
+    for name in set(ptms) - set(timm.index) - set(texts.index):
         check_known(name, [*timm.index, *texts.index], "public PTM")
     return _of_facts(timm.loc[[name for name in ptms if name in timm.index]]).reindex(list(ptms))
 

@@ -33,6 +33,8 @@ from orbweaver.select.prior_page import page
 from orbweaver.select.truths import Zoo
 
 SEEN = ("larger", "unlabelled", "narrow")
+# Without robust and clean: with them the first figure of the page is 0.59, and 0.54 unseen, but robust gets a large
+# negative weight from CNNs of ImageNet alone, and PTMs of larger data, which no truth here has, fall behind plain ones.
 SETS = (
     ("size",),
     ("top1",),
@@ -41,11 +43,10 @@ SETS = (
     ("size", "top1", *SEEN),
     ("size", "compute", "top1", *SEEN),
     ("size", "compute", "top1", "transformer", *SEEN),
-    tuple(FEATURES),
 )
 PENALTIES = (0.01, 0.03, 0.1, 0.3)
 CHOICES = tuple(itertools.product(SETS, PENALTIES))
-RESAMPLES, SEED = 300, 0
+RESAMPLES, SEED = 200, 0
 ROWS = ("prior", "prior, such PTMs unseen", "parameters", "top-1", "mean rank elsewhere")
 Choice = tuple[tuple[str, ...], float]
 
