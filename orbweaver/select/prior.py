@@ -54,7 +54,10 @@ def prior(ptms: Sequence[str] | pd.DataFrame) -> pd.Series:
     timm, texts = known.of_timm(), known.of_texts()
     for name in set(ptms) - set(timm.index) - set(texts.index):
         check_known(name, [*timm.index, *texts.index], "public PTM")
-    return _of_facts(timm.loc[[name for name in ptms if name in timm.index]]).reindex(list(ptms))
+    pictures = [name for name in ptms if name in timm.index]
+    if not pictures:
+        return pd.Series(np.nan, index=list(ptms), name="prior")
+    return _of_facts(timm.loc[pictures]).reindex(list(ptms))
 
 
 def _of_facts(table: pd.DataFrame) -> pd.Series:
