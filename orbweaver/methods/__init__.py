@@ -1,9 +1,10 @@
 """Every method that ranks PTMs: a function of arrays to a float, higher is better.
 
 A method names the arrays that it needs as its parameters (features, labels, targets, probabilities,
-source_features, source_labels, n_parameters, source_accuracy, seed; F-labels of K text encoders as class_embeddings,
-arrays (C, E_k), or label_embeddings, arrays (N, E_k)); `METHODS` is the list of them. A method that has no value for
-what it got raises `ScoreError` with the reason.
+source_features, source_labels, n_parameters, source_accuracy, gmacs, feature_width, weight_spectra, seed; F-labels of K
+text encoders as class_embeddings, arrays (C, E_k), or label_embeddings, arrays (N, E_k)); `METHODS` is the list of
+them. A method that has no value for what it got raises `ScoreError` with the reason. What needs the whole zoo is made
+of a table of scores by `aggregated`: `AGGREGATIONS`.
 
     METHODS["logme"](features=features, labels=labels)        one method on plain arrays
     score(["logme", "probe"], ScoreInputs(features=...))      several, with what they share computed once
@@ -18,9 +19,10 @@ from .catalogue import METHODS, OF_ENCODERS, TARGET_BLIND
 from .inputs import MethodError, ScoreInputs
 from .run import score
 from .sampling import sampled
-from .tables import TRIO, aggregated, borda, of_encoders
+from .tables import AGGREGATIONS, TRIO, aggregated, borda, joined, of_encoders
 
 __all__ = [
+    "AGGREGATIONS",
     "METHODS",
     "OF_ENCODERS",
     "TARGET_BLIND",
@@ -32,6 +34,7 @@ __all__ = [
     "aggregated",
     "borda",
     "held_out_accuracy",
+    "joined",
     "of_encoders",
     "sampled",
     "score",

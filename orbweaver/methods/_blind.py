@@ -1,4 +1,17 @@
-"""Rankings that never look at the target. They stand first in every table: a method has to beat them."""
+"""Rankings that never look at the target. They stand first in every table: a method has to beat them.
+
+On the zoos that are in use, orders that look at nothing but the PTM beat most scores: "How stable are transferability
+metrics evaluations?" (Agostinelli et al., ECCV 2022) shows how much of a comparison is the choice of zoo and targets,
+"How NOT to benchmark your SITE metric" (arXiv 2510.06448) that one order of the PTMs for all targets is ahead of the
+metrics; survey: arXiv 2402.15231.
+
+Those on weights alone are of Martin and Mahoney (JMLR 22:165, 2021; with Peng, Nature Communications 12:4122, 2021).
+There smaller exponents and norms come with higher accuracy, and smaller ranks with more self-regularisation; so all are
+taken with a minus sign, which on a zoo of mixed architectures may be wrong. `weight_spectra` are the PTM's numbers,
+made once from its checkpoint.
+"""
+
+from collections.abc import Mapping
 
 
 def parameters(n_parameters: int) -> float:
@@ -9,3 +22,43 @@ def parameters(n_parameters: int) -> float:
 def source_accuracy(source_accuracy: float) -> float:
     """Accuracy of the PTM, 0 to 1, on the test split of the dataset that it was trained on."""
     return float(source_accuracy)
+
+
+def gmacs(gmacs: float) -> float:
+    """Thousand millions of multiplications and additions that one input costs: more is taken for better."""
+    return float(gmacs)
+
+
+def feature_width(feature_width: int) -> float:
+    """Number of features D of the PTM: wider is taken for better."""
+    return float(feature_width)
+
+
+def alpha(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the exponent of a power law p(x) ~ x^-alpha in the eigenvalues of layers' W^T W, mean over layers."""
+    return -weight_spectra["alpha"]
+
+
+def weighted_alpha(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the mean over layers of alpha log10(largest eigenvalue of W^T W)."""
+    return -weight_spectra["weighted_alpha"]
+
+
+def stable_rank(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the mean over layers of |W|_F^2 / |W|_2^2."""
+    return -weight_spectra["stable_rank"]
+
+
+def spectral_norm(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the mean over layers of log10 |W|_2^2."""
+    return -weight_spectra["spectral_norm"]
+
+
+def frobenius_norm(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the mean over layers of log10 |W|_F^2."""
+    return -weight_spectra["frobenius_norm"]
+
+
+def mp_soft_rank(weight_spectra: Mapping[str, float]) -> float:
+    """Minus the mean over layers of the upper edge of Marchenko and Pastur's law over the largest eigenvalue."""
+    return -weight_spectra["mp_soft_rank"]

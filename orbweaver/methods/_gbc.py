@@ -1,6 +1,7 @@
 """GBC, Gaussian Bhattacharyya coefficient (Pandy et al. 2022, arXiv 2111.12780)."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from ._checked import Classes
 from ._matrix import FeatureMatrix, labelled
@@ -19,7 +20,7 @@ def gbc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> f
 
     Variances have a floor of 1e-4 (so a class of one image has a spread). In logarithms throughout: published code
     with full covariances lets 64-dimensional determinants underflow and leaves the bounds above, and its spherical
-    variant misses the factor D of the log-variance.
+    variant (`gbc_spherical`) misses the factor D of the log-variance.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
@@ -36,3 +37,36 @@ def gbc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> f
         apart += (np.log(both).sum(axis=1) - (logs[i] + logs[i + 1 :]) / 2) / 2
         overlap += 2 * np.exp(-apart).sum()
     return float(-overlap)
+
+
+def gbc_spherical(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
+    """GBC with one variance a class, as its authors' released code has it by default (google-research).
+
+    On the features as they are, without principal components: u_c the mean over features of class c's variances
+    (biased, each with a floor of 1e-4), u = (u_i + u_j)/2,
+
+        B_ij = 1/8 |m_i - m_j|^2 / u + 1/2 (log u - 1/2 log u_i - 1/2 log u_j)
+
+    The last term lacks the factor D that two round Gaussians of D dimensions have: `gbc_spherical_full` has it. Which
+    form the published tables were made with was not established; ports that say "spherical" differ among themselves.
+    Between -C (C - 1) and 0. Free: order, names of classes, translation, and rotation as far as the floor allows.
+
+    features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
+    """
+    return _spherical(*labelled(features, labels), 1)
+
+
+def gbc_spherical_full(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
+    """GBC of round Gaussians: as `gbc_spherical`, with the factor D in front of its second term."""
+    matrix, classes = labelled(features, labels)
+    return _spherical(matrix, classes, matrix.shape[1])
+
+
+def _spherical(matrix: FeatureMatrix, classes: Classes, factor: int) -> float:
+    means = matrix.class_sums(classes) / classes.counts[:, None]
+    variances = np.maximum(matrix.class_variances(classes), FLOOR).mean(axis=1)
+    logs = np.log(variances)
+    both = (variances[:, None] + variances) / 2
+    apart = cdist(means, means, "sqeuclidean") / both / 8
+    apart += factor * (np.log(both) - (logs[:, None] + logs) / 2) / 2
+    return float(len(classes) - np.exp(-apart).sum())  # less the C that are each class with itself

@@ -1,9 +1,13 @@
-"""Leave-one-out nearest neighbours: the plainest look at what a feature space holds."""
+"""Leave-one-out nearest neighbours: the plainest look at what a feature space holds.
+
+arXiv 2503.18528 found an evaluation by nearest neighbours ahead of 23 metrics, on 16 datasets; its k, its distance and
+its split were not established, so neither method here claims to be that estimator.
+"""
 
 import numpy as np
 
 from ._checked import Classes, classes_or_targets
-from ._matrix import FeatureMatrix, row_blocks
+from ._matrix import FeatureMatrix, labelled, row_blocks
 from .sampling import sampled
 
 NEIGHBOURS = 5
@@ -24,7 +28,7 @@ def knn(
     frequent class among the neighbours wins, of equally frequent ones the one with the nearest member; for targets
     the neighbours' mean counts. Five neighbours: enough to vote, few enough for small classes. The work grows with
     N^2, so at most 5,000 samples (a stratified draw) serve as neighbours and 2,000 of those as queries, drawn with
-    the seed.
+    the seed. See the module for the paper (arXiv 2503.18528) that found such an estimate ahead of 23 metrics.
 
     features (N, D); labels (N,) or targets (N, T), of which columns that never vary are left out.
     Raises ValueError for unsound arrays, ScoreError for one class or constant targets.
@@ -51,6 +55,31 @@ def knn(
     values = targets[references]
     lost = ((values[queries] - values[nearest].mean(axis=1)) ** 2).mean(axis=0)
     return float(1 - (lost / targets.var(axis=0)).mean())
+
+
+def knn_parc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
+    """100 x accuracy of the one nearest neighbour, leave-one-out: the baseline "1-NN" of PARC's code and tables.
+
+    Bolya et al. 2021 (arXiv 2111.06977). Euclidean distance of the features as they are; of equally near samples the
+    first counts. The published code sorts each sample's row of distances and drops the first entry, so a duplicate may
+    leave a sample among its own neighbours; here it never is. Samples as in `knn`. Free: names of classes,
+    scale, translation, rotation, and the order of samples but for ties.
+
+    features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
+    """
+    matrix, classes = labelled(features, labels)
+    references = sampled(len(matrix), REFERENCES, seed, classes)
+    queries = sampled(len(references), QUERIES, seed)
+    points = np.empty((len(references), matrix.shape[1]))
+    for where, block in row_blocks(matrix.array, matrix.mean, references):
+        points[where] = block
+    lengths = np.einsum("ij,ij->i", points, points)
+    codes, hits = classes.codes[references], 0
+    for part in np.split(queries, range(BLOCK, len(queries), BLOCK)):
+        far = lengths - 2 * points[part] @ points.T  # less the query's own length
+        far[np.arange(len(part)), part] = np.inf
+        hits += (codes[far.argmin(axis=1)] == codes[part]).sum()
+    return float(100 * hits / len(queries))
 
 
 def _nearest(units: np.ndarray, queries: np.ndarray) -> np.ndarray:

@@ -174,6 +174,10 @@ class FeatureMatrix:
         """(C, D): sums of the centred features over each class."""
         return self.once(_class_sums, classes)
 
+    def class_variances(self, classes: Classes) -> np.ndarray:
+        """(C, D): biased variance of each feature within each class."""
+        return self.once(_class_variances, classes)
+
     def left_coefficients(self, spectrum: Spectrum, y: Classes | np.ndarray) -> np.ndarray:
         """U^T Y (k, T) for targets Y (N, T) or one-hot classes; the spectrum is one of this matrix."""
         if not spectrum.tall:
@@ -189,6 +193,14 @@ class FeatureMatrix:
 
 def _class_sums(matrix: FeatureMatrix, classes: Classes) -> np.ndarray:
     return sum(classes.sums(block, where) for where, block in row_blocks(matrix.array, matrix.mean))
+
+
+def _class_variances(matrix: FeatureMatrix, classes: Classes) -> np.ndarray:
+    means, total = matrix.class_sums(classes) / classes.counts[:, None], 0.0
+    for where, block in row_blocks(matrix.array, matrix.mean):
+        block -= means[classes.codes[where]]
+        total = total + classes.sums(np.square(block, out=block), where)
+    return total / classes.counts[:, None]
 
 
 def labelled(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> tuple[FeatureMatrix, Classes]:

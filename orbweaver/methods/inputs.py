@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,11 +17,15 @@ from ._matrix import FeatureMatrix
 BY_SAMPLE = ("features", "labels", "targets", "probabilities")
 MISSING = {
     "features": "no features of the PTM here",
+    "targets": "the target has no values, but classes",
     "probabilities": "the PTM has no source head",
     "source_features": "no images of the PTM's source here",
     "source_labels": "no images of the PTM's source here",
     "source_accuracy": "the PTM's accuracy on its source is not known",
     "n_parameters": "the PTM's number of parameters is not known",
+    "gmacs": "what one input costs the PTM is not known",
+    "feature_width": "the PTM's number of features is not known",
+    "weight_spectra": "the spectra of the PTM's weights are not known",
 }
 
 
@@ -51,6 +55,9 @@ class ScoreInputs:
     label_embeddings: Sequence[np.ndarray] | None = None  # K arrays (N, E_k): F-labels, one row a sample
     n_parameters: int | None = None
     source_accuracy: float | None = None  # 0 to 1
+    gmacs: float | None = None  # thousand millions of multiply-adds for one input
+    feature_width: int | None = None
+    weight_spectra: Mapping[str, float] | None = None  # of the PTM's layers: see `orbweaver.models.spectra`
     seed: int = 0  # of the methods that draw samples
     ptm: str = ""  # for messages
     dataset: str = ""  # for messages

@@ -1,4 +1,4 @@
-"""What tables of scores hold beside each method's own: rank aggregations, and what is said of each text encoder."""
+"""What tables of scores hold beside each method's own: what needs the whole zoo, and words on each text encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from .inputs import ScoreInputs
 from .run import called
 
 # Methods that say again what another one says; they have no vote of their own.
-FORMS = ("emms_published", "logme_labels", "transrate_labels")
+FORMS = (
+    "emms_published", "logme_labels", "transrate_labels", "transrate_selection", "transrate_rows", "gbc_spherical",
+    "gbc_spherical_full", "knn_parc", "ped_sfda", "ped_logme",
+)  # fmt: skip
+# Scores that are relative to the zoo: the weights of their parts, each part counted from 0 (the smallest) to 1.
+JOINED = {
+    "ncti": {"ncti_seli": 1.0, "ncti_ncc": 1.0, "ncti_vc": 1.0},
+    "etran": {"etran_lda": 0.85, "etran_energy": 0.15},
+}
+AGGREGATIONS = (*JOINED, "borda_trio", "borda_all")  # rows that `aggregated` makes of others
 TRIO = ("h_score", "nce", "logme")  # what Model Spider's approximated ground truth aggregates (its method figure)
 
 
@@ -51,22 +60,50 @@ def borda(scores: dict[str, np.ndarray]) -> np.ndarray:
     return mean_rank + smallest_gap / 4 * mean_z / (1 + np.abs(mean_z))
 
 
+def joined(parts: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarray:
+    """(P,): sum of the parts' weighted places in the zoo, w (v - min v) / (max v - min v), higher is better.
+
+    parts: name -> (P,) of the same P PTMs, NaN where there is none; weights: of the parts, by name. A part that all
+    PTMs share says nothing and adds 0 (the published code divides by zero). A PTM without one of the parts has no
+    place; the others are compared among themselves. A PTM that comes or goes can change every value, and the order of
+    two others; with two PTMs each place is 0 or 1. NCTI's third part is stored with its sign, so `ncti` is the
+    published mm(seli) + mm(ncc) - mm(vc), plus 1 for all PTMs alike where vc differs.
+    """
+    table = np.array([np.asarray(parts[name], dtype=np.float64) for name in weights])
+    table[:, np.isnan(table).any(axis=0)] = np.nan
+    total = np.zeros(table.shape[1])
+    for values, weight in zip(table, weights.values(), strict=True):
+        low, high = (np.nan, np.nan) if np.isnan(values).all() else (np.nanmin(values), np.nanmax(values))
+        total += weight * (values - low) / (high - low if high > low else 1)
+    return total
+
+
 def aggregated(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the rank aggregations: Borda of H-Score, NCE and LogME, and of all methods that look at the target.
+    """Rows that need the whole zoo: the joins of `JOINED`, and Borda's rank aggregations.
 
-    A method has one vote: its form on F-labels, or as published, is not counted beside it. An aggregation whose methods
-    are not all in the table, or are fewer than two, has no rows.
+    Borda of H-Score, NCE and LogME, and of all methods that look at the target. A method has one vote: its form on
+    F-labels, or as published, is not counted beside it, nor are parts beside their join. A row whose methods are
+    not all in the table, or are fewer than two, is left out.
 
-    table: ptm, method, score of one target. Returns ptm, method (`borda_trio`, `borda_all`), score, reason.
+    table: ptm, method, score of one target. Returns ptm, method (one of `AGGREGATIONS`), score, reason.
     """
     scores = table.pivot(index="ptm", columns="method", values="score").reindex(table["ptm"].unique())
-    looking = [method for method in scores if method not in (*TARGET_BLIND, *FORMS)]
+    known = {method: scores[method].to_numpy() for method in scores}
     rows = []
-    for name, methods in (("borda_trio", TRIO), ("borda_all", looking)):
-        if len(methods) > 1 and {*methods} <= {*scores}:
-            values = borda({method: scores[method].to_numpy() for method in methods})
-            reasons = ["no method has a score" if np.isnan(value) else "" for value in values]
-            rows.append(pd.DataFrame({"ptm": scores.index, "method": name, "score": values, "reason": reasons}))
+
+    def add(name: str, values: np.ndarray, reason: str) -> None:
+        reasons = [reason if np.isnan(value) else "" for value in values]
+        rows.append(pd.DataFrame({"ptm": scores.index, "method": name, "score": values, "reason": reasons}))
+
+    votes = {method: values for method, values in known.items() if method not in (*TARGET_BLIND, *FORMS)}
+    for name, weights in JOINED.items():
+        if {*weights} <= {*known}:
+            join = joined(known, weights)
+            add(name, join, "a part has no score")
+            votes = {method: values for method, values in votes.items() if method not in weights} | {name: join}
+    for name, methods in (("borda_trio", TRIO), ("borda_all", votes)):
+        if len(methods) > 1 and {*methods} <= {*known, *votes}:
+            add(name, borda({method: (known | votes)[method] for method in methods}), "no method has a score")
     return pd.concat(rows, ignore_index=True) if rows else table.iloc[:0]
 
 

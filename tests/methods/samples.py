@@ -29,6 +29,11 @@ def sample(seed=0, n=60, d=12, c=4, s=7, signal=1.5):
         "source_labels": source_labels,
         "n_parameters": 1_000_000,
         "source_accuracy": 0.75,
+        "gmacs": 1.8,
+        "feature_width": d,
+        "weight_spectra": dict.fromkeys(
+            ("alpha", "weighted_alpha", "stable_rank", "spectral_norm", "frobenius_norm", "mp_soft_rank"), 0.5
+        ),
         # More names than classes, so that tests may use any of them as a label.
         "class_embeddings": [r.normal(size=(100, width)).astype(np.float32) for width in (9, 6)],
     }

@@ -7,6 +7,7 @@ from orbweaver.core.errors import UnknownName, UserError
 from orbweaver.methods import (
     METHODS,
     OF_ENCODERS,
+    TARGET_BLIND,
     FeatureMatrix,
     MethodError,
     ScoreError,
@@ -15,6 +16,7 @@ from orbweaver.methods import (
     _emms,
     _logme,
     _matrix,
+    _ncti,
     _transrate,
     of_encoders,
     sampled,
@@ -184,15 +186,19 @@ def test_a_suite_does_what_its_methods_share_once(monkeypatch):
     count(_checked, "checked_matrix")  # probabilities
     count(inputs_module, "checked_labels")
     count(inputs_module, "f_labels")
+    count(_matrix, "_class_variances")
+    count(_ncti, "_parts")
     count(_emms, "_problem")
     count(_logme, "_mean_evidence")  # of the labels, and of two encoders
-    count(_transrate, "_parts")  # of two encoders
+    count(_transrate, "_parts")  # of two encoders, and with NCTI's once
     inputs = ScoreInputs(**sample())
-    assert not any(row["reason"] for row in score(METHODS, inputs))
+    # PED has features of its own, and decomposes those.
+    names = [name for name in METHODS if name not in ("ped_sfda", "ped_logme", "etran_regression")]
+    assert not any(row["reason"] for row in score(names, inputs))
     of_encoders(METHODS, ["a", "b"], inputs)
     assert counts == {
         "_spectrum": 2, "_class_sums": 1, "checked_matrix": 3, "checked_labels": 1, "f_labels": 1, "_problem": 1,
-        "_mean_evidence": 3, "_parts": 2,
+        "_mean_evidence": 3, "_parts": 3, "_class_variances": 1,
     }  # fmt: skip
 
 
@@ -286,7 +292,7 @@ def test_every_method_on_a_multilabel_target():
     rows = {row["method"]: row for row in score(METHODS, ScoreInputs(**data))}
     by_targets = ["probe", "knn", "logme", "parc"]
     on_f_labels = ["emms", "emms_gcv", "emms_published", "logme_labels", "transrate_labels"]
-    defined = ["parameters", "source_accuracy", *by_targets, *on_f_labels]
+    defined = [*TARGET_BLIND, *by_targets, *on_f_labels, "etran_energy", "etran_regression"]
     assert [name for name in METHODS if np.isfinite(rows[name]["score"])] == [n for n in METHODS if n in defined]
     others = {rows[name]["reason"] for name in METHODS if name not in defined}
     assert others == {"the target has no single class per sample"}

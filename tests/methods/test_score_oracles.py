@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.special import logsumexp
 
-from orbweaver.methods import METHODS
+from orbweaver.methods import METHODS, held_out_accuracy
 from orbweaver.methods._pactran import _class_round
 from tests.methods import oracles as oracle
 from tests.methods.samples import call, sample
@@ -72,6 +72,20 @@ def test_probe_leaves_one_out(data):
     values = (values - values.mean(axis=0)) / values.std(axis=0)
     lost = ((values - oracle.probe_predictions(x, values)) ** 2).mean(axis=0)
     assert METHODS["probe"](x, targets=values) == pytest.approx(1 - lost.mean(), abs=1e-7)
+
+
+def test_accuracy_on_other_samples_is_that_of_the_ridge_classifier(data):
+    """At one of the ridges that the probe chooses from."""
+    x, y = data["features"], data["labels"]
+    fitted, others = np.arange(len(y)) % 3 > 0, np.arange(len(y)) % 3 == 0
+    found = held_out_accuracy(x[fitted], y[fitted], x[others], y[others])
+    columns = oracle.one_hot(y[fitted])
+    s = np.linalg.svd(x[fitted] - x[fitted].mean(axis=0), compute_uv=False) ** 2
+    ridges = s[s > s[0] * 1e-12].mean() * np.logspace(-6, 3, 91)
+    fits = [oracle.ridge_fit(x[fitted], columns, r)(x[others]).argmax(axis=1) for r in ridges]
+    assert found in {float((fit == y[others]).mean()) for fit in fits} and found > 0.5
+    constant = held_out_accuracy(np.ones((9, 2)), np.arange(9) // 6, np.ones((4, 2)), np.array([0, 0, 0, 1]))
+    assert constant == 0.75  # the most frequent class
 
 
 def test_knn(data):
