@@ -4,6 +4,8 @@ arXiv 2503.18528 found an evaluation by nearest neighbours ahead of 23 metrics, 
 its split were not established, so neither method here claims to be that estimator.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ._checked import Classes, classes_or_targets
@@ -33,60 +35,81 @@ def knn(
     features (N, D); labels (N,) or targets (N, T), of which columns that never vary are left out.
     Raises ValueError for unsound arrays, ScoreError for one class or constant targets.
     """
-    features = FeatureMatrix.of(features).array
-    n = len(features)
-    classes, targets = classes_or_targets(n, labels, targets)
-
-    references = sampled(n, REFERENCES, seed, classes)
-    queries = sampled(len(references), QUERIES, seed)
-    units = np.empty((len(references), features.shape[1]))
-    for where, block in row_blocks(features, rows=references):
-        length = np.sqrt(np.einsum("ij,ij->i", block, block))[:, None]
-        np.divide(block, np.where(length > 0, length, 1), out=units[where])
-
-    nearest = np.concatenate([_nearest(units, part) for part in np.split(queries, range(BLOCK, len(queries), BLOCK))])
+    matrix = FeatureMatrix.of(features)
+    classes, targets = classes_or_targets(len(matrix), labels, targets)
+    found = _neighbours(matrix, classes, seed)
     if targets is None:
-        codes = classes.codes[references]
-        near = codes[nearest]
+        codes = classes.codes[found.references]
+        near = codes[found.by_angle]
         votes = (near[:, :, None] == near[:, None, :]).sum(axis=2)
         # Neighbours come nearest first, and argmax takes the first of equals.
         chosen = near[np.arange(len(near)), votes.argmax(axis=1)]
-        return float((chosen == codes[queries]).mean())
-    values = targets[references]
-    lost = ((values[queries] - values[nearest].mean(axis=1)) ** 2).mean(axis=0)
+        return float((chosen == codes[found.queries]).mean())
+    values = targets[found.references]
+    lost = ((values[found.queries] - values[found.by_angle].mean(axis=1)) ** 2).mean(axis=0)
     return float(1 - (lost / targets.var(axis=0)).mean())
 
 
 def knn_parc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
     """100 x accuracy of the one nearest neighbour, leave-one-out: the baseline "1-NN" of PARC's code and tables.
 
-    Bolya et al. 2021 (arXiv 2111.06977). Euclidean distance of the features as they are; of equally near samples the
-    first counts. The published code sorts each sample's row of distances and drops the first entry, so a duplicate may
-    leave a sample among its own neighbours; here it never is. Samples as in `knn`. Free: names of classes,
-    scale, translation, rotation, and the order of samples but for ties.
+    Bolya et al. 2021 (arXiv 2111.06977). Euclidean distance of the features as they are. The published code sorts each
+    sample's row of distances and drops the first entry, so a duplicate may leave a sample among its own neighbours;
+    here it never is. Samples as in `knn`. Free: names of classes, scale, translation, rotation, and the order of samples
+    but for ties.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
     matrix, classes = labelled(features, labels)
+    found = _neighbours(matrix, classes, seed)
+    codes = classes.codes[found.references]
+    return float(100 * (codes[found.by_distance] == codes[found.queries]).mean())
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """Of Q queries among R references, nearest first and never a query itself."""
+
+    references: np.ndarray  # (R,) samples
+    queries: np.ndarray  # (Q,) places among the references, as are the following
+    by_angle: np.ndarray  # (Q, k) largest cosine
+    by_distance: np.ndarray  # (Q,) least Euclidean distance
+
+
+def _neighbours(matrix: FeatureMatrix, classes: Classes | None, seed: int) -> _Neighbours:
+    if classes is None:
+        return _searched(matrix, None, seed)
+    found = matrix.once(_no_searches, classes)
+    if seed not in found:
+        found[seed] = _searched(matrix, classes, seed)
+    return found[seed]
+
+
+def _no_searches(matrix: FeatureMatrix, classes: Classes) -> dict[int, _Neighbours]:
+    return {}
+
+
+def _searched(matrix: FeatureMatrix, classes: Classes | None, seed: int) -> _Neighbours:
     references = sampled(len(matrix), REFERENCES, seed, classes)
     queries = sampled(len(references), QUERIES, seed)
-    points = np.empty((len(references), matrix.shape[1]))
-    for where, block in row_blocks(matrix.array, matrix.mean, references):
-        points[where] = block
-    lengths = np.einsum("ij,ij->i", points, points)
-    codes, hits = classes.codes[references], 0
+    units, lengths = np.empty((len(references), matrix.shape[1])), np.empty(len(references))
+    for where, block in row_blocks(matrix.array, rows=references):
+        lengths[where] = np.sqrt(np.einsum("ij,ij->i", block, block))
+        np.divide(block, np.where(lengths[where] > 0, lengths[where], 1)[:, None], out=units[where])
+    by_angle, by_distance = [], []
     for part in np.split(queries, range(BLOCK, len(queries), BLOCK)):
-        far = lengths - 2 * points[part] @ points.T  # less the query's own length
-        far[np.arange(len(part)), part] = np.inf
-        hits += (codes[far.argmin(axis=1)] == codes[part]).sum()
-    return float(100 * hits / len(queries))
+        cosine = units[part] @ units.T
+        far = lengths**2 - 2 * lengths[part, None] * lengths * cosine  # squared, less the query's own length
+        itself = np.arange(len(part)), part
+        cosine[itself], far[itself] = -np.inf, np.inf
+        by_angle.append(_largest(cosine))
+        by_distance.append(far.argmin(axis=1))
+    return _Neighbours(references, queries, np.concatenate(by_angle), np.concatenate(by_distance))
 
 
-def _nearest(units: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """(Q, k): indices of each query's nearest rows other than itself, nearest first."""
-    cosine = units[queries] @ units.T
-    cosine[np.arange(len(queries)), queries] = -np.inf
-    k = min(NEIGHBOURS, len(units) - 1)
+def _largest(cosine: np.ndarray) -> np.ndarray:
+    """(Q, k): the places of each row's largest values, the largest first."""
+    k = min(NEIGHBOURS, cosine.shape[1] - 1)
     found = np.argpartition(cosine, -k, axis=1)[:, -k:]
     order = np.argsort(-np.take_along_axis(cosine, found, axis=1), axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)

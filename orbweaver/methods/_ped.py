@@ -1,5 +1,7 @@
 """PED, potential energy decline (Li et al. 2023, ICCV): a map of the features in front of another score."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -49,9 +51,20 @@ def ped_logme(
 def declined(
     features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, source_features: np.ndarray | FeatureMatrix
 ) -> tuple[FeatureMatrix, Classes]:
-    """The features (N, D) that classes pushed apart give, in float64; with their classes."""
+    """The features (N, D) that classes pushed apart give, in float64 and made once; with their classes."""
     matrix, classes = labelled(features, labels)
     source = FeatureMatrix.of(source_features, "source_features")
+    made = matrix.once(_nothing_made, classes)
+    if source not in made:
+        made[source] = _declined(matrix, classes, source)
+    return made[source], classes
+
+
+def _nothing_made(matrix: FeatureMatrix, classes: Classes) -> WeakKeyDictionary[FeatureMatrix, FeatureMatrix]:
+    return WeakKeyDictionary()
+
+
+def _declined(matrix: FeatureMatrix, classes: Classes, source: FeatureMatrix) -> FeatureMatrix:
     if source.shape[1] != matrix.shape[1]:
         raise ValueError(f"features have {matrix.shape[1]} columns, source_features {source.shape[1]}")
     variance = sum((block**2).sum(axis=0) for _, block in row_blocks(source.array, source.mean)) / len(source)
@@ -63,7 +76,7 @@ def declined(
     out = np.empty(matrix.shape)
     for where, block in row_blocks(matrix.array):
         np.add(block, moves[classes.codes[where]], out=out[where])
-    return FeatureMatrix(out), classes
+    return FeatureMatrix(out)
 
 
 def repelled(means: np.ndarray, radii: np.ndarray) -> np.ndarray:

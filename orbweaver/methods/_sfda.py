@@ -30,16 +30,15 @@ def sfda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> 
     """
     matrix, classes = labelled(features, labels)
     n, width = matrix.shape
-    spectrum = matrix.centred
-    if not len(spectrum.values):
+    if not matrix.moments.lengths.any():
         raise ScoreError("the features are the same for all samples")
     if matrix.tall:
         points, centre = matrix.array, matrix.mean
         sums, scatter = matrix.class_sums(classes), matrix.moments.gram
     else:
-        points, centre = spectrum.coordinates(n), 0.0
-        sums, scatter = classes.sums(points), np.diag(spectrum.values)
-    least = max(matrix.shape) * np.finfo(float).eps * spectrum.values[0] / n
+        points, centre = matrix.centred.coordinates(n), 0.0
+        sums, scatter = classes.sums(points), np.diag(matrix.centred.values)
+    least = max(matrix.shape) * np.finfo(float).eps * _largest_eigenvalue(scatter) / n
 
     means = sums / classes.counts[:, None]
     within = _within(scatter, sums, means, n)

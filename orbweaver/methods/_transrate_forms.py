@@ -50,12 +50,22 @@ def transrate_selection(features: np.ndarray | FeatureMatrix, labels: np.ndarray
     rank = int((sizes > sizes[0] * max(matrix.shape) * np.finfo(float).eps).sum())
     rate = np.log1p(sizes / total / EPS).sum()
     for members, count, own in zip(classes.members(), classes.counts, sums / classes.counts[:, None], strict=True):
-        mean, product = own + centre, 0.0
-        for _, block in row_blocks(points, mean, members):
-            product = product + block.T @ ((block @ inverse) @ corner.T)
-        values = np.linalg.svd(np.linalg.qr(product / count, mode="r"), compute_uv=False)
+        values = _singular_values(points, members, own + centre, inverse, corner) / count
         rate -= count / n * np.log1p(values / total / EPS).sum()
     return float(rate / (2 * rank))
+
+
+def _singular_values(
+    points: np.ndarray, rows: np.ndarray, mean: np.ndarray, inverse: np.ndarray, corner: np.ndarray
+) -> np.ndarray:
+    """Of Z^T Z A R^T, with Z (n, D) the rows less their mean, A (D, C) and R (C, C)."""
+    if len(rows) <= points.shape[1]:  # Z^T = Q L, so those of L Z A R^T, of n rows
+        z = np.subtract(points[rows], mean, dtype=np.float64)
+        product = np.linalg.qr(z.T, mode="r") @ (z @ inverse @ corner.T)
+    else:
+        product = sum(block.T @ (block @ inverse @ corner.T) for _, block in row_blocks(points, mean, rows))
+        product = np.linalg.qr(product, mode="r")
+    return np.linalg.svd(product, compute_uv=False)
 
 
 def transrate_rows(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:

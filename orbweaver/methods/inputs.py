@@ -107,6 +107,8 @@ class ScoreInputs:
         match name:
             case "features":
                 return self._matrix
+            case "source_features":
+                return self._source
             case "labels":
                 return self._classes
             case "probabilities":
@@ -120,6 +122,10 @@ class ScoreInputs:
     @cached_property
     def _matrix(self) -> FeatureMatrix:
         return FeatureMatrix(self.features)
+
+    @cached_property
+    def _source(self) -> FeatureMatrix:
+        return FeatureMatrix(self.source_features, "source_features")
 
     @cached_property
     def _classes(self) -> Classes | None:
