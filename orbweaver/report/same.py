@@ -140,7 +140,7 @@ def thinned(
                 means = pd.Series(nan_mean(some, axis=1))
                 found.append(means.corr(whole, "spearman"))
                 stays.append(means.idxmax() == whole.idxmax())
-            low, high = interval(np.array(found))
+            low, high = (end[0] for end in interval(np.array(found)[:, None]))
             rows.append(
                 {"what": what, "n": n, "agreement": float(nan_mean(np.array(found), axis=0)), "low": float(low),
                  "high": float(high), "best_stays": float(np.mean(stays))}
