@@ -4,15 +4,19 @@ Features stay as they are stored (float32 as a rule); blocks of them become floa
 features there is never more than a matrix of min(N, D)^2 and a few blocks.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ._checked import Classes, checked_labels, checked_matrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BLOCK = 1 << 21  # values in a float64 block: 16 MB, large enough for BLAS to run at full speed
 Other = TypeVar("Other")
@@ -92,12 +96,15 @@ class FeatureMatrix:
         matrix = FeatureMatrix.of(features)
         logme(matrix, labels), h_score(matrix, labels)
 
-    The array must not be written into meanwhile. Raises ValueError unless it is a matrix of two samples or more,
-    one a row, of finite real numbers.
+    Features may be a tensor of torch, on a GPU for instance: then Gram matrix and decomposition are computed where it
+    lies, in float64, and handed to numpy. The array must not be written into meanwhile. Raises ValueError unless it is
+    a matrix of two samples or more, one a row, of finite real numbers.
     """
 
-    def __init__(self, array: np.ndarray, name: str = "features") -> None:
-        self.array = checked_matrix(array, name)
+    def __init__(self, array: "np.ndarray | Tensor", name: str = "features") -> None:
+        torch = sys.modules.get("torch")  # whoever has a tensor has imported it
+        self._tensor = array.detach() if torch and isinstance(array, torch.Tensor) else None
+        self.array = checked_matrix(array if self._tensor is None else self._tensor.cpu().numpy(), name)
         self._made: WeakKeyDictionary[object, dict[Callable, object]] = WeakKeyDictionary()
 
     @classmethod
@@ -125,6 +132,8 @@ class FeatureMatrix:
     @cached_property
     def moments(self) -> Moments:
         """Gram matrix. Centring comes before squaring: the difference of two Grams would lose digits."""
+        if self._tensor is not None:
+            return _moments_on_device(self._tensor, self.mean)
         n, d = self.shape
         lengths, along_mean = np.zeros(n), np.zeros(n)
         gram = np.zeros((min(n, d), min(n, d)))
@@ -158,7 +167,7 @@ class FeatureMatrix:
         return self._spectrum(gram, 0.0)
 
     def _spectrum(self, gram: np.ndarray, centre: np.ndarray | float) -> Spectrum:
-        values, basis = np.linalg.eigh(gram)
+        values, basis = np.linalg.eigh(gram) if self._tensor is None else _eigh_on_device(gram, self._tensor)
         # Eigenvalues of a Gram matrix carry an absolute error of about eps * largest: what lies below is noise.
         kept = values > max(values[-1], 0) * max(self.shape) * np.finfo(float).eps
         return Spectrum(self.array, centre, values[kept][::-1], np.ascontiguousarray(basis[:, kept][:, ::-1]))
@@ -201,6 +210,21 @@ def _class_variances(matrix: FeatureMatrix, classes: Classes) -> np.ndarray:
         block -= means[classes.codes[where]]
         total = total + classes.sums(np.square(block, out=block), where)
     return total / classes.counts[:, None]
+
+
+def _moments_on_device(features: "Tensor", mean: np.ndarray) -> Moments:
+    wide = features.double()
+    mean = wide.new_tensor(mean)
+    z = wide - mean
+    gram = z.T @ z if len(z) >= z.shape[1] else z @ z.T
+    return Moments(*(part.cpu().numpy() for part in (gram, (z * z).sum(dim=1), z @ mean)))
+
+
+def _eigh_on_device(gram: np.ndarray, like: "Tensor") -> tuple[np.ndarray, np.ndarray]:
+    import torch
+
+    values, basis = torch.linalg.eigh(torch.from_numpy(gram).to(like.device))
+    return values.cpu().numpy(), basis.cpu().numpy()
 
 
 def labelled(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> tuple[FeatureMatrix, Classes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from orbweaver.core.errors import UserError
 from ._checked import Classes, Probabilities, checked_labels, multi_hot
 from ._f_labels import FLabels, f_labels
 from ._matrix import FeatureMatrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BY_SAMPLE = ("features", "labels", "targets", "probabilities")
 MISSING = {
@@ -45,7 +49,7 @@ class ScoreInputs:
     Raises MethodError where arrays that belong together differ in length, and for targets that do not fit.
     """
 
-    features: np.ndarray | None = None  # (N, D) of the target's training split
+    features: np.ndarray | Tensor | None = None  # (N, D) of the target's training split
     labels: np.ndarray | None = None  # (N,) integers, 0..C-1
     targets: np.ndarray | None = None  # (N, T) numbers, or (N, C) 0 and 1
     probabilities: np.ndarray | None = None  # (N, S) softmax of the PTM's source head

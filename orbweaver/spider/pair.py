@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from orbweaver.core.cache import Cache, kept
+from orbweaver.core.device import device
 from orbweaver.core.files import KnownFile, write_text
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.formats.labels import read_labels
@@ -47,6 +50,9 @@ def pair(
     found = read_features(features.path, ptm | {"dataset": dataset})
     of_source = read_features(source.path, ptm) if source else None
     embedded = [read_labels(file.path, {"dataset": dataset}) for _, file in labels]
-    inputs = ScoreInputs(**score_inputs(found, card, seed, of_source, embedded), dataset=target)
+    given = score_inputs(found, card, seed, of_source, embedded)
+    if device().type == "cuda":
+        given["features"] = torch.from_numpy(given["features"]).to(device())
+    inputs = ScoreInputs(**given, dataset=target)
     of_each = of_encoders(methods, [encoder for encoder, _ in labels], inputs)
     write_text(path, json.dumps({"methods": score(methods, inputs), "encoders": of_each.to_dict("records")}))

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -259,6 +260,22 @@ def test_targets(name):
         call(name, data | {"targets": good})
     with pytest.raises(ValueError, match="targets have 79 rows for 80 samples"):
         call(name, {"features": x, "targets": good[1:]})
+
+
+@pytest.mark.parametrize("shape", [{}, {"n": 30, "d": 80}])
+def test_features_may_lie_where_torch_computes(shape, monkeypatch):
+    """Here on the CPU; what a GPU does is the same code."""
+    calls, plain = [], torch.linalg.eigh
+    monkeypatch.setattr(torch.linalg, "eigh", lambda gram: calls.append(gram.dtype) or plain(gram))
+    data = sample(**shape)
+    tensor = data | {"features": torch.from_numpy(data["features"])}
+    there, here = (score(METHODS, ScoreInputs(**arrays)) for arrays in (tensor, data))
+    assert calls == [torch.float64] * 2  # centred and raw
+    for one, other in zip(there, here, strict=True):
+        assert one["reason"] == other["reason"]
+        assert one["score"] == pytest.approx(other["score"], rel=1e-6, abs=1e-6, nan_ok=True)
+    half = torch.from_numpy(data["features"].astype(np.float16))
+    assert METHODS["logme"](half, data["labels"]) == pytest.approx(METHODS["logme"](half.numpy(), data["labels"]))
 
 
 @pytest.mark.parametrize("shape", [{}, {"n": 30, "d": 80}])
