@@ -41,8 +41,9 @@ class Card(BaseModel):
 
     source_accuracy: what the PTM reached on its source's test split, in its task's metric. samples: how many of the
     source it was trained on, where that is known. source_classes: of the source head; none where the weights have no
-    head. features: a feature rule other than the input of the last fully connected layer. config: what a model of
-    transformers is built of.
+    head. gmacs: thousand millions of multiply-adds for one picture; none for a PTM that reads text. weight_spectra:
+    see `orbweaver.models.spectra`. features: a feature rule other than the input of the last fully connected layer.
+    config: what a model of transformers is built of.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +61,8 @@ class Card(BaseModel):
     checkpoint: str
     task: str = "image_classification"
     samples: int | None = None
+    gmacs: float | None = Field(default=None, gt=0)
+    weight_spectra: dict[str, float] | None = None
     tokens: TokenIds | None = None
     features: FeatureRule | None = None
     config: dict | None = None

@@ -29,6 +29,9 @@ def score_inputs(
         "probabilities": features.probabilities,
         "n_parameters": card.n_parameters,
         "source_accuracy": card.source_accuracy,
+        "gmacs": card.gmacs,
+        "feature_width": card.feature_width,
+        "weight_spectra": card.weight_spectra,
         "seed": seed,
         "ptm": card.name,
     }

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.device import repeatable
@@ -16,6 +19,7 @@ from orbweaver.core.settings import PretrainSettings, PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, TokenIds, write_card
 from orbweaver.models.catalogue import find
+from orbweaver.models.spectra import weight_spectra
 from orbweaver.models.training import Fit
 from orbweaver.models.vocabulary import Vocabulary
 from orbweaver.tasks.base import PTM, Task
@@ -137,6 +141,8 @@ def _card(
         samples=samples,
         n_parameters=sum(parameter.numel() for parameter in ptm.network.parameters()),
         feature_width=task.width(ptm),
+        gmacs=_gmacs(ptm),
+        weight_spectra=_spectra(folder / "model.safetensors"),
         preprocessing=ptm.preprocessing,
         licence=licence,
         origin=origin,
@@ -147,6 +153,21 @@ def _card(
     )
     write_card(card, folder)
     return card
+
+
+def _gmacs(ptm: PTM) -> float | None:
+    """Thousand millions of multiply-adds that one picture costs; None where the network reads more than that."""
+    if ptm.vocabulary is not None:
+        return None
+    # The counter knows attention by its products, not by the kernel that fuses them on a CPU.
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        ptm.network.cpu().eval()(torch.zeros(1, *ptm.preprocessing.input_size))
+    return float(f"{counter.get_total_flops() / 2e9:.6g}") or None  # two operations each
+
+
+def _spectra(path: Path) -> dict[str, float] | None:
+    with safe_open(path, "np") as file:
+        return weight_spectra(file.get_tensor(name) for name in sorted(file.keys())) or None
 
 
 def _write_tokens(vocabulary: Vocabulary, folder: Path) -> TokenIds:

@@ -18,7 +18,10 @@ from orbweaver.tasks.score_inputs import score_inputs
 
 from .examples import MakePtm, both
 
-ALWAYS = {"features", "probabilities", "n_parameters", "source_accuracy", "seed", "ptm"}
+ALWAYS = {
+    "features", "probabilities", "n_parameters", "source_accuracy", "gmacs", "feature_width", "weight_spectra", "seed",
+    "ptm",
+}  # fmt: skip
 GIVEN = {
     "image_classification": {"labels", "class_embeddings"},
     "multilabel": {"targets", "class_embeddings"},

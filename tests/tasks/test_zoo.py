@@ -44,9 +44,38 @@ def test_a_trained_ptm_has_a_card_and_weights_that_fit(made: Stored) -> None:
     assert card.preprocessing.input_size == (3, 32, 32)
     model = networks.load(card, made.folder)
     assert sum(p.numel() for p in model.parameters()) == card.n_parameters
+    assert set(card.weight_spectra) == {"alpha", "weighted_alpha", "stable_rank", "spectral_norm", "frobenius_norm",
+                                        "mp_soft_rank"}  # fmt: skip
     features, logits = networks.features_and_logits(model, torch.zeros(2, 3, 32, 32))
     assert features.shape == (2, card.feature_width)
     assert logits.shape == (2, 3)
+
+
+@pytest.mark.parametrize("architecture", ["test_vit", "test_resnet"])
+def test_the_cost_of_a_picture_is_counted(architecture: str, workspace: Workspace) -> None:
+    """By hand: a product for each weight at each place of its output, and the two products of attention."""
+    made, macs = trained(workspace, "image_classification", architecture=architecture), 0
+
+    def count(layer: torch.nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal macs
+        if hasattr(layer, "num_heads"):
+            macs += 2 * output.shape[1] ** 2 * output.shape[2]
+        elif isinstance(layer, torch.nn.Conv2d):
+            macs += layer.weight.numel() * output[0, 0].numel()
+        else:
+            macs += layer.weight.numel() * (output.numel() // output.shape[-1])
+
+    model = networks.load(made.card, made.folder)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear) or type(layer).__name__ == "Attention":
+            layer.register_forward_hook(count)
+    model(torch.zeros(1, 3, 32, 32))
+    assert made.card.gmacs == pytest.approx(macs / 1e9, rel=1e-5)
+
+
+def test_a_ptm_that_reads_text_has_no_cost_of_a_picture(workspace: Workspace) -> None:
+    card = trained(workspace, "text_classification").card
+    assert card.gmacs is None
 
 
 @pytest.mark.parametrize("of", ARCHITECTURES)
