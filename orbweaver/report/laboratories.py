@@ -87,7 +87,7 @@ def summary(found: dict[str, pd.DataFrame], seed: int, n_resamples: int) -> pd.D
     for first, second in pairs:
         shared = _shared(found[first], found[second])
         a, b = (np.array([values[i] for values in shared]) for i in (1, 2))
-        ptms, counts = intervals.draw(*a.shape, n_resamples, seed)
+        ptms, counts = intervals.draw([str(t) for t in range(len(a))], a.shape[1], n_resamples, seed)
         names = [ptm for ptm in PTMS if ptm in found[first] and ptm in found[second]]
         kept = np.array(names) != "inception_v3"
         one = {"first": a, "second": b}

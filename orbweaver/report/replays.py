@@ -22,7 +22,7 @@ from orbweaver.metrics.spread import truth_spread
 from orbweaver.metrics.tau import weighted_tau, weighted_tau_symmetric
 from orbweaver.report import laboratories
 from orbweaver.report.completion import leave_one_out
-from orbweaver.report.priors import blind_scores, mean_truth_elsewhere
+from orbweaver.report.priors import blind_scores
 from orbweaver.report.published import replay
 
 SEED, N_RESAMPLES, DRAWS = 0, 200, 20
@@ -87,14 +87,14 @@ def load(published: Path, name: str) -> Published:
     return Published(truth, cards)
 
 
+def families(zoo: Published) -> list[str]:
+    """Of each target; one that has no relative is its own."""
+    return [next((min(family) for family in FAMILIES if target in family), target) for target in zoo.truth.index]
+
+
 def blind(zoo: Published) -> dict[str, np.ndarray]:
     """Scores (T, n) of what never looks at the target; the mean truth elsewhere also without the target's family."""
-    found = {name: table for name, table in blind_scores(zoo.truth, zoo.cards).items() if name in BLIND}
-    siblings = {t: [*family & {*zoo.truth.index} - {t}] for family in FAMILIES for t in family & {*zoo.truth.index}}
-    if any(siblings.values()):
-        found[OTHERS] = found[BLIND[-1]].copy()
-        for target, family in siblings.items():
-            found[OTHERS].loc[target] = mean_truth_elsewhere(zoo.truth.drop(index=family)).loc[target]
+    found = blind_scores(zoo.truth, zoo.cards, families(zoo))
     return {name: table.to_numpy() for name, table in found.items() if table.notna().any(axis=None)}
 
 
@@ -125,12 +125,13 @@ def rows_of(zoo: Published, seed: int, n_resamples: int) -> tuple[pd.DataFrame, 
     Returns:
         a row a ranking: method (those of `blind`, then completion), known (PTMs fine-tuned on the target), targets,
         ptms, scored (share of pairs with truth that were scored), mean weighted tau over targets, low, high (95 %
-        bootstrap over targets and PTMs), without_one_low, without_one_high (range when any one PTM is left out; not of
-        completion), elsewhere (the mean place elsewhere on the same exam), gain over it, gain_low, gain_high;
+        bootstrap over families of targets and PTMs), without_one_low, without_one_high (range when any one PTM is left
+        out; not of completion), elsewhere (the mean place elsewhere on the same exam), gain over it, gain_low,
+        gain_high;
         and a row a (method, known, dataset) with weighted_tau.
     """
     truth = zoo.truth.to_numpy()
-    ptms, counts = intervals.draw(*truth.shape, n_resamples, seed)
+    ptms, counts = intervals.draw(families(zoo), truth.shape[1], n_resamples, seed)
     everything = np.arange(truth.shape[1])
     rows, cells = [], []
     size = {"targets": len(truth), "ptms": truth.shape[1]}
