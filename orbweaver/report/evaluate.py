@@ -33,6 +33,7 @@ SUMMARY = ["mean", "low", "high", "without_one_low", "without_one_high", "averag
 SUMMARY += ["gain", "gain_low", "gain_high"]
 ALL = "all"  # the row of the zoo in its table of variances
 GROUPS = ["blind", "aggregation", "method"]
+AGGREGATED = ("borda", "stacking")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Zoo:
         the row that learned nothing from the target's family is named `<method>_family_out`.
     cards: columns ptm, n_parameters, source_accuracy, and, for the figures, architecture and source; their order is the
         order of the PTMs.
-    blind: the methods that never look at the target, in this order. Names that begin with "borda" aggregate others.
+    blind: the methods that never look at the target, in this order. Names that begin as in AGGREGATED aggregate others.
     forwards: how many PTMs a method forwards on a target, where that is not all that it scores.
     """
 
@@ -137,7 +138,7 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
     tau = pd.concat([taus, summary, gain[["gain", "gain_low", "gain_high"]]], axis=1)
     tau = tau.rename_axis(index="method", columns=None)
     never = [name for method in blind for name in (method, family_out(method))]
-    group = ["blind" if m in never else "aggregation" if m.startswith("borda") else "method" for m in tau.index]
+    group = ["blind" if m in never else "aggregation" if m.startswith(AGGREGATED) else "method" for m in tau.index]
     tau.insert(0, "group", pd.Categorical(group, GROUPS))
     place = [never.index(m) if m in never else -mean for m, mean in tau["mean"].items()]
     tau = tau.assign(place=place).sort_values(["group", "place"], kind="stable").drop(columns="place")

@@ -12,9 +12,11 @@ import pandas as pd
 from orbweaver.core.formats.tables import read_csv
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
+from orbweaver.methods import AGGREGATIONS, METHODS, TARGET_BLIND
 from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.priors import BLIND, with_family
+from orbweaver.report.stacked import with_stacking
 from orbweaver.spider.checkpoint import load as load_spider
 
 if TYPE_CHECKING:
@@ -26,13 +28,17 @@ def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
     names = dict.fromkeys(ptm.task for ptm in params.ptms.values())
     truths = {name: truth(workspace, params, name) for name in names}
     about, forwards, blind = targets(workspace, params), forwarded(workspace, params), target_blind(params)
+    looking = [method for method in params.methods if method in METHODS and method not in TARGET_BLIND]
     return {
-        name: Zoo(
-            truth=table.merge(about, on="dataset", how="left"),
-            scores=scores(workspace, params, name),
-            cards=cards(workspace, params, name),
-            blind=blind,
-            forwards=forwards,
+        name: with_stacking(
+            Zoo(
+                truth=table.merge(about, on="dataset", how="left"),
+                scores=scores(workspace, params, name),
+                cards=cards(workspace, params, name),
+                blind=blind,
+                forwards=forwards,
+            ),
+            looking,
         )
         for name, table in truths.items()
         if len(table)
@@ -63,7 +69,7 @@ def scores(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([read_csv(workspace.scores(target), columns) for target in params.targets])
     spiders = [f"{ranker}{form}" for ranker in listed_rankers(params) for form in ("_k0", "_constant")]
-    methods = [*params.methods, *spiders, "borda_trio", "borda_all"]
+    methods = [*params.methods, *spiders, *AGGREGATIONS]
     return table[table["ptm"].isin(params.ptms_of(zoo)) & table["method"].map(with_family).isin(methods)]
 
 
@@ -81,7 +87,8 @@ def listed_rankers(params: Params) -> list[str]:
 
 def target_blind(params: Params) -> tuple[str, ...]:
     """The rankings that never look at the target, in the order of the tables."""
-    return (*BLIND, *(f"{ranker}_constant" for ranker in listed_rankers(params)))
+    more = [method for method in params.methods if method in TARGET_BLIND and method not in BLIND]
+    return (*BLIND, *more, *(f"{ranker}_constant" for ranker in listed_rankers(params)))
 
 
 def forwarded(workspace: Workspace, params: Params) -> dict[str, int]:
@@ -98,8 +105,10 @@ def seconds(workspace: Workspace, params: Params) -> pd.DataFrame | None:
 
 
 def rankers(workspace: Workspace, params: Params) -> pd.DataFrame | None:
-    """What each Model Spider says of each PTM, by seed and by k."""
-    return _where_there(workspace.rankers, params, ["dataset", "ranker", "seed", "k", "ptm", "score"])
+    """What each Model Spider says of each PTM, by seed and by k, but for those that learned without a family."""
+    table = _where_there(workspace.rankers, params, ["dataset", "ranker", "seed", "k", "ptm", "score"])
+    partial = [name for name, spec in params.spider.rankers.items() if spec.without]
+    return None if table is None else table[~table["ranker"].isin(partial)]
 
 
 def chosen_k(workspace: Workspace, params: Params) -> dict[str, int]:
