@@ -25,4 +25,11 @@ def hub() -> dict[str, Split]:
                   licence="as the model's card says", origin="huggingface.co")  # fmt: skip
 
 
-CORPORA = {"imagenet": imagenet, "hub": hub}
+def web_text() -> dict[str, Split]:
+    """Books, encyclopedias and the web, which public text encoders read: no classes, no texts here."""
+    nothing = Split("web_text", "text_classification", [], [], np.zeros(0, np.int64), "not stated",
+                    "what public text encoders were pre-trained on", "web text", texts={"text": []})  # fmt: skip
+    return {"train": nothing, "test": nothing}
+
+
+CORPORA = {"imagenet": imagenet, "hub": hub, "web_text": web_text}

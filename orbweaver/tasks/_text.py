@@ -25,7 +25,7 @@ from orbweaver.models import networks, training
 from orbweaver.models.card import Card, Preprocessing
 from orbweaver.models.pixels import images, look
 from orbweaver.models.training import Fit
-from orbweaver.models.vocabulary import Vocabulary, all_texts, build_vocabulary
+from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts, build_vocabulary
 from orbweaver.tasks.base import PTM, Measured, Public
 
 MEASURED = 100  # samples a batch
@@ -122,7 +122,8 @@ class TextTask(ABC):
             if digest(path) != named:
                 raise FileError(f"{path}: not the one that card.json beside it names; run `dvc repro` again")
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        vocabulary = Vocabulary(tokenizer, card.tokens.pad, card.tokens.start, card.tokens.end)
+        ids = card.tokens
+        vocabulary = Vocabulary(tokenizer, ids.pad, ids.start, ids.end, ids.limit or LIMIT)
         network = self.of_card(card, vocabulary)
         try:
             load_model(network, str(folder / "model.safetensors"))

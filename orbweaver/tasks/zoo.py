@@ -17,7 +17,7 @@ from orbweaver.data.split import Split
 from orbweaver.models.card import Card, TokenIds, write_card
 from orbweaver.models.catalogue import find
 from orbweaver.models.training import Fit
-from orbweaver.models.vocabulary import Vocabulary
+from orbweaver.models.vocabulary import LIMIT, Vocabulary
 from orbweaver.tasks.base import PTM, Task
 
 SMOOTHING = 0.1  # of the classes that a PTM is trained on
@@ -152,4 +152,5 @@ def _card(
 def _write_tokens(vocabulary: Vocabulary, folder: Path) -> TokenIds:
     path = folder / "tokenizer.json"
     write_text(path, vocabulary.tokenizer.to_str())
-    return TokenIds(tokenizer=digest(path), pad=vocabulary.pad, start=vocabulary.start, end=vocabulary.end)
+    limit = None if vocabulary.limit == LIMIT else vocabulary.limit
+    return TokenIds(tokenizer=digest(path), pad=vocabulary.pad, start=vocabulary.start, end=vocabulary.end, limit=limit)

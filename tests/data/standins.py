@@ -257,7 +257,7 @@ def smallnorb(raw: Path) -> Expected:
         put(Path(f"{base}-dat.mat"), struct.pack("<6i", 0x1E3D4C55, 4, n, 2, 96, 96) + pixels.tobytes())
         put(Path(f"{base}-cat.mat"), struct.pack("<5i", 0x1E3D4C54, 1, n, 1, 1) + struct.pack(f"<{n}i", *labels))
     names = ["four-legged animal", "human figure", "airplane", "truck", "car"]
-    return names, {"train": [3, 0], "test": [4]}
+    return names, {"train": [3, 3, 0, 0], "test": [4, 4]}  # two cameras
 
 
 def _norb_info(raw: Path, name: str, column: int, values: dict[str, list[int]]) -> None:
@@ -351,9 +351,9 @@ def _styled(raw: Path, name: str, names: str, captions: str) -> Expected:
 
     base = raw / name
     put(base / names, pickle.dumps([f"{i}_abc.jpg" for i in range(7)], protocol=2))
-    text(base / captions, *(f"so funny {i}" for i in range(7)))
+    text(base / captions, *(f"so\u2028 funny\f {i}" for i in range(7)))
     pictures(*(base / f"flickr30k-images/{i}.jpg" for i in range(7)))
-    return [], {"": [{"captions": [f"so funny {i}"]} for i in range(7)]}
+    return [], {"": [{"captions": [f"so\u2028 funny\f {i}"]} for i in range(7)]}
 
 
 def flickr10kh(raw: Path) -> Expected:
@@ -404,11 +404,17 @@ def daquar(raw: Path) -> Expected:
         "lamp",
         "how many chairs in the image1 ?",
         "2",
+        "how many beds are there in image2 image2 ?",
+        "2",
+        "what is dominant color of the image3",
+        "red",
     )
     text(base / "qa.37.raw.reduced.test.txt", "what is on the table in the image2 ?", "lamp")
     pictures(*(base / f"nyu_depth_images/image{i}.png" for i in (1, 2, 3)))
     table = {"question": "what is on the table?"}
-    return ["2", "lamp"], {"train": [(1, table), (0, {"question": "how many chairs?"})], "test": [(1, table)]}
+    asked = [(1, "what is on the table?"), (0, "how many chairs?"), (0, "how many beds are there?"),
+             (2, "what is dominant color?")]  # fmt: skip
+    return ["2", "lamp", "red"], {"train": [(i, {"question": q}) for i, q in asked], "test": [(1, table)]}
 
 
 def cocoqa(raw: Path) -> Expected:
