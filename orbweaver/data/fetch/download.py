@@ -92,8 +92,8 @@ def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None =
     """Downloads `url` to `path` unless it is there; verified either way.
 
     An interrupted download goes on where it stopped (`.<name>.part`), if the server still has the same file. A server
-    that is asked too often (429) is waited for as long as it says. mirror: another address of the same bytes, tried when
-    the first fails; if both fail, what is raised is of the first.
+    that is asked too often (429) is waited for as long as it says. mirror: another address of the same bytes, tried
+    when the first fails; if both fail, what is raised is of the first.
 
     Raises DownloadError, with what to do, when there is no network or no such file, when the disk is full (told
     beforehand where the size is known), and when the file is not the published one.

@@ -13,8 +13,7 @@ from orbweaver.data.generated.texts import text_splits
 from orbweaver.data.split import Split
 
 # WordNet numbers its nouns by what they are; these are beginnings of numbers that are one kind throughout.
-KINDS = {"animal": (14, 25), "artefact": (28, 45), "food": (76, 78), "person": (97, 106), "plant": (117, 131)}  # fmt: skip
-
+KINDS = {"animal": (14, 25), "artefact": (28, 45), "food": (76, 78), "person": (97, 106), "plant": (117, 131)}
 LIBRARIES = {"matplotlib": "matplotlib", "numpy": "numpy", "pandas": "pandas", "scipy": "scipy",
              "sklearn": "scikit-learn", "timm": "timm", "torch": "torch", "transformers": "transformers"}  # fmt: skip
 CODE = {  # language -> where files of it lie
@@ -25,7 +24,8 @@ CODE = {  # language -> where files of it lie
     "JavaScript": ("matplotlib", "backends/web_backend", ".js"),
     "Python": ("sklearn", ".", ".py"),
 }
-FILES = 80  # of a library are looked at, of a language
+FILES = 80  # of a library, or of a language, are looked at
+OPEN = "BSD-3-Clause and others"
 WORDNET = {"family": "wordnet", "licence": "WordNet", "origin": "timm, nouns of WordNet that ImageNet-22k names"}
 
 
@@ -82,7 +82,7 @@ def docs_library(train: int, test: int, image_size: int, seed: int) -> dict[str,
     """Which library documents a function or class with this sentence? Eight; their own names are taken out."""
     names = re.compile(rf"\b({'|'.join({*LIBRARIES, *LIBRARIES.values(), 'sklearn', 'pytorch'})})\b", re.IGNORECASE)
     groups = {name: [names.sub("it", sentence) for sentence in said] for name, said in _documentation().items()}
-    return text_splits("docs_library", groups, train, test, seed, family="documentation", licence="BSD-3-Clause and others",
+    return text_splits("docs_library", groups, train, test, seed, family="documentation", licence=OPEN,
                        origin="the documentation inside installed Python packages")  # fmt: skip
 
 
@@ -99,5 +99,5 @@ def _code() -> dict[str, list[str]]:
 
 def code_language(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """In which language is this line of a program? Six."""
-    return text_splits("code_language", _code(), train, test, seed, family="programs", licence="BSD-3-Clause and others",
+    return text_splits("code_language", _code(), train, test, seed, family="programs", licence=OPEN,
                        origin="files inside installed Python packages")  # fmt: skip
