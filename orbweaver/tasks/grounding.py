@@ -7,8 +7,8 @@ IoU with the true one is at least 0.5; beside it the mean IoU.
 
 Public PTMs are of the Hugging Face hub or in a folder: OWL-ViTs and OWLv2s, which propose a box at each image token and
 say how well it fits the phrase, and the ViLTs, BLIPs and CLIPs, which get the same fresh head as ours. A detector's
-proposals are weighed by the softmax of how well they fit: training lowers the mean error so weighed, the heaviest is the
-answer, and the feature is the mean of the image tokens so weighed.
+proposals are weighed by the softmax of how well they fit: training lowers their mean error so weighed, the heaviest is
+the answer, and the feature is the mean of the image tokens so weighed.
 """
 
 from __future__ import annotations

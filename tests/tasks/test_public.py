@@ -264,7 +264,7 @@ def test_what_cannot_be_trusted_or_used_is_refused(tmp_path: Path, monkeypatch: 
         with pytest.raises(FileError, match=r"ptms\.public: '.*nowhere' cannot be had .*HF_HOME"):
             fetched(of, tmp_path / "nowhere", workspace)
     model = save_text("bert", tmp_path / "bert", said)
-    with pytest.raises(FileError, match="'.*bert' is a bert; models that see and read here are vilt, blip, clip"):
+    with pytest.raises(FileError, match=r"'.*bert' is a bert; models that see and read here are vilt, blip, clip"):
         fetched("vqa", tmp_path / "bert", workspace)
     fetched("text_classification", tmp_path / "bert", workspace)
     model.embeddings.word_embeddings.weight.data += 1
