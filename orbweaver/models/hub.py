@@ -110,11 +110,15 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
         raise unreachable(name, error) from None
 
 
-def preprocessing_of(name: str, input_size: int | None) -> Preprocessing:
-    """What a repository asks for, of the whole picture: a box at its border must not be cut off."""
+def image_preprocessing(name: str) -> Preprocessing:
+    """How a repository wants its pictures. Raises FileError when it does not say, or cannot be had."""
     try:
-        found = AutoImageProcessor.from_pretrained(name, revision=revision_of(name), backend="pil")
+        return hub_preprocessing(AutoImageProcessor.from_pretrained(name, revision=revision_of(name), backend="pil"))
     except (OSError, ValueError, ImportError) as error:
         raise unreachable(name, error) from None
-    whole = hub_preprocessing(found).model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
+
+
+def preprocessing_of(name: str, input_size: int | None) -> Preprocessing:
+    """What a repository asks for, of the whole picture: a box at its border must not be cut off."""
+    whole = image_preprocessing(name).model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
     return whole.model_copy(update={"input_size": (3, input_size, input_size)}) if input_size else whole
