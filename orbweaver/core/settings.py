@@ -18,13 +18,17 @@ class Section(BaseModel):
 class DatasetSettings(Section):
     """How much of a dataset to take. A corpus that is known by name only (no images here) has neither.
 
-    path: a folder, CSV or Parquet of one's own, instead of a dataset that is known by its name. task, image_column,
-    text_column, label_column: of such a path, where they cannot be told from it.
+    variant: of a published dataset that is used in several forms. class_names: of a published dataset, "raw" as its
+    files have them (`night_stand`), else as people write them. path: a folder, CSV or Parquet of one's own, instead of
+    a dataset that is known by its name. task, image_column, text_column, label_column: of such a path, where they
+    cannot be told from it.
     """
 
     train: int | None = Field(default=None, ge=2)
     test: int | None = Field(default=None, ge=2)
     image_size: int = Field(default=64, ge=8)
+    variant: Name | None = None
+    class_names: Literal["readable", "raw"] = "readable"
     path: str | None = None
     task: str | None = None
     image_column: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -12,13 +13,15 @@ import yaml
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from orbweaver.core.errors import FileError
-from orbweaver.core.settings import Name, Section
+from orbweaver.core.names import check_known
+from orbweaver.core.settings import DatasetSettings, Name, Section
 from orbweaver.core.workspace import Workspace
-from orbweaver.data.readers import READERS
-from orbweaver.data.readers.sample import Parts, Sample, split_of, targets_of
+from orbweaver.data.readers import NAMED, READERS
+from orbweaver.data.readers.sample import Parts, Sample, readable, split_of, targets_of
 from orbweaver.data.sampling import systematic, train_part
 from orbweaver.data.split import Split
 
+Url = Annotated[str, StringConstraints(pattern=r"^https?://")]
 Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]+$")]
 
 
@@ -51,10 +54,12 @@ class Parted(Section):
 class File(Section):
     """unpack: the folder, below the dataset's own, that an archive is unpacked into. inner: an archive in it.
 
-    shared: the name of the folder in data/raw that several datasets share, instead of the dataset's own.
+    shared: the name of the folder in data/raw that several datasets share, instead of the dataset's own. mirror:
+    another address of the same bytes, asked when the first one fails.
     """
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
+    url: Url
+    mirror: Url | None = None
     size: int | None = Field(default=None, gt=0)
     sha256: Annotated[Hex, StringConstraints(min_length=64, max_length=64)] | None = None
     md5: Annotated[Hex, StringConstraints(min_length=32, max_length=32)] | None = None
@@ -82,14 +87,28 @@ class Hub(Section):
     splits: dict[str, str] = Field(min_length=1)
 
 
+class Variant(Section):
+    """Another form in which a dataset is used: what differs from the entry."""
+
+    layout: Layout
+    samples: dict[Literal["train", "test"], int]
+    classes: int = Field(ge=2)
+
+
 class Entry(Section):
-    """task: of `orbweaver.tasks`. family: where it was taken; without one it stands alone."""
+    """task: of `orbweaver.tasks`. family: where it was taken; without one it stands alone.
+
+    unconfirmed: what the entry says of it and nobody could look at: a dataset that differs is warned of, not refused.
+    names: that no two classes have one name.
+    """
 
     task: Name
     family: str | None = None
     layout: Layout
     samples: dict[Literal["train", "test"], int] = Field(default_factory=dict)
     classes: int | None = Field(default=None, ge=2)
+    unconfirmed: list[Literal["samples", "classes", "names"]] = Field(default_factory=list)
+    variants: dict[Name, Variant] = Field(default_factory=dict)
     split: Parted | None = None
     licence: str
     files: list[File] = Field(default_factory=list)
@@ -101,6 +120,13 @@ class Entry(Section):
         if bool(self.place) == bool(self.files or self.hub):
             raise ValueError("say either where it is downloaded from ('files', 'hub') or what to 'place'")
         return self
+
+    def of(self, variant: str | None, name: str) -> Entry:
+        """The entry as a variant of it is. Raises UnknownName for one that it does not have. name: the dataset's."""
+        if variant is None:
+            return self
+        check_known(variant, self.variants, f"variant of dataset '{name}'")
+        return self.model_copy(update=dict(self.variants[variant]))
 
     @property
     def origin(self) -> str:
@@ -145,27 +171,37 @@ def _sampled(samples: list[Sample], classes: list[str], count: int | None, seed:
     return [samples[i] for i in rows]
 
 
-def read(
-    workspace: Workspace, name: str, entry: Entry, train: int | None, test: int | None, seed: int
-) -> dict[str, Split]:
-    """Both splits of a dataset that is here and unpacked; whole, or `train` and `test` samples of them.
+def read(workspace: Workspace, name: str, entry: Entry, settings: DatasetSettings, seed: int) -> dict[str, Split]:
+    """Both splits of a dataset that is here and unpacked, as the settings want them: how many samples, which variant.
 
-    Raises FileError when what was read is not as large as the entry says, or has other numbers of classes.
+    Class names are made readable, unless the settings ask for those of the published files. Raises FileError when what
+    was read is not as large as the entry says, or has other numbers of classes; where nobody could confirm what the
+    entry says, it warns.
     """
-    folder = workspace.raw(name)
-    parts = READERS[entry.layout.reader](folder, **(entry.layout.model_extra or {}))
+    folder, entry = workspace.raw(name), entry.of(settings.variant, name)
+    reader = entry.layout.reader
+    parts = READERS[reader](folder, **(entry.layout.model_extra or {}))
     classes, samples = parts[0], _parted(entry, parts, name)
+    if reader in NAMED and settings.class_names == "readable":
+        classes = [readable(one) for one in classes]
+
+    def differs(what: str, message: str) -> None:
+        if what not in entry.unconfirmed:
+            raise FileError(f"dataset '{name}' {message}")
+        warnings.warn(f"dataset '{name}' {message}; that is not confirmed, so it is taken as it is", stacklevel=3)
+
     if entry.classes is not None and len(classes) != entry.classes:
-        raise FileError(f"dataset '{name}' has {len(classes)} classes in {folder}, not {entry.classes}")
+        differs("classes", f"has {len(classes)} classes in {folder}, not {entry.classes}")
     if len({*classes}) != len(classes):
-        raise FileError(f"dataset '{name}': two of its classes have one name")
+        twice = next(one for one in classes if classes.count(one) > 1)
+        differs("names", f"has two classes of one name, '{twice}'")
     for split, count in entry.samples.items():
-        if len(samples.get(split, [])) != count:
-            raise FileError(f"dataset '{name}' has {len(samples.get(split, []))} {split} samples in {folder}, "
-                            f"not {count}; is it there completely?")  # fmt: skip
+        found = len(samples.get(split, []))
+        if found != count:
+            differs("samples", f"has {found} {split} samples in {folder}, not {count}; is it there completely?")
     about = {"name": name, "task": entry.task, "licence": entry.licence, "origin": entry.origin}
     about["family"] = entry.family or name
     return {
         split: split_of(_sampled(samples[split], classes, count, seed, f"dataset '{name}', {split},"), classes, **about)
-        for split, count in (("train", train), ("test", test))
+        for split, count in (("train", settings.train), ("test", settings.test))
     }

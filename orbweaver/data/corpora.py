@@ -25,4 +25,19 @@ def hub() -> dict[str, Split]:
                   licence="as the model's card says", origin="huggingface.co")  # fmt: skip
 
 
-CORPORA = {"imagenet": imagenet, "hub": hub}
+def web_text() -> dict[str, Split]:
+    """Books, encyclopedias and the web, which public text encoders read: no classes, no texts here."""
+    nothing = Split("web_text", "text_classification", [], [], np.zeros(0, np.int64), "not stated",
+                    "what public text encoders were pre-trained on", "web text", texts={"text": []})  # fmt: skip
+    return {"train": nothing, "test": nothing}
+
+
+def image_text() -> dict[str, Split]:
+    """Pictures of the web and words about them, which public models that see and read have seen; neither is here."""
+    nothing = Split("image_text", "caption", [], [], np.zeros((0, 0)), "not stated",
+                    "what public models that see and read were pre-trained on", "web pictures",
+                    texts={"captions": []})  # fmt: skip
+    return {"train": nothing, "test": nothing}
+
+
+CORPORA = {one.__name__: one for one in (imagenet, hub, web_text, image_text)}

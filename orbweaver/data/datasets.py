@@ -33,6 +33,15 @@ from orbweaver.data.generated.scene_counts import crowd_shape, photo_count
 from orbweaver.data.generated.scenes import CONTENTS, SCENES
 from orbweaver.data.generated.solar import solar_defect, solar_type
 from orbweaver.data.generated.sprites import sprites_direction, sprites_scale, sprites_shape
+from orbweaver.data.generated.texts_names import (
+    alphabets_script,
+    cldr_language,
+    colours_hue,
+    icons_team,
+    smiles_rings,
+    surnames_country,
+)
+from orbweaver.data.generated.texts_prose import code_language, docs_library, glosses_kind, nouns_kind
 from orbweaver.data.generated.words import words_script, words_typeface
 from orbweaver.data.readers import own
 from orbweaver.data.split import Split, write_split
@@ -49,6 +58,7 @@ class Dataset:
 
 # Family, task, and the functions that make datasets of it.
 _IMAGES, _SEVERAL, _VALUES = "image_classification", "multilabel", "regression"
+_TEXTS = "text_classification"
 _MADE: tuple[tuple[str, str, tuple[Callable[[int, int, int, int], dict[str, Split]], ...]], ...] = (
     ("handwriting", _IMAGES, (mnist, digits)),
     ("fonts", _IMAGES, (letters, words_script, words_typeface)),
@@ -77,6 +87,15 @@ _MADE: tuple[tuple[str, str, tuple[Callable[[int, int, int, int], dict[str, Spli
     ("molecules", _VALUES, (molecules_logp,)),
     ("music", _IMAGES, (music_key, music_meter)),
     ("music", _VALUES, (music_notes,)),
+    ("cldr", _TEXTS, (cldr_language,)),
+    ("surnames", _TEXTS, (surnames_country,)),
+    ("colours", _TEXTS, (colours_hue,)),
+    ("alphabets", _TEXTS, (alphabets_script,)),
+    ("icons", _TEXTS, (icons_team,)),
+    ("molecules", _TEXTS, (smiles_rings,)),
+    ("wordnet", _TEXTS, (glosses_kind, nouns_kind)),
+    ("documentation", _TEXTS, (docs_library,)),
+    ("programs", _TEXTS, (code_language,)),
 )
 DATASETS: dict[str, Dataset] = {
     **{make.__name__: Dataset(make, task, family) for family, task, makers in _MADE for make in makers},
@@ -91,6 +110,9 @@ def make(name: str, settings: DatasetSettings, seed: int, workspace: Workspace) 
 
     Raises UnknownName when there is no such dataset, and UserError when one made here has no numbers of samples.
     """
+    published = catalogue().get(name) if settings.path is None else None
+    if published is None and (settings.variant or settings.class_names == "raw"):
+        raise UserError(f"dataset '{name}': 'variant' and 'class_names' are for the published datasets")
     if settings.path is not None:
         return own.splits(name, settings, seed, workspace.root)
     check_known(name, [*TASKS_OF, *CORPORA], "dataset")
@@ -102,9 +124,8 @@ def make(name: str, settings: DatasetSettings, seed: int, workspace: Workspace) 
         return DATASETS[name].make(settings.train, settings.test, settings.image_size, seed)
     from orbweaver.data.fetch.prepare import prepare
 
-    entry = catalogue()[name]
-    prepare(workspace, name, entry)
-    return read(workspace, name, entry, settings.train, settings.test, seed)
+    prepare(workspace, name, published)
+    return read(workspace, name, published, settings, seed)
 
 
 def write(workspace: Workspace, role: str, name: str, settings: DatasetSettings, seed: int) -> None:

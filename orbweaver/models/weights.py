@@ -91,7 +91,7 @@ def public(architecture: str, input_size: int | None, raw: Path) -> tuple[nn.Mod
         model = timm.create_model(architecture, pretrained=True, **size)
     except Exception as error:  # the hub's client raises many kinds; all mean that the weights are not here
         raise _unreachable(architecture, f"timm/{architecture}", error) from None
-    _as_the_first_time(architecture, model, raw)
+    as_the_first_time(architecture, model.state_dict(), raw)
     return model, f"hf-hub:timm/{architecture}"
 
 
@@ -102,10 +102,10 @@ def _unreachable(architecture: str, repository: str, error: Exception) -> FileEr
     )
 
 
-def _as_the_first_time(architecture: str, model: nn.Module, raw: Path) -> None:
+def as_the_first_time(architecture: str, state: dict[str, torch.Tensor], raw: Path) -> None:
     """Raises FileError when the weights are not those that were had under this name before."""
     found = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(state.items()):
         found.update(f"{name} {tensor.dtype}".encode())
         found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     kept = raw / f"{architecture.replace('/', '--')}.sha256"
@@ -159,7 +159,7 @@ def _from_transformers(architecture: str, entry: Entry | None, raw: Path) -> tup
     model = networks.build(architecture, found.config.num_labels, None, described(found.config.to_dict()))
     _load(model.model, found.state_dict(), architecture)
     if revision is None:
-        _as_the_first_time(architecture, model, raw)
+        as_the_first_time(architecture, model.state_dict(), raw)
     return model, f"hf-hub:{name}" + (f"@{revision}" if revision else "")
 
 

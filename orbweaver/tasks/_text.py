@@ -24,8 +24,9 @@ from orbweaver.data.split import Split
 from orbweaver.models import networks, training
 from orbweaver.models.card import Card, Preprocessing
 from orbweaver.models.pixels import images, look
+from orbweaver.models.text_encoders import packaged
 from orbweaver.models.training import Fit
-from orbweaver.models.vocabulary import Vocabulary, all_texts, build_vocabulary
+from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts, build_vocabulary
 from orbweaver.tasks.base import PTM, Measured, Public
 
 MEASURED = 100  # samples a batch
@@ -66,8 +67,9 @@ class TextTask(ABC):
     def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
         """pixels: of a range of samples."""
 
+    @abstractmethod
     def public(self, spec: PtmSettings, raw: Path) -> Public:
-        raise UserError(f"'{spec.architecture}': there are no public PTMs of the task {self.name} yet; train one here")
+        """A PTM of the Hugging Face hub, or of a folder. Raises FileError when it cannot be had, or is of no use."""
 
     def from_public(self, spec: PtmSettings, raw: Path) -> PTM:
         """Public weights that are trained further here. Raises UserError where the task has none."""
@@ -105,7 +107,7 @@ class TextTask(ABC):
         return config.model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
 
     def is_public(self, spec: PtmSettings) -> bool:
-        return spec.init is None and "/" in spec.architecture
+        return spec.init is None and ("/" in spec.architecture or packaged(spec.architecture) != spec.architecture)
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
         if spec.init == "public" and "/" in spec.architecture:
@@ -122,7 +124,8 @@ class TextTask(ABC):
             if digest(path) != named:
                 raise FileError(f"{path}: not the one that card.json beside it names; run `dvc repro` again")
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        vocabulary = Vocabulary(tokenizer, card.tokens.pad, card.tokens.start, card.tokens.end)
+        ids = card.tokens
+        vocabulary = Vocabulary(tokenizer, ids.pad, ids.start, ids.end, ids.limit or LIMIT)
         network = self.of_card(card, vocabulary)
         try:
             load_model(network, str(folder / "model.safetensors"))

@@ -9,7 +9,6 @@ A public captioner is any `VisionEncoderDecoderModel` of the Hugging Face hub or
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
@@ -20,9 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
     AutoConfig,
-    AutoImageProcessor,
     AutoModelForCausalLM,
-    AutoTokenizer,
     BertLMHeadModel,
     DynamicCache,
     EncoderDecoderCache,
@@ -33,9 +30,9 @@ from transformers import (
 from orbweaver.core.errors import FileError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
+from orbweaver.models import hub
 from orbweaver.models.card import Card
 from orbweaver.models.fusion import ImageTokens
-from orbweaver.models.networks import hub_preprocessing
 from orbweaver.models.text import config, masked_mean, padded, trimmed
 from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
 from orbweaver.tasks._cider import cider_d
@@ -120,17 +117,8 @@ def from_hub_model(model: VisionEncoderDecoderModel) -> Captioner:
 
 def _hub_ptm(model: VisionEncoderDecoderModel, encoder: str, decoder: str) -> PTM:
     """A model of the hub with the vocabulary and preprocessing of the repositories that its parts come from."""
-    tokenizer = AutoTokenizer.from_pretrained(decoder)
-    preprocessing = hub_preprocessing(AutoImageProcessor.from_pretrained(encoder, backend="pil"))
-    described = json.loads(model.config.to_json_string())
-    return PTM(from_hub_model(model), preprocessing, of_tokenizer(tokenizer, model.config), described)
-
-
-def _unreachable(name: str, error: Exception) -> FileError:
-    return FileError(
-        f"'{name}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch it "
-        "elsewhere into the Hugging Face cache (HF_HOME) and run again"
-    )
+    preprocessing, vocabulary = hub.image_preprocessing(encoder), of_tokenizer(hub.tokenizer_of(decoder), model.config)
+    return PTM(from_hub_model(model), preprocessing, vocabulary, hub.described(model.config))
 
 
 class Caption(TextTask):
@@ -157,17 +145,11 @@ class Caption(TextTask):
     def public(self, spec: PtmSettings, raw: Path) -> Public:
         """A captioner of the hub, or of a folder. Raises FileError when it cannot be had, or is no captioner."""
         name = spec.architecture
-        try:
-            found = AutoConfig.from_pretrained(name)
-            if found.model_type != "vision-encoder-decoder":
-                raise FileError(f"'{name}' is a {found.model_type}; a captioner is a vision-encoder-decoder")
-            model, info = VisionEncoderDecoderModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-            ptm = _hub_ptm(model, name, name)
-        except (OSError, ValueError, ImportError) as error:
-            raise _unreachable(name, error) from None
-        if info["missing_keys"]:
-            raise FileError(f"'{name}': its weights lack '{sorted(info['missing_keys'])[0]}'")
-        return Public(ptm, None, "as its model card says", f"hf-hub:{name}")
+        found = hub.config_of(name)
+        if found.model_type != "vision-encoder-decoder":
+            raise FileError(f"'{name}' is a {found.model_type}; a captioner is a vision-encoder-decoder")
+        ptm = _hub_ptm(hub.model_of(VisionEncoderDecoderModel, name, raw), name, name)
+        return Public(ptm, None, "as its model card says", hub.origin(name))
 
     def from_public(self, spec: PtmSettings, raw: Path) -> PTM:
         """Two public models, "<encoder's id>+<decoder's id>", that have to learn to work together.
@@ -176,10 +158,12 @@ class Caption(TextTask):
         """
         encoder, _, decoder = spec.architecture.partition("+")
         try:
-            model = VisionEncoderDecoderModel.from_encoder_decoder_pretrained(encoder, decoder)
-            return _hub_ptm(model.float(), encoder, decoder)
+            model = VisionEncoderDecoderModel.from_encoder_decoder_pretrained(
+                encoder, decoder, encoder_use_safetensors=True, decoder_use_safetensors=True
+            )
         except (OSError, ValueError, ImportError) as error:
-            raise _unreachable(spec.architecture, error) from None
+            raise hub.unreachable(spec.architecture, error) from None
+        return _hub_ptm(model.float(), encoder, decoder)
 
     def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
         if card.config is None:

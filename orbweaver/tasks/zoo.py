@@ -21,7 +21,7 @@ from orbweaver.models.card import Card, TokenIds, write_card
 from orbweaver.models.catalogue import find
 from orbweaver.models.spectra import weight_spectra
 from orbweaver.models.training import Fit
-from orbweaver.models.vocabulary import Vocabulary
+from orbweaver.models.vocabulary import LIMIT, Vocabulary
 from orbweaver.tasks.base import PTM, Task
 
 SMOOTHING = 0.1  # of the classes that a PTM is trained on
@@ -173,4 +173,5 @@ def _spectra(path: Path) -> dict[str, float] | None:
 def _write_tokens(vocabulary: Vocabulary, folder: Path) -> TokenIds:
     path = folder / "tokenizer.json"
     write_text(path, vocabulary.tokenizer.to_str())
-    return TokenIds(tokenizer=digest(path), pad=vocabulary.pad, start=vocabulary.start, end=vocabulary.end)
+    limit = None if vocabulary.limit == LIMIT else vocabulary.limit
+    return TokenIds(tokenizer=digest(path), pad=vocabulary.pad, start=vocabulary.start, end=vocabulary.end, limit=limit)

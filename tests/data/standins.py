@@ -257,7 +257,7 @@ def smallnorb(raw: Path) -> Expected:
         put(Path(f"{base}-dat.mat"), struct.pack("<6i", 0x1E3D4C55, 4, n, 2, 96, 96) + pixels.tobytes())
         put(Path(f"{base}-cat.mat"), struct.pack("<5i", 0x1E3D4C54, 1, n, 1, 1) + struct.pack(f"<{n}i", *labels))
     names = ["four-legged animal", "human figure", "airplane", "truck", "car"]
-    return names, {"train": [3, 0], "test": [4]}
+    return names, {"train": [3, 3, 0, 0], "test": [4, 4]}  # two cameras
 
 
 def _norb_info(raw: Path, name: str, column: int, values: dict[str, list[int]]) -> None:
@@ -351,9 +351,9 @@ def _styled(raw: Path, name: str, names: str, captions: str) -> Expected:
 
     base = raw / name
     put(base / names, pickle.dumps([f"{i}_abc.jpg" for i in range(7)], protocol=2))
-    text(base / captions, *(f"so funny {i}" for i in range(7)))
+    text(base / captions, *(f"so\u2028 funny\f {i}" for i in range(7)))
     pictures(*(base / f"flickr30k-images/{i}.jpg" for i in range(7)))
-    return [], {"": [{"captions": [f"so funny {i}"]} for i in range(7)]}
+    return [], {"": [{"captions": [f"so\u2028 funny\f {i}"]} for i in range(7)]}
 
 
 def flickr10kh(raw: Path) -> Expected:
@@ -404,11 +404,17 @@ def daquar(raw: Path) -> Expected:
         "lamp",
         "how many chairs in the image1 ?",
         "2",
+        "how many beds are there in image4 image4 ?",
+        "2",
+        "what is dominant color of the image3",
+        "red",
     )
     text(base / "qa.37.raw.reduced.test.txt", "what is on the table in the image2 ?", "lamp")
-    pictures(*(base / f"nyu_depth_images/image{i}.png" for i in (1, 2, 3)))
+    pictures(*(base / f"nyu_depth_images/image{i}.png" for i in (1, 2, 3, 4)))
     table = {"question": "what is on the table?"}
-    return ["2", "lamp"], {"train": [(1, table), (0, {"question": "how many chairs?"})], "test": [(1, table)]}
+    asked = [(1, "what is on the table?"), (0, "how many chairs?"), (0, "how many beds are there?"),
+             (2, "what is dominant color?")]  # fmt: skip
+    return ["2", "lamp", "red"], {"train": [(i, {"question": q}) for i, q in asked], "test": [(1, table)]}
 
 
 def cocoqa(raw: Path) -> Expected:
@@ -457,6 +463,54 @@ def squad2(raw: Path) -> Expected:
     return _squad(raw, "squad2", "v2.0", True)
 
 
+def _texts(raw: Path, name: str, classes: list[str], text: str = "text") -> Expected:
+    """Labels without names in the file's metadata, as some of the hub's files are, and one row that has no label."""
+    for split, labels in (("train", [1, 0, -1, 1]), ("test", [0])):
+        said = [f"{split} {i}" for i in range(len(labels))]
+        columns = {"idx": (pa.int32(), [*range(len(labels))]), text: (pa.string(), said)}
+        hub(raw / name / split, columns | {"label": (pa.int64(), labels)})
+    kept = {"train": [(1, "train 0"), (0, "train 1"), (1, "train 3")], "test": [(0, "test 0")]}
+    return classes, {split: [(label, {"text": one}) for label, one in rows] for split, rows in kept.items()}
+
+
+def ag_news(raw: Path) -> Expected:
+    return _texts(raw, "ag_news", ["World", "Sports", "Business", "Sci Tech"])
+
+
+def dbpedia(raw: Path) -> Expected:
+    names = ("Company EducationalInstitution Artist Athlete OfficeHolder MeanOfTransportation Building NaturalPlace "
+             "Village Animal Plant Album Film WrittenWork")  # fmt: skip
+    return _texts(raw, "dbpedia", names.split(), "content")
+
+
+def imdb(raw: Path) -> Expected:
+    return _texts(raw, "imdb", ["negative", "positive"])
+
+
+def yelp_full(raw: Path) -> Expected:
+    return _texts(raw, "yelp_full", ["1 star", "2 star", "3 stars", "4 stars", "5 stars"])
+
+
+def rotten_tomatoes(raw: Path) -> Expected:
+    return _texts(raw, "rotten_tomatoes", ["negative", "positive"])
+
+
+def sst2(raw: Path) -> Expected:
+    return _texts(raw, "sst2", ["negative", "positive"], "sentence")
+
+
+def cola(raw: Path) -> Expected:
+    return _texts(raw, "cola", ["unacceptable", "acceptable"], "sentence")
+
+
+def emotion(raw: Path) -> Expected:
+    return _texts(raw, "emotion", ["sadness", "joy", "love", "anger", "fear", "surprise"])
+
+
+def tweet_sentiment(raw: Path) -> Expected:
+    return _texts(raw, "tweet_sentiment", ["negative", "neutral", "positive"])
+
+
 STANDINS: dict[str, Callable[[Path], Expected]] = {
     make.__name__: make
     for make in (
@@ -464,6 +518,6 @@ STANDINS: dict[str, Callable[[Path], Expected]] = {
         cub2011, nabirds, dogs, eurosat, officehome, pacs, vlcs, stl10, smallnorb, smallnorb_azimuth,
         smallnorb_elevation, aid, resisc45, svhn, flickr8k,
         flickr30k, coco_captions, rsicd, flickr10kh, flickr10kr, refcoco, refcocoplus, refcocog, daquar, cocoqa, clevr,
-        squad1, squad2,
+        squad1, squad2, ag_news, dbpedia, imdb, yelp_full, rotten_tomatoes, sst2, cola, emotion, tweet_sentiment,
     )
 }  # fmt: skip

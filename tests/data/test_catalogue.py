@@ -7,27 +7,31 @@ import io
 import json
 import tarfile
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from PIL import Image
 from pydantic import ValidationError
 
-from orbweaver.core.errors import FileError
+from orbweaver.core.errors import FileError, UnknownName, UserError
 from orbweaver.core.files import digest
 from orbweaver.core.settings import DatasetSettings
 from orbweaver.core.workspace import Workspace
-from orbweaver.data.catalogue import Entry, catalogue, read
+from orbweaver.data.catalogue import Entry, Layout, catalogue, read
 from orbweaver.data.datasets import make
 from orbweaver.data.fetch import download
 from orbweaver.data.fetch.download import DownloadError
 from orbweaver.data.fetch.prepare import prepare, state
 from orbweaver.data.readers.captions import _strings_in_pickle
 from orbweaver.data.split import Split, read_split, write_split
-from tests.data.standins import STANDINS, labelled, pictures, put
+from tests.data.standins import STANDINS, hub, images, labelled, pictures, put, text
+
+WHOLE = DatasetSettings()
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def rows_of(split: Split) -> list:
     texts = [{key: values[i] for key, values in split.texts.items()} for i in range(len(split))]
     if split.task in ("caption", "extractive_qa"):
         return texts
-    if split.task in ("vqa", "grounding"):
+    if split.task in ("vqa", "grounding", "text_classification"):
         return list(zip(split.targets.tolist(), texts, strict=True))
     return split.targets.tolist()
 
@@ -70,14 +74,14 @@ def test_every_entry_has_a_stand_in() -> None:
 def test_every_dataset_is_read_from_its_layout(name: str, tmp_path: Path, house: Workspace) -> None:
     classes, splits = STANDINS[name](raw(house))
     entry = small(name, classes, splits)
-    parts = read(house, name, entry, None, None, 0)
+    parts = read(house, name, entry, WHOLE, 0)
     back = {}
-    for split, images in parts.items():
-        write_split(tmp_path / f"{split}.parquet", images)
+    for split, made in parts.items():
+        write_split(tmp_path / f"{split}.parquet", made)
         back[split] = read_split(tmp_path / f"{split}.parquet", house.cache)
         assert (back[split].task, back[split].classes, back[split].licence) == (entry.task, classes, entry.licence)
         assert back[split].family == (entry.family or name)
-        assert list(back[split].images) == list(images.images)
+        assert list(back[split].images) == list(made.images)
         for encoded in back[split].images:
             with Image.open(io.BytesIO(encoded)) as image:
                 image.convert("RGB")
@@ -90,16 +94,16 @@ def test_every_dataset_is_read_from_its_layout(name: str, tmp_path: Path, house:
             assert rows_of(back[split]) == (expected if entry.task != "grounding" else [
                 (pytest.approx(box), texts) for box, texts in expected
             ])  # fmt: skip
-    if entry.task != "extractive_qa":
+    if entry.task not in ("extractive_qa", "text_classification"):
         assert not {*back["train"].images} & {*back["test"].images}
-    again = read(house, name, entry, None, None, 1)
+    again = read(house, name, entry, WHOLE, 1)
     assert list(again["train"].images) == list(back["train"].images)  # the split is not the seed's
 
 
 def test_images_keep_their_published_bytes(house: Workspace) -> None:
-    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), None, None, 0)
+    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), WHOLE, 0)
     assert parts["train"].images[0] == (raw(house) / "pet/images/Abyssinian_100.jpg").read_bytes()
-    parts = read(house, "stl10", small("stl10", *STANDINS["stl10"](raw(house))), None, None, 0)
+    parts = read(house, "stl10", small("stl10", *STANDINS["stl10"](raw(house))), WHOLE, 0)
     published = np.fromfile(raw(house) / "stl10/stl10_binary/train_X.bin", np.uint8).reshape(2, 3, 96, 96)
     pixels = np.asarray(Image.open(io.BytesIO(parts["train"].images[0])))
     assert pixels[5, 80].tolist() == published[0, :, 80, 5].tolist()  # column by column
@@ -108,11 +112,13 @@ def test_images_keep_their_published_bytes(house: Workspace) -> None:
 def test_samples_keep_the_shares_of_classes(house: Workspace) -> None:
     labelled(raw(house), "cars", "image", "label", ["a", "b"], train=[0] * 20 + [1] * 10, test=[0, 1] * 3)
     entry = catalogue()["cars"].model_copy(update={"classes": 2, "samples": {}})
-    first = read(house, "cars", entry, 15, 4, 0)
+    first = read(house, "cars", entry, DatasetSettings(train=15, test=4), 0)
     assert np.bincount(first["train"].targets).tolist() == [10, 5]
-    assert list(first["train"].images) != list(read(house, "cars", entry, 15, 4, 1)["train"].images)
+    assert list(first["train"].images) != list(
+        read(house, "cars", entry, DatasetSettings(train=15, test=4), 1)["train"].images
+    )
     with pytest.raises(FileError, match="dataset 'cars', train, has 30 samples; 31 were asked for"):
-        read(house, "cars", entry, 31, None, 0)
+        read(house, "cars", entry, DatasetSettings(train=31), 0)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +131,91 @@ def test_samples_keep_the_shares_of_classes(house: Workspace) -> None:
 def test_another_number_than_published_is_refused(house: Workspace, change: dict, message: str) -> None:
     entry = small("aircraft", *STANDINS["aircraft"](raw(house))).model_copy(update=change)
     with pytest.raises(FileError, match=message):
-        read(house, "aircraft", entry, None, None, 0)
+        read(house, "aircraft", entry, WHOLE, 0)
+
+
+def test_what_nobody_could_confirm_is_warned_of(house: Workspace) -> None:
+    """Answers of COCO-QA, names of NABirds, photographs of UTKFace."""
+    for name, key, told in (("cocoqa", "classes", "has 2 classes in .*, not 430"), ("utkface", "samples", "not 18966")):
+        STANDINS[name](raw(house))
+        entry = catalogue()[name]
+        assert key in entry.unconfirmed
+        entry = entry.model_copy(update={"samples": entry.samples if key == "samples" else {}})
+        with pytest.warns(UserWarning, match=f"dataset '{name}' .*{told}.*not confirmed"):
+            assert len(read(house, name, entry, WHOLE, 0)["train"])
+        with pytest.raises(FileError, match=told), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read(house, name, entry.model_copy(update={"unconfirmed": []}), WHOLE, 0)
+    STANDINS["nabirds"](raw(house))
+    text(raw(house) / "nabirds/nabirds/classes.txt", "817 Common Eider", "860 Common Eider")
+    entry = catalogue()["nabirds"].model_copy(update={"samples": {}, "classes": 2})
+    with pytest.warns(UserWarning, match="two classes of one name, 'Common Eider'"):
+        assert read(house, "nabirds", entry, WHOLE, 0)["train"].targets.tolist() == [0, 1]
+
+
+def test_caltech_has_a_class_more_where_the_benchmark_says_so(house: Workspace) -> None:
+    STANDINS["caltech101"](raw(house))
+    whole = catalogue()["caltech101"]
+    assert (whole.classes, sum(whole.samples.values())) == (101, 8677)
+    assert sum(whole.of("background", "caltech101").samples.values()) == 9144
+    variant = whole.variants["background"].model_copy(update={"classes": 3, "samples": {"train": 62, "test": 3}})
+    entry = whole.model_copy(update={"variants": {"background": variant}})
+    settings = DatasetSettings(variant="background", class_names="raw")
+    found = read(house, "caltech101", entry, settings, 0)
+    assert found["train"].classes == ["BACKGROUND_Google", "accordion", "water_lilly"]
+    assert np.bincount(found["train"].targets).tolist() == [2, 30, 30]
+    with pytest.raises(UnknownName, match="unknown variant of dataset 'caltech101' 'bakground': did you mean"):
+        read(house, "caltech101", entry, DatasetSettings(variant="bakground"), 0)
+    with pytest.raises(UserError, match="dataset 'digits': 'variant' and 'class_names' are for the published"):
+        make("digits", DatasetSettings(train=10, test=10, class_names="raw"), 0, house)
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("cub2011", ["001.Black_footed_Albatross", "002.Laysan_Albatross"]),
+        ("sun397", ["abbey", "apartment_building/outdoor"]),
+        ("dogs", ["n02085620-Chihuahua", "n02085782-Japanese_spaniel"]),
+        ("officehome", ["Alarm_Clock", "Backpack"]),
+    ],
+)
+def test_class_names_are_those_of_the_files_where_they_are_asked_for(
+    name: str, names: list[str], house: Workspace
+) -> None:
+    entry = small(name, *STANDINS[name](raw(house)))
+    assert read(house, name, entry, DatasetSettings(class_names="raw"), 0)["test"].classes == names
+    assert not any("_" in one for one in read(house, name, entry, WHOLE, 0)["test"].classes)
+
+
+def test_numbers_without_names_are_no_classes(house: Workspace) -> None:
+    """A Parquet file that says nothing of its labels: words name themselves, numbers do not."""
+    entry = catalogue()["cars"].model_copy(update={"classes": 2, "samples": {}})
+    folder = raw(house) / "cars"
+    for split in ("train", "test"):
+        hub(folder / split, {"image": images(2), "label": (pa.int64(), [0, 1])})
+    with pytest.raises(FileError, match=r"its metadata name no classes of 'label', which holds numbers; .*'names'"):
+        read(house, "cars", entry, WHOLE, 0)
+    listed = entry.model_copy(update={"layout": Layout(reader="parquet", names=["red_car", "blue"])})
+    assert read(house, "cars", listed, WHOLE, 0)["train"].classes == ["red car", "blue"]
+    for split in ("train", "test"):
+        hub(folder / split, {"image": images(2), "label": (pa.string(), ["cat", "ant"])})
+    found = read(house, "cars", entry, WHOLE, 0)["train"]
+    assert (found.classes, found.targets.tolist()) == (["ant", "cat"], [1, 0])
+
+
+def test_dsprites_are_those_that_model_spider_draws(house: Workspace) -> None:
+    """Golden: the first calls of a script that says np.random.seed(42) and draws; ones are white."""
+    entry = small("dsprites", *STANDINS["dsprites"](raw(house)))
+    entry = entry.model_copy(update={"samples": {}, "layout": entry.layout.model_copy(update={"images": 4})})
+    found = read(house, "dsprites", entry, WHOLE, 0)
+    rows = sorted(row[0] // 6 for split in found.values() for row in split.targets.tolist())
+    assert rows == [0, 1, 5, 8]  # np.random.seed(42); np.random.choice(10, 4, replace=False) gives 8, 1, 5, 0
+    pixels = np.asarray(Image.open(io.BytesIO(found["train"].images[0])))
+    assert {*np.unique(pixels)} == {0, 255}
 
 
 def test_a_missing_image_is_named(house: Workspace) -> None:
-    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), None, None, 0)
+    parts = read(house, "pet", small("pet", *STANDINS["pet"](raw(house))), WHOLE, 0)
     (raw(house) / "pet/images/Abyssinian_100.jpg").unlink()
     with pytest.raises(FileError, match=r"Abyssinian_100\.jpg: not found, but the dataset's lists name it"):
         write_split(house.root / "x.parquet", parts["train"])
@@ -246,7 +332,7 @@ def test_an_archive_is_downloaded_unpacked_once_and_read(served: tuple[str, type
     assert state(house, "pets", entry) == ("missing", "outer.tar (of unknown size)")
     for _ in range(2):
         prepare(house, "pets", entry)
-        parts = read(house, "pets", entry, None, None, 0)
+        parts = read(house, "pets", entry, WHOLE, 0)
         assert parts["test"].targets.tolist() == [0, 1]
     assert handler.asked == ["/outer.tar"]
     assert state(house, "pets", entry) == ("ready", "")
@@ -276,7 +362,7 @@ def test_a_hub_dataset_is_downloaded_at_its_revision(
         name = f"set{revision and revision[0]}".lower()
         entry = hub_entry(revision)
         prepare(house, name, entry)
-        assert read(house, name, entry, None, None, 0)["train"].targets.tolist() == [1, 0, 1]
+        assert read(house, name, entry, WHOLE, 0)["train"].targets.tolist() == [1, 0, 1]
         assert f"/datasets/a/b/resolve/{revision or 'c' * 40}/data/train-00000-of-00001.parquet" in handler.asked
         assert json.loads((house.raw(name) / ".hub.json").read_text())["revision"] == (revision or "c" * 40)
     before = len(handler.asked)

@@ -11,8 +11,10 @@ import os
 import subprocess
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ class Server(http.server.ThreadingHTTPServer):
     behave = ""
     content = CONTENT
     etag = '"one"'
+    again = ""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -56,6 +59,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.asked.append(asked)
+        if self.server.behave == "busy":
+            self.server.behave = ""
+            self.send_response(429)
+            self.send_header("Retry-After", self.server.again)
+            self.end_headers()
+            return
         if self.server.behave == "missing" or self.path != "/file.bin":
             self.send_error(404)
             return
@@ -159,6 +168,35 @@ def test_no_network_and_no_file_say_what_to_do(server: Server, tmp_path: Path, m
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1:1/x cannot be downloaded.*place it as .*file\.bin and run"):
         fetch("http://127.0.0.1:1/x", tmp_path / "file.bin")
+
+
+def test_a_server_that_is_asked_too_often_says_when_to_ask_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(download.time, "sleep", waited.append)
+    server.behave, server.again = "busy", "37"
+    assert fetch(server.url, tmp_path / "file.bin", sha256=SHA256).read_bytes() == CONTENT
+    assert waited == [37]
+    assert download.seconds_of("1e9") == download.LONGEST
+    assert download.seconds_of("soon") == download.seconds_of("") == download.seconds_of("-3") == 0
+    date = formatdate(time.time() + 100, usegmt=True)
+    assert 90 < download.seconds_of(date) <= 100
+    monkeypatch.setattr(download, "ATTEMPTS", 1)
+    server.behave = "busy"
+    with pytest.raises(DownloadError, match=r"cannot be downloaded \(TooManyRequests\)"):
+        fetch(server.url, tmp_path / "again.bin")
+
+
+def test_a_mirror_is_asked_when_the_first_address_fails(server: Server, tmp_path: Path) -> None:
+    gone = server.url.replace("file.bin", "gone.bin")
+    assert fetch(gone, tmp_path / "a.bin", sha256=SHA256, mirror=server.url).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "b.bin", sha256=SHA256, mirror=gone).read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match=r"/gone\.bin: the server says 404"):
+        fetch(gone, tmp_path / "c.bin", mirror=gone.replace("gone", "lost"))
+    with pytest.raises(DownloadError, match=r"its sha256 is .*not 0000"):  # a mirror is verified like the first
+        fetch(server.url, tmp_path / "d.bin", sha256="0" * 64, mirror=server.url)
+    assert not (tmp_path / "d.bin").exists()
 
 
 def test_too_little_room_is_told_beforehand(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

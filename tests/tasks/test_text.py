@@ -45,7 +45,9 @@ def test_padding_never_leaks_into_features(of: str, tmp_path: Path, store: Cache
     with torch.inference_mode():
         together = ptm.network.features(pixels, batch)[0]
         longer = {
-            name: torch.nn.functional.pad(tensor, (0, 9)) if name in ("ids", "mask", "following", "passage") else tensor
+            name: torch.nn.functional.pad(tensor, (0, 9))
+            if name in ("ids", "mask", "following", "passage", "open")
+            else tensor
             for name, tensor in batch.items()
         }
         padded = ptm.network.features(pixels, longer)[0]

@@ -11,6 +11,8 @@ import hashlib
 import json
 import shutil
 import time
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import requests
@@ -24,6 +26,7 @@ TIMEOUT = (20, 60)  # seconds to connect, and of silence
 BLOCK = 2**20
 MARGIN = 2**28  # bytes that a download leaves free
 PAUSE = 2.0  # seconds before the second attempt, doubled each time
+LONGEST = 600.0  # seconds that a server which is asked too often is waited for
 
 
 class DownloadError(UserError):
@@ -85,10 +88,12 @@ def verify(path: Path, *, size: int | None = None, sha256: str | None = None, md
 
 
 def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None,
-          headers: dict[str, str] | None = None) -> Path:  # fmt: skip
+          headers: dict[str, str] | None = None, mirror: str | None = None) -> Path:  # fmt: skip
     """Downloads `url` to `path` unless it is there; verified either way.
 
-    An interrupted download goes on where it stopped (`.<name>.part`), if the server still has the same file.
+    An interrupted download goes on where it stopped (`.<name>.part`), if the server still has the same file. A server
+    that is asked too often (429) is waited for as long as it says. mirror: another address of the same bytes, tried
+    when the first fails; if both fail, what is raised is of the first.
 
     Raises DownloadError, with what to do, when there is no network or no such file, when the disk is full (told
     beforehand where the size is known), and when the file is not the published one.
@@ -96,11 +101,23 @@ def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None =
     if path.exists():
         verify(path, size=size, sha256=sha256, md5=md5)
         return path
+    try:
+        return _fetched(url, path, size, sha256, md5, headers or {})
+    except DownloadError:
+        if mirror is not None:
+            with suppress(DownloadError):
+                return _fetched(mirror, path, size, sha256, md5, headers or {})
+        raise
+
+
+def _fetched(
+    url: str, path: Path, size: int | None, sha256: str | None, md5: str | None, headers: dict[str, str]
+) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _transfer(url, path, part, size, headers or {})
+            _transfer(url, path, part, size, headers)
             break
         except requests.RequestException as error:
             if attempt == ATTEMPTS:
@@ -108,7 +125,7 @@ def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None =
                     f"{url} cannot be downloaded ({type(error).__name__}). Without network, fetch it elsewhere, place "
                     f"it as {path} and run again"
                 ) from None
-            time.sleep(PAUSE * 2 ** (attempt - 1))
+            time.sleep(max(PAUSE * 2 ** (attempt - 1), getattr(error, "seconds", 0.0)))
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DownloadError(f"{path}: the disk is full; make room, and the download goes on") from None
@@ -121,6 +138,26 @@ def fetch(url: str, path: Path, *, size: int | None = None, sha256: str | None =
     part.replace(path)
     _tag(part).unlink(missing_ok=True)
     return path
+
+
+class TooManyRequests(requests.RequestException):
+    """seconds: after which the server may be asked again."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"status 429, again in {seconds:.0f} s")
+        self.seconds = seconds
+
+
+def seconds_of(retry_after: str) -> float:
+    """What a Retry-After header says, a number of seconds or a date; 0 where it says neither, at most `LONGEST`."""
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except ValueError:
+            seconds = 0.0
+    return min(max(seconds, 0.0), LONGEST)
 
 
 def _tag(part: Path) -> Path:
@@ -143,6 +180,8 @@ def _transfer(url: str, path: Path, part: Path, size: int | None, headers: dict[
         if answer.status_code == 416:  # another file than the one that the part is of
             part.unlink()
             raise requests.ConnectionError("the part does not fit")
+        if answer.status_code == 429:
+            raise TooManyRequests(seconds_of(answer.headers.get("Retry-After", "")))
         if answer.status_code >= 500:
             raise requests.ConnectionError(f"status {answer.status_code}")
         if answer.status_code not in (200, 206):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import time
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import quote
 
 from orbweaver.core.files import write_text
 from orbweaver.data.catalogue import Hub
+from orbweaver.data.fetch import download
 from orbweaver.data.fetch.download import DownloadError
 
 
@@ -57,15 +59,28 @@ def hub_headers() -> dict[str, str]:
     return build_hf_headers()
 
 
-def _listed(hub: Hub, folder: Path) -> dict:
+def _tree(hub: Hub) -> tuple[str, list]:
+    """The commit and the files of a dataset. Asked too often (429), the hub says when to ask again."""
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile
 
+    api = HfApi()
+    for attempt in range(1, download.ATTEMPTS + 1):
+        try:
+            revision = hub.revision or api.dataset_info(hub.id).sha
+            listed = api.list_repo_tree(hub.id, recursive=True, revision=revision, repo_type="dataset")
+            return revision, [file for file in listed if isinstance(file, RepoFile)]
+        except HfHubHTTPError as error:
+            if error.response is None or error.response.status_code != 429 or attempt == download.ATTEMPTS:
+                raise
+            time.sleep(max(download.PAUSE, download.seconds_of(error.response.headers.get("Retry-After", ""))))
+    raise AssertionError
+
+
+def _listed(hub: Hub, folder: Path) -> dict:
     try:
-        api = HfApi()
-        revision = hub.revision or api.dataset_info(hub.id).sha
-        tree = [f for f in api.list_repo_tree(hub.id, recursive=True, revision=revision, repo_type="dataset")
-                if isinstance(f, RepoFile)]  # fmt: skip
+        revision, tree = _tree(hub)
     except Exception as error:  # the hub's client raises many kinds
         raise DownloadError(
             f"the list of files of hf-hub:{hub.id} cannot be had ({type(error).__name__}); without network, run this "

@@ -48,7 +48,7 @@ def prepare(workspace: Workspace, name: str, entry: Entry) -> None:
         unpacked = sum(file.size or 0 for file, path in packed.items() if not _unpacked(path).exists())
         download.room_for(missing + unpacked, folder, f"dataset '{name}' (download and unpacking)")
     for file, path in paths.items():
-        download.fetch(file.url, path, size=file.size, sha256=file.sha256, md5=file.md5)
+        download.fetch(file.url, path, size=file.size, sha256=file.sha256, md5=file.md5, mirror=file.mirror)
     headers = hub_headers() if listed else {}
     for file in listed:
         download.fetch(file.url, file.path, size=file.size, sha256=file.sha256, headers=headers)

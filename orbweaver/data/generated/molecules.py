@@ -47,6 +47,13 @@ def _molecules() -> list:
     return list(molecules.values())
 
 
+def smiles() -> list[tuple[str, int]]:
+    """Each molecule's line notation and how many rings it has."""
+    from rdkit import Chem
+
+    return [(Chem.MolToSmiles(molecule), molecule.GetRingInfo().NumRings()) for molecule in _molecules()]
+
+
 def _draw(molecule, random: np.random.Generator) -> Image.Image:
     from rdkit.Chem.Draw.rdMolDraw2D import MolDraw2DCairo
 

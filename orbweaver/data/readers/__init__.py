@@ -14,11 +14,14 @@ from orbweaver.data.readers.lists import aircraft, birds, dogs, dtd, flowers, fo
 from orbweaver.data.readers.questions import clevr, cocoqa, daquar, refcoco, squad
 from orbweaver.data.readers.sample import Parts
 
+# Those whose classes are named as files, folders or lists name them, `001.Black_footed_Albatross`; answers are words.
+_NAMED = (class_folders, domain_folders, aircraft, dtd, food, pet, sun397, flowers, voc, birds, dogs, stl10, smallnorb,
+          svhn, parquet)  # fmt: skip
+NAMED = frozenset(reader.__name__ for reader in _NAMED)
 READERS: dict[str, Callable[..., Parts]] = {
     reader.__name__: reader
     for reader in (
-        class_folders, domain_folders, aircraft, dtd, food, pet, sun397, flowers, voc, utkface, birds, dogs,
-        dsprites, stl10, smallnorb, svhn, parquet, flickr8k, karpathy, coco_captions, flickrstyle, refcoco, daquar,
-        cocoqa, clevr, squad,
+        *_NAMED, utkface, dsprites, flickr8k, karpathy, coco_captions, flickrstyle, refcoco, daquar, cocoqa, clevr,
+        squad,
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from orbweaver.core.errors import FileError
 from orbweaver.data.images import png
-from orbweaver.data.readers.sample import Parts, Sample, lines, readable
+from orbweaver.data.readers.sample import Parts, Sample, lines
 
 
 def _arrays(pixels: np.ndarray, targets: np.ndarray | list) -> list[Sample]:
@@ -18,13 +18,16 @@ def _arrays(pixels: np.ndarray, targets: np.ndarray | list) -> list[Sample]:
 
 
 def dsprites(root: Path, images: int) -> Parts:
-    """HDF5: imgs (737280, 64, 64) of 0 and 1, latents/values (737280, 6), of which scale, orientation, x and y."""
+    """HDF5: imgs (737280, 64, 64) of 0 and 1, latents/values (737280, 6), of which scale, orientation, x and y.
+
+    Model Spider's draw of images, `np.random.seed(42); np.random.choice(N, images, replace=False)`; ones become white.
+    """
     import h5py
 
     path = root / "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
     with h5py.File(path) as file:
         values = file["latents/values"][:, 2:]
-        chosen = np.sort(np.random.default_rng(42).permutation(len(values))[:images])
+        chosen = np.sort(np.random.RandomState(42).choice(len(values), images, replace=False))
         pixels = file["imgs"][:][chosen] * np.uint8(255)
     return [], {"all": _arrays(pixels, values[chosen].tolist())}
 
@@ -36,7 +39,7 @@ def stl10(root: Path) -> Parts:
     for split in ("train", "test"):
         pixels = np.fromfile(base / f"{split}_X.bin", np.uint8).reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1)
         samples[split] = _arrays(pixels, (np.fromfile(base / f"{split}_y.bin", np.uint8).astype(int) - 1).tolist())
-    return [readable(name) for name in lines(base / "class_names.txt")], samples
+    return lines(base / "class_names.txt"), samples
 
 
 def _norb(path: Path) -> np.ndarray:
@@ -50,10 +53,11 @@ def _norb(path: Path) -> np.ndarray:
     return np.frombuffer(raw, kinds[int(magic)], offset=8 + 4 * max(rank, 3)).reshape(sizes[:rank])
 
 
-def smallnorb(root: Path, label: str = "category") -> Parts:
+def smallnorb(root: Path, label: str = "category", cameras: int = 1) -> Parts:
     """Matrices (N, 2, 96, 96) of pairs of grey images, categories (N,), and (N, 4) instance, elevation, azimuth, light.
 
     label: category, or as VTAB has them elevation (9, five degrees apart) or azimuth (18, twenty degrees apart).
+    cameras: 1 for the left ones' images, 2 for both, pair by pair.
     """
     classes, column, step = {
         "category": (["four-legged animal", "human figure", "airplane", "truck", "car"], None, 1),
@@ -65,7 +69,8 @@ def smallnorb(root: Path, label: str = "category") -> Parts:
         pixels = _norb(root / f"smallnorb-{part}-dat.mat")
         found = _norb(root / f"smallnorb-{part}-{'cat' if column is None else 'info'}.mat")
         targets = found if column is None else found[:, column] // step
-        samples[split] = _arrays(pixels[:, 0], targets.tolist())
+        pixels = pixels[:, :cameras].reshape(-1, *pixels.shape[2:])
+        samples[split] = _arrays(pixels, targets.repeat(cameras).tolist())
     return classes, samples
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from orbweaver.core.errors import FileError
-from orbweaver.data.readers.sample import Parts, Sample, readable
+from orbweaver.data.readers.sample import Parts, Sample
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -32,14 +32,14 @@ def class_folders(root: Path, folder: str, without: Collection[str] = ()) -> Par
     """folder/<class>/<image>."""
     found = by_class(root / folder, without)
     samples = [Sample(path, label) for label, paths in enumerate(found.values()) for path in paths]
-    return [readable(name) for name in found], {"all": samples}
+    return list(found), {"all": samples}
 
 
 def domain_folders(root: Path, folder: str) -> Parts:
     """folder/<domain>/<class>/<image>; domains together."""
     found = [(path, path.relative_to(root / folder).parts[1]) for path in pictures(root / folder)]
     names = sorted({name for _, name in found})
-    return [readable(name) for name in names], {"all": [Sample(path, names.index(name)) for path, name in found]}
+    return names, {"all": [Sample(path, names.index(name)) for path, name in found]}
 
 
 def utkface(root: Path) -> Parts:

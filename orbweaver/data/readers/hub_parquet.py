@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orbweaver.core.errors import FileError
-from orbweaver.data.readers.sample import Parts, Sample, readable
+from orbweaver.data.readers.sample import Parts, Sample
 
 
 @lru_cache(maxsize=1)  # one group in memory is enough: rows are asked for in order
@@ -69,19 +69,38 @@ def rows(root: Path, splits: list[str], columns: list[str], image: str | None = 
     return found
 
 
-def parquet(root: Path, image: str = "image", label: str = "label", captions: str | None = None) -> Parts:
-    """<split>/*.parquet of a Hugging Face dataset: image struct<bytes, path>, and a class label or a list of captions.
+def parquet(
+    root: Path,
+    image: str = "image",
+    label: str = "label",
+    captions: str | None = None,
+    text: str | None = None,
+    names: list[str] | None = None,
+) -> Parts:
+    """<split>/*.parquet of a Hugging Face dataset: an image struct<bytes, path>, or with `text` the column of a text;
+    and a class label, or a list of captions.
 
-    Class names are those in the files' own metadata, else the sorted labels.
+    Class names are `names`, else those in the files' own metadata, else, where labels are words, these in order. Rows
+    of the label -1, the hub's "no label", are left out. Raises FileError for labels that are numbers without names: a
+    number says nothing of its class.
     """
     splits = sorted(p.name for p in root.iterdir() if p.is_dir())
-    found = rows(root, splits, [captions or label], image)
     if captions:
+        found = rows(root, splits, [captions], image)
         return [], {s: [Sample(i, None, {"captions": list(c)}) for i, c in listed] for s, listed in found.items()}
+    found = rows(root, splits, [text, label] if text else [label], None if text else image)
     first = next(path for split in splits for path in _files(root, split))
-    names = class_names(features(pq.read_schema(first)).get(label))
+    names = names or class_names(features(pq.read_schema(first)).get(label))
     if not names:
         names = sorted({one for listed in found.values() for _, one in listed}, key=str)
-        found = {split: [(i, names.index(one)) for i, one in listed] for split, listed in found.items()}
-    classes = [readable(str(name)) for name in names]
-    return classes, {split: [Sample(i, int(one)) for i, one in listed] for split, listed in found.items()}
+        if not all(isinstance(name, str) for name in names):
+            raise FileError(
+                f"{first}: its metadata name no classes of '{label}', which holds numbers; the dataset's layout in "
+                "catalogue.yaml has to list them as 'names'"
+            )
+        found = {split: [(what, names.index(one)) for what, one in listed] for split, listed in found.items()}
+
+    def sample(what: Callable[[], bytes] | str, one: int) -> Sample:
+        return Sample(None, int(one), {"text": what}) if text else Sample(what, int(one))
+
+    return list(names), {split: [sample(*row) for row in listed if row[1] != -1] for split, listed in found.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from orbweaver.core.errors import FileError
-from orbweaver.data.readers.sample import Parts, Sample, lines, readable
+from orbweaver.data.readers.sample import Parts, Sample, lines
 
 
 def _torchvision(make: Callable[[str], Any], splits: dict[str, list[str]]) -> Parts:
@@ -19,7 +19,7 @@ def _torchvision(make: Callable[[str], Any], splits: dict[str, list[str]]) -> Pa
     if any(part.classes != classes for parts in made.values() for part in parts):
         raise FileError("the parts of the dataset have different classes; is it unpacked completely?")
     samples = {split: [Sample(*part[i]) for part in parts for i in range(len(part))] for split, parts in made.items()}
-    return [readable(name) for name in classes], samples
+    return classes, samples
 
 
 def aircraft(root: Path) -> Parts:
@@ -46,7 +46,7 @@ def pet(root: Path) -> Parts:
         s: [r.split() for r in lines(root / f"annotations/{f}.txt")] for s, f in (("train", "trainval"), ("test",) * 2)
     }
     names = {int(label): image.rsplit("_", 1)[0] for image, label, *_ in rows["train"]}
-    classes = [readable(names[label]) for label in sorted(names)]
+    classes = [names[label] for label in sorted(names)]
     return classes, {
         split: [Sample(root / f"images/{image}.jpg", int(label) - 1) for image, label, *_ in listed]
         for split, listed in rows.items()
@@ -57,7 +57,7 @@ def sun397(root: Path) -> Parts:
     """ClassName.txt and the first partition: /a/abbey/sun_aaa.jpg."""
     names = [name.strip() for name in lines(root / "ClassName.txt")]
     place = {name: label for label, name in enumerate(names)}
-    classes = [readable(name.split("/", 2)[2]) for name in names]
+    classes = [name.split("/", 2)[2] for name in names]
     samples = {
         split: [Sample(root / f"SUN397{p.strip()}", place[p.strip().rsplit("/", 1)[0]]) for p in lines(root / file)]
         for split, file in (("train", "Training_01.txt"), ("test", "Testing_01.txt"))
@@ -77,7 +77,7 @@ def flowers(root: Path) -> Parts:
         numbers = np.concatenate([np.atleast_1d(sets[key]) for key in keys])
         return [Sample(root / f"jpg/image_{i:05d}.jpg", int(labels[i - 1]) - 1) for i in numbers]
 
-    return [readable(name) for name in Flowers102.classes], {"train": part("trnid", "valid"), "test": part("tstid")}
+    return list(Flowers102.classes), {"train": part("trnid", "valid"), "test": part("tstid")}
 
 
 def voc(root: Path) -> Parts:
@@ -94,7 +94,7 @@ def voc(root: Path) -> Parts:
                 if flag == "1":
                     present[image].append(label)
         samples[split] = [Sample(base / f"JPEGImages/{image}.jpg", labels) for image, labels in present.items()]
-    return [readable(name) for name in names], samples
+    return names, samples
 
 
 def birds(root: Path, folder: str) -> Parts:
@@ -115,7 +115,7 @@ def birds(root: Path, folder: str) -> Parts:
         samples["train" if train[image] == "1" else "test"].append(
             Sample(base / "images" / path, label[label_of[image]])
         )
-    return [readable(names[one]) for one in used], samples
+    return [names[one] for one in used], samples
 
 
 def dogs(root: Path) -> Parts:
@@ -131,4 +131,4 @@ def dogs(root: Path) -> Parts:
             for file, label in zip(np.atleast_1d(mat["file_list"]), np.atleast_1d(mat["labels"]), strict=True)
         ]
         names |= {sample.target: sample.image.parent.name for sample in samples[split]}
-    return [readable(names[label]) for label in sorted(names)], samples
+    return [names[label] for label in sorted(names)], samples

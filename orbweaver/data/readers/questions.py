@@ -43,7 +43,8 @@ def daquar(root: Path) -> Parts:
             number = re.search(r"\bimage(\d+)\b", question)
             if number is None:
                 raise FileError(f"{root / file}: the question '{question}' names no image")
-            plain = re.sub(r"\s*(in|on|of)? (the )?image\d+\s*\?", "?", question).strip()
+            plain = re.sub(r"(\s+(in|on|of|at))?(\s+(the|this))?\s*\bimage\d+\b", "", question)
+            plain = plain.strip(" ?") + "?"
             asked.setdefault(split, []).append((root / f"nyu_depth_images/image{number[1]}.png", plain, answer.strip()))
     return _asked(asked)
 
