@@ -13,7 +13,6 @@ from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, read_split
 from orbweaver.models.card import Card
 from orbweaver.select.looks import Look, looks, looks_of_texts
-from orbweaver.tasks import task
 
 UNREADABLE = 0.01  # share of unreadable pictures above which something is wrong with all of them
 FEW, IMBALANCE = 5, 20
@@ -28,8 +27,7 @@ def things(images: Sequence[bytes]) -> str:
 def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, list[Look], list[str]]:
     """The readable ones of the chosen samples as a split, a look at each, and warnings.
 
-    Raises DataError when more than one in a hundred cannot be read, TargetError when what is left is nothing to rank
-    on.
+    Raises DataError when more than one in a hundred cannot be read.
     """
     images = listing.load(rows)
     texts = {name: [values[row] for row in rows] for name, values in listing.texts.items()}
@@ -63,7 +61,6 @@ def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, li
         digest=key_of([digests[i] for i in good], listing.task, classes, targets.tolist()),
         texts={name: [values[i] for i in good] for name, values in texts.items()},
     )
-    task(split.task).check(split)
     seen = [seen[i] for i in good]
     told = [f"{len(bad)} of {len(digests)} {what} cannot be read and were skipped: {named}"] if bad else []
     told += _class_sizes(split) + _duplicates(split, seen, [listing.names[rows[i]] for i in good])

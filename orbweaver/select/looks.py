@@ -13,11 +13,11 @@ from pathlib import Path
 
 import PIL
 from PIL import Image
-from tqdm import tqdm
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.files import write_text
 from orbweaver.core.keys import key_of
+from orbweaver.select.progress import steps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no format that runs another program
 BLOCK = 256
@@ -73,7 +73,7 @@ def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]
     blocks = range(0, len(images), BLOCK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own about large or odd images
-        for start in tqdm(blocks, desc="looking at the images", unit=f"x{BLOCK}", disable=None, leave=False):
+        for start in steps(blocks, "looking at the images", f"x{BLOCK}"):
             encoded = images[start : start + BLOCK]
             block = _Block(encoded, [hashlib.sha256(each).hexdigest() for each in encoded])
             seen += [Look(**one) for one in json.loads(_looked_at(cache, block).read_text())]

@@ -25,6 +25,7 @@ from orbweaver.data.readers import own as reading
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
 from orbweaver.select import checks
+from orbweaver.select.ranking import rank
 from tests.select.conftest import picture
 
 
@@ -152,10 +153,10 @@ def test_what_is_not_there_or_not_data_is_said_in_a_sentence(tmp_path: Path, pic
             reading.read(path, **options)
 
 
-def test_one_class_is_nothing_to_rank(pictures: Path) -> None:
+def test_one_class_is_nothing_to_rank(pictures: Path, zoo: Path) -> None:
     (pictures / "dogs").rename(pictures.parent / "dogs")
     with pytest.raises(TargetError, match="one class; a ranking needs at least two"):
-        looked_at(reading.read(pictures))
+        rank(pictures)
 
 
 def test_an_unreadable_image_is_named_and_skipped_and_two_in_a_hundred_are_an_error(pictures: Path) -> None:
