@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from platformdirs import user_cache_path
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.errors import FileError, UserError
+from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
 from orbweaver.data.readers.own import DataError
-from orbweaver.select import advice, checks, cost, expected, order, race
+from orbweaver.select import advice, checks, cost, doctor, expected, order, race
+from orbweaver.select.calibrated import calibrated
 from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
 from orbweaver.select.hub import resolved
@@ -26,11 +28,13 @@ from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import PUBLIC, zoo
-from orbweaver.tasks import FRACTIONS, ZOO
 from orbweaver.tasks.stored import Stored
 
+if TYPE_CHECKING:
+    from orbweaver.spider.checkpoint import Spider
+
+Clock = Callable[[], float] | None
 WITHOUT_SPIDER = "probe"  # the best single method of the benchmark's table
-TRUSTED = 0.6  # share of a left-out target's accuracies that fell into ranges of 80 %: below, none is shown
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
@@ -82,9 +86,9 @@ def rank(
         listing = own.read(resolved(path), task, image_column, label_column, text_column)
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
-        what = checks.things(split.images)
+        what = doctor.things(split.images)
         candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
-        warned += checks.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache)
+        warned += doctor.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache, str(path))
         top = max(verify, tune)
         if top:
             from orbweaver.select.tune import hold_out
@@ -148,7 +152,7 @@ class _Job:
         self.calibration: expected.Calibration | None = None
         self.unit = advice.unit_of("accuracy", data.split.targets)
 
-    def ranked(self, methods: list[str] | None, time_left) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    def ranked(self, methods: list[str] | None, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """The table, scores on half-samples, and on the same what the probe reaches in its unit."""
         ranker = self._first_stage(methods)
         if ranker is None:
@@ -162,7 +166,7 @@ class _Job:
         self.unit = advice.unit_of(self.metric, targets)
         levels = {name: advice.in_unit(level_halves[name].to_numpy(), targets, self.unit) for name in level_halves}
         level_halves = pd.DataFrame(levels)
-        low, high = self._expected(places, ranker)
+        middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
         shifts = [self._interval(name, value, level_halves) for name, value in zip(places["ptm"], probe, strict=True)]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
@@ -174,7 +178,7 @@ class _Job:
                 "probe": probe,
                 "probe_low": [a for a, _ in shifts],
                 "probe_high": [b for _, b in shifts],
-                "expected": self._middle,
+                "expected": middle,
                 "low": low,
                 "high": high,
                 "first": shares.reindex(places["ptm"]).fillna(0.0).to_numpy(),
@@ -208,7 +212,7 @@ class _Job:
         of.check(self.data.split)
         self.metric = of.metric
 
-    def _first_stage(self, methods: list[str] | None):
+    def _first_stage(self, methods: list[str] | None) -> Spider | None:
         """Sets the methods to rank by; gives the spider if it is among them: by default where it knows the PTMs."""
         benchmark = self.data.benchmark
         if methods is None:
@@ -233,7 +237,7 @@ class _Job:
 
         return spider.load(self.ptms, self.data)
 
-    def _raced(self, time_left) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    def _raced(self, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         data, methods, whole = self.data, self.methods, len(self.data.parts)
         spent: dict[str, dict[str, float]] = {name: {"forwards": 0, "seconds": 0.0} for name in self.of}
         first = 1 if len(self.ptms) > race.KEEP else whole
@@ -293,28 +297,14 @@ class _Job:
 
     # --- what is said
 
-    def _expected(self, places: pd.DataFrame, ranker) -> tuple[np.ndarray, np.ndarray]:
-        nothing = np.full(len(places), np.nan)
-        self._middle = nothing
-        self.calibration, why_not = _calibration(self.data, self.methods, ranker, self.of)
+    def _expected(self, places: pd.DataFrame, ranker: Spider | None) -> tuple[np.ndarray, ...]:
+        """Expected values and their ranges, NaN where they cannot be trusted; the notes say which."""
+        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.metric)
+        self.notes.append(note)
         if self.calibration is None:
-            self.notes.append(f"no expected {self.metric}: {why_not}")
-            return nothing, nothing
-        found = self.calibration
-        if found.inside < TRUSTED:
-            self.notes.append(
-                f"no expected {self.metric}: of a benchmark's target that the calibration left out, {found.inside:.0%} "
-                f"fell into ranges that should hold {expected.INSIDE:.0%}"
-            )
-            return nothing, nothing
+            return (np.full(len(places), np.nan),) * 3
         level, score = places["level"].to_numpy(float), places["score"].to_numpy(float)
-        self._middle, low, high = expected.ranges(found, level, score)
-        self.notes.append(
-            f"expected: {self.metric} after fine-tuning, with its 80 % range, calibrated on {len(found.targets)} "
-            f"targets of the benchmark; of a target that was left out of the calibration, {found.inside:.0%} of the "
-            "values fell into the range"
-        )
-        return low, high
+        return expected.ranges(self.calibration, level, score)
 
     def advise(self, table: pd.DataFrame, halves: pd.DataFrame, level_halves: pd.DataFrame) -> None:
         """Advice on a ranking alone, with what fine-tuning would take."""
@@ -357,30 +347,3 @@ class _Job:
             f"{real:.3f}), is in {folder}; README.md there has the lines that load it."
         )
         return folder
-
-
-def _calibration(
-    data: Data, methods: list[str], ranker, ptms: dict[str, Stored]
-) -> tuple[expected.Calibration | None, str]:
-    """The calibration for data like these, or why there is none."""
-    name, benchmark, settings = data.split.task, data.benchmark, data.settings
-    few = f"the benchmark has under {expected.FEWEST_TARGETS} {name} targets to calibrate on"
-    if name not in FRACTIONS:
-        return None, f"it is calibrated for truths between 0 and 1, and this is a {name} target"
-    if benchmark is None:
-        return None, "there is no benchmark to calibrate on (--benchmark)"
-    if public := [ptm for ptm in ptms if ptm.startswith(PUBLIC)]:
-        return None, f"{public[0]} is none of the benchmark's, whose calibration does not hold for it"
-    if not settings.ptms_of(ZOO[name]):
-        return None, few
-    from orbweaver.report import results
-
-    try:
-        truth = results.truth(benchmark, settings, ZOO[name]).query("task == @name")
-        if truth.empty:
-            return None, few
-        scores = results.scores(benchmark, settings, ZOO[name])
-        first = (f"{order.SPIDER}_k0", ranker.card.k) if ranker else None
-        return expected.calibrate(expected.benchmark(methods, truth, scores, first)), few
-    except FileError as error:
-        return None, str(error)

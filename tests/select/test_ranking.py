@@ -28,8 +28,8 @@ from orbweaver.data.split import Split, write_split
 from orbweaver.models import networks
 from orbweaver.models.card import Card, read_card, write_card
 from orbweaver.select import checks, command, forward, order, tune
-from orbweaver.select.data import Data
 from orbweaver.select import zoo as zoo_module
+from orbweaver.select.data import Data
 from orbweaver.select.ranking import rank
 from orbweaver.select.settings import settings_of
 from orbweaver.spider import checkpoint
