@@ -136,7 +136,9 @@ def replay(
     places = ran.places(methods)
     everything = standing({name: scored(name, len(rows), 0) for name in inputs}, methods)
     truths = np.array([truth[name] for name in inputs])
-    by_race = pd.Series(-np.arange(len(places), dtype=float), places["ptm"])[list(inputs)].to_numpy()
+    keys = [*zip(places["looks"], places["score"], strict=True)]
+    order_of = {key: float(i) for i, key in enumerate(sorted({*keys}))}  # equal scores after equal looks stay equal
+    by_race = pd.Series([order_of[key] for key in keys], places["ptm"])[list(inputs)].to_numpy()
     tau_all, tau_race = weighted_tau(truths, everything.to_numpy()), weighted_tau(truths, by_race)
     best = max(inputs, key=lambda name: truth[name])
     return {

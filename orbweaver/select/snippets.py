@@ -96,10 +96,14 @@ def _pictures(ptm: PTM, card: Card, split: Split, folder: Path) -> str:
         build = "AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(here))"
         call += ".logits"
     else:
-        entry = find(card.architecture)
-        more = "".join(f", {name}={value}" for name, value in (entry.options if entry else {}).items())
-        library = "import timm"
-        build = f"timm.create_model({card.architecture.split('.')[0]!r}, num_classes={count}{more})"
+        import timm
+
+        bare, entry = card.architecture.split(".")[0], find(card.architecture)
+        options = dict(entry.options) if entry else {}
+        if (known := timm.get_pretrained_cfg(bare)) is not None and known.fixed_input_size:
+            options["img_size"] = card.preprocessing.input_size[1]
+        more = "".join(f", {name}={value}" for name, value in options.items())
+        library, build = "import timm", f"timm.create_model({bare!r}, num_classes={count}{more})"
     if not split.classes:
         centre, scale = (np.atleast_1d(value).tolist() for value in (ptm.centre, ptm.scale))
         meaning = f"(found * torch.tensor({scale}) + torch.tensor({centre})).tolist()"

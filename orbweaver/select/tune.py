@@ -31,7 +31,7 @@ from orbweaver.tasks.stored import Stored
 HELD_OUT, VALIDATION = 0.25, 0.2
 RATES = {"images": [1e-4, 3e-4, 1e-3], "texts": [2e-5, 5e-5, 1e-4]}
 DECAY = {"images": 0.05, "texts": 0.01}
-EPOCHS, BATCH, FEWEST_STEPS = 5, 16, 200
+EPOCHS, BATCH, FEWEST_STEPS = 5, 16, 100
 
 
 class Tuned(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,7 +115,12 @@ def fetched(name: str, spec: PtmSettings, classes: list[str], folder: Path, raw:
     from orbweaver.tasks import task
     from orbweaver.tasks.zoo import fetch_ptm
 
-    return fetch_ptm(name, task(spec.task), spec, classes, folder, raw)
+    of = task(spec.task)
+    if "transformers" in sys.modules:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # of loading, a line for each encoder
+    return fetch_ptm(name, of, spec, classes, folder, raw)
 
 
 def _source_classes(count: int) -> list[str]:
