@@ -12,14 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from orbweaver.core.errors import REFUSALS, UserError
-from orbweaver.methods import ScoreInputs, score
-from orbweaver.metrics.tau import weighted_tau
-from orbweaver.select.data import shared_order
-from orbweaver.select.order import LEVEL, Scored, ahead, halves, standing, standing_on_halves
+from orbweaver.select.order import Scored, ahead, standing, standing_on_halves
 
 KEEP = 5
 HOPELESS = 0.05
@@ -99,57 +95,6 @@ def survivors(found: Mapping[str, Scored], methods: Sequence[str], keep: int = K
         return places
     against = ahead(standing_on_halves({name: found[name] for name in places}, methods), places[keep - 1])
     return places[:keep] + [name for name in places[keep:] if against[name] >= HOPELESS]
-
-
-def replay(
-    inputs: Mapping[str, ScoreInputs], truth: Mapping[str, float], methods: Sequence[str] = (LEVEL,), *,
-    keep: int = KEEP, shares: Sequence[int] = (8, 4, 2, 1), seed: int = 0,
-) -> dict[str, float]:  # fmt: skip
-    """What a race would have lost and saved on a target of a benchmark whose features are stored.
-
-    inputs: what methods may ask for, by PTM, of the target's whole training split, all in the same order of samples.
-    truth: what fine-tuning gave. shares: a look is at N / share samples.
-
-    Returns:
-        tau_all: weighted tau of the methods on all PTMs and samples; tau_race: of the race's places; lost: the
-        difference; samples: share of the sweep's forward passes that the race made; kept_best: is the PTM with the best
-        truth among those that saw everything (1 or 0); regret_all, regret_race: truth lost by taking the first.
-    """
-    one = next(iter(inputs.values()))
-    n = len(one.features)
-    of = one.labels if one.labels is not None else one.targets
-    order = shared_order(np.asarray(of), np.random.default_rng(seed))
-    rows = [np.sort(order[: n // share]) for share in shares]
-
-    def scored(name: str, looks: int, many: int) -> Scored:
-        some = inputs[name].take(rows[looks - 1])
-        found = score(methods, some)
-        on_halves: dict[str, list[float]] = {method: [] for method in methods}
-        if looks < len(rows):
-            for chosen in halves(some.labels, len(some.features), seed, many):
-                for row in score(methods, some.take(chosen)):
-                    on_halves[row["method"]].append(row["score"])
-        reasons = {row["method"]: row["reason"] for row in found}
-        return Scored({row["method"]: row["score"] for row in found}, reasons, on_halves, "")
-
-    ran = race(list(inputs), len(rows), scored, methods, keep, last_halves=0)
-    places = ran.places(methods)
-    everything = standing({name: scored(name, len(rows), 0) for name in inputs}, methods)
-    truths = np.array([truth[name] for name in inputs])
-    keys = [*zip(places["looks"], places["score"], strict=True)]
-    order_of = {key: float(i) for i, key in enumerate(sorted({*keys}))}  # equal scores after equal looks stay equal
-    by_race = pd.Series([order_of[key] for key in keys], places["ptm"])[list(inputs)].to_numpy()
-    tau_all, tau_race = weighted_tau(truths, everything.to_numpy()), weighted_tau(truths, by_race)
-    best = max(inputs, key=lambda name: truth[name])
-    return {
-        "tau_all": tau_all,
-        "tau_race": tau_race,
-        "lost": tau_all - tau_race,
-        "samples": float(sum(len(rows[looks - 1]) for looks in ran.looks.values()) / (n * len(inputs))),
-        "kept_best": float(ran.looks.get(best) == len(rows)),
-        "regret_all": float(truths.max() - truth[everything.idxmax()]),
-        "regret_race": float(truths.max() - truth[places["ptm"][0]]),
-    }
 
 
 def clock(seconds: float | None) -> Callable[[], float] | None:

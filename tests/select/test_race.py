@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbweaver.core.errors import FileError
+from orbweaver.core.formats import hdf5
+from orbweaver.core.formats.features import writing_features
+from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.methods import ScoreInputs
-from orbweaver.select import data, order, race
+from orbweaver.select import data, order, race, replay
 from orbweaver.select.order import Scored
 
 
@@ -113,15 +119,31 @@ def test_a_replay_on_stored_features_says_what_is_lost_and_saved() -> None:
         for i in range(12)
     }
     truth = {name: i / 12 for i, name in enumerate(inputs)}
-    found = race.replay(inputs, truth, keep=4)
+    found = replay.replay(inputs, truth, keep=4)
     assert 0.125 < found["samples"] < 1  # somebody was dropped
     assert found["lost"] == pytest.approx(found["tau_all"] - found["tau_race"]) and found["tau_race"] > 0.7
-    everyone = race.replay(inputs, truth, keep=12)
+    everyone = replay.replay(inputs, truth, keep=12)
     assert everyone["samples"] == 1 and everyone["lost"] == pytest.approx(0, abs=1e-12)
 
 
-def test_ahead_counts_ties_by_half_and_nothing_as_behind() -> None:
-    import pandas as pd
+def test_a_whole_benchmark_is_replayed(zoo: Path) -> None:
+    """The two PTMs of the tiny benchmark with features written here, of which one tells the classes apart."""
+    benchmark, labels, random = Workspace(zoo), np.arange(160) % 2, np.random.default_rng(0)
+    for target in ("digits", "sprites_scale"):
+        for ptm, apart in (("vit_sprites", 4.0), ("byobnet_sprites", 0.0)):
+            features = (random.normal(size=(160, 4)) + apart * labels[:, None]).astype(np.float32)
+            with writing_features(benchmark.features(ptm, target), 160, labels, "image_classification", {}) as file:
+                hdf5.put(file, "features", features)
+    for ptm, value in (("vit_sprites", 0.9), ("byobnet_sprites", 0.6)):
+        one = {"learning_rate": 0.1, "seed": 0, "validation": 0.5, "test": value, "chosen": 1}
+        rows = [{"dataset": target, "task": "image_classification", **one} for target in ("digits", "sprites_scale")]
+        benchmark.truth(ptm).parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(benchmark.truth(ptm), index=False)
+    found = replay.of_benchmark(benchmark, keep=1)
+    assert found["target"].tolist() == ["digits", "sprites_scale"] and found["ptms"].tolist() == [2, 2]
+    assert (found["tau_race"] == 1).all() and found["samples"].to_numpy() == pytest.approx((1 + 1 / 8) / 2)
 
+
+def test_ahead_counts_ties_by_half_and_nothing_as_behind() -> None:
     halves = pd.DataFrame({"a": [1.0, 1.0, 2.0, 1.0], "b": [2.0, 1.0, 1.0, np.nan]})
     assert order.ahead(halves, "a").to_dict() == {"a": 0.5, "b": 0.375}
