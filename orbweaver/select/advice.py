@@ -68,16 +68,18 @@ def advice(
     calibration: Calibration | None,
     seconds: dict[str, float],
     command: Sequence[str],
+    name_them: bool = False,
 ) -> list[str]:
     """Sentences about a ranking that was not fine-tuned yet.
 
     table: ptm, score, probe (in the unit), parameters, dropped; best first. on_halves: (half-sample, PTM) scores,
-    level_halves: of the probe in the unit. seconds: of fine-tuning a PTM, where known. command: the ranking's own.
+    level_halves: of the probe in the unit. seconds: of fine-tuning a PTM, where known. command: the ranking's own;
+    name_them: it does not say which PTMs, so the advised ones are named.
     """
     names = table.dropna(subset=["score"])["ptm"].tolist()
     if len(names) == 1:
         said = [f"There is one PTM, {names[0]}; nothing was ranked.{_reaches(table, names[0], unit, what)}"]
-        return [*said, _next(names, seconds, command)]
+        return [*said, _next(names, seconds, command, name_them)]
     tied = level_with(on_halves, names)
     said = [_leader(table, level_halves, unit, what, names, tied)]
     if len(tied) > 1:
@@ -103,7 +105,7 @@ def advice(
             f"On the benchmark the first {k} held the best PTM on {calibration.found[k]} of {len(calibration.targets)} "
             f"targets, and stopping there lost {100 * calibration.regret[k]:.1f} points on average."
         )
-    return [*said, _next(advised, seconds, command)]
+    return [*said, _next(advised, seconds, command, name_them)]
 
 
 def _enough(calibration: Calibration) -> int:
@@ -156,18 +158,19 @@ def _cheapest(table: pd.DataFrame, unit: Unit) -> str:
     )
 
 
-def _next(advised: list[str], seconds: dict[str, float], command: Sequence[str]) -> str:
+def _next(advised: list[str], seconds: dict[str, float], command: Sequence[str], name_them: bool) -> str:
     k = len(advised)
     which = " and ".join(advised) if k < 3 else f"the first {k}"
     known = [seconds[name] for name in advised if name in seconds]
     # what was not timed is taken to cost as much as those that were
     time = f", about {minutes(sum(known) / len(known) * k)} here" if known else ""
-    return f"Next: fine-tune {which} and keep the best{time}: {joined([*command, '--tune', str(k)])}"
+    return f"Next: fine-tune {which} and keep the best{time}: {next_command(command, advised, name_them)}"
 
 
-def joined(command: Sequence[str]) -> str:
-    """A command to be copied into a shell."""
-    return shlex.join(command)
+def next_command(command: Sequence[str], advised: Sequence[str], name_them: bool) -> str:
+    """The command that fine-tunes the advised PTMs, to be copied into a shell."""
+    named = [word for name in advised for word in ("--ptm", name)] if name_them else []
+    return shlex.join([*command, *named, "--tune", str(len(advised))])
 
 
 def verdict(table: pd.DataFrame, held_out: str, metric: str, rates: dict[str, float], unit: Unit) -> list[str]:

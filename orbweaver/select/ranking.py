@@ -43,7 +43,7 @@ def rank(
     *,
     workspace: Workspace | None = None,
     cache: Cache | None = None,
-    ptms: Sequence[str] | None = None,
+    ptms: Sequence[str] | Callable[[str], Sequence[str]] | None = None,
     methods: Sequence[str] | None = None,
     budget: int = 500,
     minutes: float | None = None,
@@ -64,7 +64,8 @@ def rank(
             a dvc.yaml; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
         ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
-            benchmark's, without one those that come in Python packages.
+            benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
+            them, where the choice depends on what the data are.
         methods: `spider`, or of `orbweaver.methods.METHODS`; several are aggregated by Borda. By default `spider`,
             which forwards its encoder and the PTMs that look best; where it does not know these PTMs, `probe`.
         budget: samples to look at, of each class (in all for a regression). minutes: of forwarding; what is not
@@ -87,6 +88,8 @@ def rank(
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
         what = doctor.things(split.images)
+        chosen_here = callable(ptms)
+        ptms = ptms(what) if callable(ptms) else ptms
         candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
         warned += doctor.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache, str(path))
         top = max(verify, tune)
@@ -99,8 +102,9 @@ def rank(
         data = Data(split, train, settings, cache, benchmark)
         job = _Job(data, test, candidates, left_out, warned, _notes(listing, chosen, budget), what)
         named = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
-        job.command = command_line(path, ptms=ptms, methods=methods, budget=budget, task=task, workspace=workspace,
-                                   columns=named)  # fmt: skip
+        job.name_them = chosen_here
+        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget, task=task,
+                                   workspace=workspace, columns=named)  # fmt: skip
         table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
         checkpoint = None
         if top:
@@ -148,6 +152,7 @@ class _Job:
         self.advice: list[str] = []
         self.methods: list[str] = []
         self.command: list[str] = []
+        self.name_them = False
         self.metric = ""
         self.calibration: expected.Calibration | None = None
         self.unit = advice.unit_of("accuracy", data.split.targets)
@@ -168,7 +173,7 @@ class _Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        shifts = [self._interval(name, value, level_halves) for name, value in zip(places["ptm"], probe, strict=True)]
+        shifts = [interval(value, level_halves.get(name)) for name, value in zip(places["ptm"], probe, strict=True)]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
         table = pd.DataFrame(
             {
@@ -192,15 +197,6 @@ class _Job:
             }
         )
         return table, halves, level_halves
-
-    @staticmethod
-    def _interval(name: str, value: float, halves: pd.DataFrame) -> tuple[float, float]:
-        """Where nine in ten half-samples lie about their median, moved to the value on all samples."""
-        if name not in halves:
-            return np.nan, np.nan
-        low, high = interval(halves[name])
-        middle = halves[name].median()
-        return value + low - middle, value + high - middle
 
     # --- stages
 
@@ -319,7 +315,7 @@ class _Job:
                 continue  # it forwards and does not train here; the advice stands without minutes
             seconds[name] = whole * (1 - HELD_OUT)
         self.advice = advice.advice(table, halves, level_halves, self.unit, self.what, self.calibration, seconds,
-                                    self.command)  # fmt: skip
+                                    self.command, self.name_them)  # fmt: skip
 
     def tuned(self, table: pd.DataFrame, top: int, folder: Path | None) -> Path | None:
         """Fine-tunes the first, adds `real` and `rate` to the table, leaves the best in the folder if one is given."""
@@ -339,7 +335,8 @@ class _Job:
         self.advice = advice.verdict(table, held_out, self.metric, rates, self.unit)
         best = table.loc[table["real"].idxmax(), "ptm"]
         if folder is None:
-            self.advice.append("Next: leave it as a checkpoint: " + advice.joined([*self.command, "--tune", str(top)]))
+            line = advice.next_command(self.command, [one.card.name for one in first], self.name_them)
+            self.advice.append(f"Next: leave it as a checkpoint: {line}")
             return None
         real = tune.leave(self.of[best], data, test, found[best], folder)
         self.advice.append(

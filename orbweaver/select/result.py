@@ -153,7 +153,9 @@ def _write(path: Path, text: str) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def interval(values: pd.Series) -> tuple[float, float]:
-    """Where nine in ten half-samples lie."""
-    known = values.dropna().to_numpy()
-    return tuple(np.quantile(known, [0.05, 0.95])) if len(known) else (np.nan, np.nan)
+def interval(value: float, on_halves: pd.Series | None) -> tuple[float, float]:
+    """Where nine in ten half-samples lie about their median, moved to the value on all samples."""
+    if on_halves is None or on_halves.isna().all():
+        return np.nan, np.nan
+    low, middle, high = np.nanquantile(on_halves, [0.05, 0.5, 0.95])
+    return value + low - middle, value + high - middle

@@ -64,6 +64,18 @@ def test_a_ranking_is_a_table_a_figure_a_page_and_json(pictures: Path, zoo: Path
     assert "Äpfel & Birnen" in text and ranking.advice[0] in text and all(note in text for note in ranking.notes)
 
 
+def test_ptms_may_be_chosen_by_what_the_data_are(pictures: Path, zoo: Path) -> None:
+    asked = []
+
+    def choose(what: str) -> list[str]:
+        asked.append(what)
+        return ["vit_sprites", "byobnet_sprites"]
+
+    ranking = rank(pictures, budget=12, ptms=choose)
+    assert asked == ["images"] and len(ranking) == 2
+    assert f"--ptm {ranking.best}" in ranking.advice[-1]  # the command names whom it advises
+
+
 def test_the_front_is_what_nothing_smaller_matches() -> None:
     cost, value = np.array([1.0, 2, 3, 4, 2]), np.array([0.5, 0.7, 0.6, 0.8, 0.7])
     assert frontier(cost, value, False) == [0, 1, 3]
