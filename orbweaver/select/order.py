@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from orbweaver.core.machine import cores
 from orbweaver.core.names import check_known
 from orbweaver.select.data import Data
 from orbweaver.select.keep import kept, place
@@ -83,9 +86,12 @@ def scored(ptm: Stored, data: Data, methods: Sequence[str], looks: int | None, c
         inputs = inputs_of(ptm, data, looks)
         rows = score(asked, inputs)
         on_halves: dict[str, list[float]] = {method: [] for method in asked}
-        for chosen in halves(inputs.labels, len(inputs.features), data.settings.seed, count):
-            for row in score(asked, inputs.take(chosen)):
-                on_halves[row["method"]].append(row["score"])
+        samples = halves(inputs.labels, len(inputs.features), data.settings.seed, count)
+        # Matrices of a few hundred rows: a core a half-sample is faster than all cores on each.
+        with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+            for found in pool.map(lambda chosen: score(asked, inputs.take(chosen)), samples):
+                for row in found:
+                    on_halves[row["method"]].append(row["score"])
         return {
             "scores": {row["method"]: row["score"] for row in rows},
             "reasons": {row["method"]: row["reason"] for row in rows},

@@ -115,10 +115,11 @@ def _pareto(axes: Axes, ranking: Ranking) -> None:
         axes.annotate(
             name, (row["parameters"] / 1e6, row["probe"]), textcoords="offset points", xytext=(4, 5), fontsize=8
         )
-    axes.set_xscale("log")
+    if table["parameters"].max() > 5 * table["parameters"].min():
+        axes.set_xscale("log")
     axes.set_xlabel("million parameters")
     axes.set_ylabel(ranking.unit.name)
-    axes.margins(x=0.2)
+    axes.margins(x=0.25, y=0.15)
 
 
 def frontier(cost: np.ndarray, value: np.ndarray, lower_is_better: bool) -> list[int]:

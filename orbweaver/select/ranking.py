@@ -284,6 +284,8 @@ class _Job:
                 usable.append(ptm)
             except (UserError, RuntimeError, ValueError):
                 continue  # the race leaves it out and says why
+        if not any(samples.values()):
+            return
         seconds = sum(cost.forwarding_seconds(usable, self.data, samples).values())
         early = "; those that fall behind see fewer" if len(self.ptms) > race.KEEP and len(self.data.parts) > 1 else ""
         say(
