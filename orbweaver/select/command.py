@@ -23,6 +23,7 @@ PATH is a folder of images by class (class/xxx.jpg), a Parquet file or folder in
 JSON lines of paths or texts, and labels, or the id of a dataset on the hub. What was forwarded or fine-tuned is kept in
 your cache folder.
 """
+PUBLIC = "public"
 EXPLAIN = "what a method, a task or a part of the ranking is"
 DATA = "the datasets that a benchmark can be made of"
 
@@ -36,7 +37,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     rank.set_defaults(run=run_rank)
     rank.add_argument("path", metavar="PATH")
     rank.add_argument("--ptm", action="append", metavar="NAME", help="timm/NAME, or one of the benchmark; repeatable")
-    rank.add_argument("--zoo", metavar="FILE", help="PTMs to rank, one name a line")
+    rank.add_argument(
+        "--zoo", metavar="FILE", help=f"PTMs to rank, one name a line; or '{PUBLIC}': chosen by the limits below"
+    )
     rank.add_argument("--method", action="append", metavar="NAME", help="how to rank; of several, their Borda count")
     rank.add_argument(
         "--budget", type=_budget, default=(BUDGET, None), metavar="N",
@@ -57,6 +60,7 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     rank.add_argument("--output", type=_table, metavar="FILE", help="write the table there, as .csv or .json")
     rank.add_argument("--report", type=_html, metavar="FILE", help="write a page that opens offline, as .html")
     rank.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    zoo_command.add_limits(rank)
 
     explained = commands.add_parser("explain", help=EXPLAIN, description=f"Tells {EXPLAIN}.")
     explained.set_defaults(run=run_explain)
@@ -105,12 +109,19 @@ def run_rank(args: argparse.Namespace) -> None:
     from orbweaver.select.ranking import rank  # takes seconds to load; --help and wrong usage need not wait
     from orbweaver.select.zoo import names_in
 
-    named = (names_in(args.zoo) if args.zoo else []) + (args.ptm or [])
+    def chosen(what: str) -> list[str]:
+        from orbweaver.select.candidates import candidates
+
+        limits = zoo_command.limits_of(args)
+        return [one.name for one in candidates(what == "texts", args.candidates, limits)] + (args.ptm or [])
+
+    public = args.zoo == PUBLIC
+    named = (names_in(args.zoo) if args.zoo and not public else []) + (args.ptm or [])
     samples, minutes = args.budget
     ranking = rank(
         args.path,
         workspace=Workspace(Path(args.benchmark).expanduser()) if args.benchmark else None,
-        ptms=named if args.zoo or args.ptm else None,
+        ptms=chosen if public else named if args.zoo or args.ptm else None,
         methods=args.method,
         budget=samples,
         minutes=minutes,

@@ -76,6 +76,20 @@ def test_ptms_may_be_chosen_by_what_the_data_are(pictures: Path, zoo: Path) -> N
     assert f"--ptm {ranking.best}" in ranking.advice[-1]  # the command names whom it advises
 
 
+def test_public_ptms_within_limits_are_ranked(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def small(name: str, spec: PtmSettings, *how: object) -> object:
+        return stand_in(name, spec.model_copy(update={"architecture": "test_resnet.r160_in1k"}), *how)
+
+    monkeypatch.setattr(zoo_module, "fetched", small)
+    monkeypatch.chdir(tmp_path)
+    limits = ["--zoo", "public", "--candidates", "2", "--max-parameters", "6", "--json"]
+    command.main(["rank", str(pictures), "--budget", "8", *limits])
+    names = [row["ptm"] for row in json.loads(capsys.readouterr().out)["ranking"]]
+    assert len(names) == 2 and all(name.startswith("timm/") for name in names)
+
+
 def test_the_front_is_what_nothing_smaller_matches() -> None:
     cost, value = np.array([1.0, 2, 3, 4, 2]), np.array([0.5, 0.7, 0.6, 0.8, 0.7])
     assert frontier(cost, value, False) == [0, 1, 3]
