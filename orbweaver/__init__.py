@@ -1,6 +1,6 @@
 """Orbweaver: which pre-trained model should be fine-tuned for this dataset?
 
-`rank` orders PTMs for one's own data, `METHODS` holds the scores as functions of arrays, `Split` and `task` are what
+`rank` orders PTMs for one's own data and gives a `Ranking`, `METHODS` holds the scores as functions of arrays, `Split` and `task` are what
 datasets and their tasks look like. Each is imported when it is first asked for, as torch takes seconds.
 """
 
@@ -9,12 +9,13 @@ from importlib.metadata import version
 
 _HOMES = {
     "METHODS": "orbweaver.methods",
+    "Ranking": "orbweaver.select.result",
     "Split": "orbweaver.data.split",
     "Task": "orbweaver.tasks.base",
     "rank": "orbweaver.select.ranking",
     "task": "orbweaver.tasks",
 }
-__all__ = ["METHODS", "Split", "Task", "__version__", "rank", "task"]
+__all__ = ["METHODS", "Ranking", "Split", "Task", "__version__", "rank", "task"]
 
 
 def __getattr__(name: str) -> object:

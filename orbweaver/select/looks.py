@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagehash
 import PIL
 from PIL import Image
-from tqdm import tqdm
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.files import write_text
 from orbweaver.core.keys import key_of
+from orbweaver.select.progress import steps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no format that runs another program
 BLOCK = 256
@@ -25,12 +27,17 @@ BLOCK = 256
 
 @dataclass(frozen=True)
 class Look:
-    """One image or text: digest of its RGB pixels or letters, width and height of an image; or why it is of no use."""
+    """One image or text: digest of its RGB pixels or letters, width and height of an image; or why it is of no use.
+
+    alike: of an image its perceptual hash in hexadecimal (C. Zauner, 2010: signs of low DCT coefficients), of a text a
+    digest of its letters and digits alone.
+    """
 
     content: str
     width: int
     height: int
     reason: str = ""
+    alike: str = ""
 
 
 def look(encoded: bytes) -> Look:
@@ -40,8 +47,9 @@ def look(encoded: bytes) -> Look:
             width, height = image.size
             if width * height > Image.MAX_IMAGE_PIXELS:
                 return Look("", width, height, f"{width} x {height} pixels, as in a decompression bomb")
-            pixels = hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()[:32]
-            return Look(f"{width}x{height}:{pixels}", width, height)
+            colours = image.convert("RGB")
+            pixels = hashlib.sha256(colours.tobytes()).hexdigest()[:32]
+            return Look(f"{width}x{height}:{pixels}", width, height, alike=str(imagehash.phash(colours)))
     except PIL.UnidentifiedImageError:
         return Look("", 0, 0, f"empty or not one of {', '.join(FORMATS)}")
     except Exception as error:  # Pillow's many decoders raise many kinds
@@ -73,7 +81,7 @@ def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]
     blocks = range(0, len(images), BLOCK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own about large or odd images
-        for start in tqdm(blocks, desc="looking at the images", unit=f"x{BLOCK}", disable=None, leave=False):
+        for start in steps(blocks, "looking at the images", f"x{BLOCK}"):
             encoded = images[start : start + BLOCK]
             block = _Block(encoded, [hashlib.sha256(each).hexdigest() for each in encoded])
             seen += [Look(**one) for one in json.loads(_looked_at(cache, block).read_text())]
@@ -85,4 +93,9 @@ def looks_of_texts(texts: dict[str, list]) -> tuple[list[str], list[Look]]:
     """As `looks`, of texts by name, a row a sample; those that differ in space alone are equal."""
     rows = list(zip(*texts.values(), strict=True))
     words = [[str(text).split() for text in row] for row in rows]
-    return [key_of(row) for row in rows], [Look(key_of(row), 0, 0, "" if any(row) else "empty") for row in words]
+    letters = [[re.sub(r"[\W_]+", "", str(text).casefold()) for text in row] for row in rows]
+    seen = [
+        Look(key_of(each), 0, 0, "" if any(each) else "empty", key_of(alike) if any(alike) else "")
+        for each, alike in zip(words, letters, strict=True)
+    ]
+    return [key_of(row) for row in rows], seen

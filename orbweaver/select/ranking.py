@@ -1,36 +1,41 @@
-"""`rank`: from a path to a table of PTMs, with what it is worth and what to do next."""
+"""`rank`: from a path to a ranking of PTMs, with what it is worth and what to do next."""
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from platformdirs import user_cache_path
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.errors import FileError, UserError
+from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
-from orbweaver.metrics.tau import weighted_tau
-from orbweaver.report import results
-from orbweaver.select import checks, expected, order, spider
-from orbweaver.select import verify as verifying
-from orbweaver.select.forward import Data
+from orbweaver.data.readers.own import DataError
+from orbweaver.select import advice, checks, cost, doctor, expected, order, race
+from orbweaver.select.calibrated import calibrated
+from orbweaver.select.command_line import command_line
+from orbweaver.select.data import Data
+from orbweaver.select.hub import resolved
+from orbweaver.select.page import Shown, examples
+from orbweaver.select.progress import minutes as in_words
+from orbweaver.select.progress import say
+from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
-from orbweaver.select.zoo import zoo
-from orbweaver.spider.checkpoint import Spider
-from orbweaver.tasks import FRACTIONS, ZOO
-from orbweaver.tasks import task as task_of
+from orbweaver.select.zoo import PUBLIC, zoo
 from orbweaver.tasks.stored import Stored
 
+if TYPE_CHECKING:
+    from orbweaver.spider.checkpoint import Spider
+
+Clock = Callable[[], float] | None
 WITHOUT_SPIDER = "probe"  # the best single method of the benchmark's table
-SURE = 0.95  # share of half-samples whose winner has to be among the PTMs that are advised
-CLOSE = 0.01  # of accuracy: what the advice may lose on the benchmark
-FEWEST_FOR_TAU = 5
-ADVISED = 3  # where there is no benchmark to tell
+TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
 def rank(
@@ -38,52 +43,91 @@ def rank(
     *,
     workspace: Workspace | None = None,
     cache: Cache | None = None,
-    ptms: Sequence[str] | None = None,
+    ptms: Sequence[str] | Callable[[str], Sequence[str]] | None = None,
     methods: Sequence[str] | None = None,
     budget: int = 500,
+    minutes: float | None = None,
     verify: int = 0,
+    tune: int = 0,
+    tune_to: str | Path | None = None,
     task: str | None = None,
     image_column: str | None = None,
     text_column: str | None = None,
     label_column: str | None = None,
-) -> pd.DataFrame:
+) -> Ranking:
     """Ranks PTMs for the images or texts at a path, best first. Nothing is written but into the cache.
 
     Args:
-        path: image folder (`class/xxx.jpg`), Parquet file or folder in the Hugging Face convention, or CSV.
+        path: image folder (`class/xxx.jpg`), Parquet file or folder in the Hugging Face convention, CSV or JSON lines,
+            or the id of a dataset on the hub.
         workspace: of the benchmark to learn from. By default that in the current folder, if it holds a params.yaml and
             a dvc.yaml; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
-        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`); all of the zoo by default.
+        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
+            benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
+            them, where the choice depends on what the data are.
         methods: `spider`, or of `orbweaver.methods.METHODS`; several are aggregated by Borda. By default `spider`,
             which forwards its encoder and the PTMs that look best; where it does not know these PTMs, `probe`.
-        budget: samples to look at, of each class (in all for a regression).
+        budget: samples to look at, of each class (in all for a regression). minutes: of forwarding; what is not
+            forwarded by then is ranked by what was seen of it.
         verify: so many of the first PTMs are fine-tuned here; a quarter of the data is then kept for measuring.
+        tune: the same, and the best is left as a checkpoint in the folder `tune_to` (`tuned-<name of the data>`).
         task, image_column, text_column, label_column: where they cannot be told from the data.
-
-    Returns:
-        columns rank, ptm, score, expected, low, high (the task's metric after fine-tuning and its 80 % range; NaN where
-        it cannot be calibrated), first (share of half-samples of the data on which it came first), parameters, forwards
-        and seconds (of this call), reason (why there is no score), and with `verify` real (what fine-tuning gave).
-        `attrs` hold target, task, what (images or texts), samples, held_out, classes, methods, warnings, notes, advice.
 
     Raises:
         UserError: of any kind, with a sentence about what to do.
     """
+    start = time.monotonic()
     benchmark = workspace or benchmark_here()
     cache = cache or Cache(user_cache_path("orbweaver"))
     settings = settings_of(benchmark)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # its opinion of odd but readable files
         known = None if methods is None else order.known_methods(methods)
-        listing = own.read(path, task, image_column, label_column, text_column)
-        candidates = zoo(ptms, listing.task, benchmark, settings, cache)
+        listing = own.read(resolved(path), task, image_column, label_column, text_column)
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
-        warned += checks.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache)
-        train, test = verifying.hold_out(split, settings) if verify else (np.arange(len(split)), np.arange(0))
+        what = doctor.things(split.images)
+        chosen_here = callable(ptms)
+        ptms = ptms(what) if callable(ptms) else ptms
+        candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
+        warned += doctor.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache, str(path))
+        top = max(verify, tune)
+        if top:
+            from orbweaver.select.tune import hold_out
+
+            train, test = hold_out(split)
+        else:
+            train, test = np.arange(len(split)), np.arange(0)
         data = Data(split, train, settings, cache, benchmark)
-        return _ranked(data, test, candidates, known, verify, warned, _notes(listing, chosen, budget))
+        job = _Job(data, test, candidates, left_out, warned, _notes(listing, chosen, budget), what)
+        named = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
+        job.name_them = chosen_here
+        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget, task=task,
+                                   workspace=workspace, columns=named)  # fmt: skip
+        table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
+        checkpoint = None
+        if top:
+            folder = Path(tune_to or f"tuned-{split.name}") if tune else None
+            checkpoint = job.tuned(table, top, folder)
+        else:
+            job.advise(table, halves, level_halves)
+    about = {
+        "target": split.name,
+        "task": split.task,
+        "metric": job.metric,
+        "what": what,
+        "samples": len(data.rows),
+        "held_out": len(test),
+        "classes": len(split.classes),
+        "methods": job.methods,
+        "command": job.command,
+        "device": cost.device_in_words(),
+        "seconds": time.monotonic() - start,
+    }
+    shown = Shown(halves, level_halves, examples(split, listing.classes), split.classes)
+    table = table.drop(columns=["level"])
+    return Ranking(table, job.advice, job.warnings, job.notes, about, job.unit, checkpoint, shown)
 
 
 def _notes(listing: own.Listing, chosen: np.ndarray, budget: int) -> list[str]:
@@ -95,161 +139,210 @@ def _notes(listing: own.Listing, chosen: np.ndarray, budget: int) -> list[str]:
     return notes
 
 
-def _ranked(
-    data: Data,
-    test: np.ndarray,
-    ptms: list[Stored],
-    methods: list[str] | None,
-    top: int,
-    warned: list[str],
-    notes: list[str],
-) -> pd.DataFrame:
-    split, metric = data.split, task_of(data.split.task).metric
-    methods, ranker = _first_stage(ptms, methods, data, notes)
-    if ranker is None:
-        table, on_halves = order.ordered(ptms, data, methods)
-    else:
-        table, on_halves = spider.ordered(ptms, data, ranker)
-    calibration, why_not = _calibration(data, methods, ranker)
-    if calibration is None:
-        bounds = (np.full(len(table), np.nan),) * 3
-        notes.append(f"no expected {metric}: {why_not}")
-    else:
-        bounds = expected.ranges(calibration, table["level"].to_numpy(), table["score"].to_numpy())
-        notes.append(
-            f"expected: {metric} after fine-tuning, with its 80 % range, calibrated on "
-            f"{len(calibration.targets)} targets of the benchmark; of a target that was left out of the calibration, "
-            f"{calibration.inside:.0%} of the values fell into the range"
+class _Job:
+    """One ranking while it is made: what is known, and what will be said of it."""
+
+    def __init__(
+        self, data: Data, test: np.ndarray, ptms: list[Stored], left_out: dict[str, str], warned: list[str],
+        notes: list[str], what: str,
+    ) -> None:  # fmt: skip
+        self.data, self.test, self.ptms, self.left_out = data, test, ptms, left_out
+        self.warnings, self.notes, self.what = warned, notes, what
+        self.of = {ptm.card.name: ptm for ptm in ptms}
+        self.advice: list[str] = []
+        self.methods: list[str] = []
+        self.command: list[str] = []
+        self.name_them = False
+        self.metric = ""
+        self.calibration: expected.Calibration | None = None
+        self.unit = advice.unit_of("accuracy", data.split.targets)
+
+    def ranked(self, methods: list[str] | None, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """The table, scores on half-samples, and on the same what the probe reaches in its unit."""
+        ranker = self._first_stage(methods)
+        if ranker is None:
+            places, halves, level_halves = self._raced(time_left)
+        else:
+            from orbweaver.select import spider
+
+            self._check()
+            places, halves, level_halves = spider.ordered(self.ptms, self.data, ranker)
+        targets = self.data.split.targets[self.data.rows]
+        self.unit = advice.unit_of(self.metric, targets)
+        levels = {name: advice.in_unit(level_halves[name].to_numpy(), targets, self.unit) for name in level_halves}
+        level_halves = pd.DataFrame(levels)
+        middle, low, high = self._expected(places, ranker)
+        probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
+        shifts = [interval(value, level_halves.get(name)) for name, value in zip(places["ptm"], probe, strict=True)]
+        shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
+        table = pd.DataFrame(
+            {
+                "rank": np.where(places["score"].notna(), np.arange(1, len(places) + 1.0), np.nan),
+                "ptm": places["ptm"],
+                "score": places["score"],
+                "probe": probe,
+                "probe_low": [a for a, _ in shifts],
+                "probe_high": [b for _, b in shifts],
+                "expected": middle,
+                "low": low,
+                "high": high,
+                "first": shares.reindex(places["ptm"]).fillna(0.0).to_numpy(),
+                "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
+                "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
+                "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
+                "forwards": places["forwards"],
+                "seconds": places["seconds"],
+                "reason": places["reason"],
+                "level": places["level"],
+            }
         )
-    shares = order.winners(on_halves)
-    of = {ptm.card.name: ptm for ptm in ptms}
-    table = pd.DataFrame(
-        {
-            "rank": table["score"].rank(ascending=False, method="min"),
-            "ptm": table["ptm"],
-            "score": table["score"],
-            **dict(zip(("expected", "low", "high"), bounds, strict=True)),
-            "first": shares.reindex(table["ptm"]).fillna(0.0).to_numpy(),
-            "parameters": [of[name].card.n_parameters for name in table["ptm"]],
-            "forwards": table["forwards"],
-            "seconds": table["seconds"],
-            "reason": table["reason"],
-        }
-    )
-    what = checks.things(split.images)
-    advice, k = _advice(table, shares, calibration, methods, what, metric)
-    if top:
-        first = [of[name] for name in table.dropna(subset=["score"])["ptm"][:top]]
-        table["real"] = table["ptm"].map(verifying.fine_tuned(first, data, test))
-        advice = _verdict(table.dropna(subset=["real"]), f"{len(test)} {what}")
-    notes.append(_cost(table, k, data))
-    table.attrs = {
-        "target": split.name,
-        "task": split.task,
-        "what": what,
-        "samples": len(data.rows),
-        "held_out": len(test),
-        "classes": len(split.classes),
-        "methods": methods,
-        "warnings": warned,
-        "notes": notes,
-        "advice": advice,
-    }
-    return table
+        return table, halves, level_halves
 
+    # --- stages
 
-def _first_stage(
-    ptms: list[Stored], methods: list[str] | None, data: Data, notes: list[str]
-) -> tuple[list[str], Spider | None]:
-    """The methods to rank by, and the spider if it is among them; by default it is, where it knows these PTMs."""
-    if methods is None:
-        try:
-            return [spider.NAME], spider.load(ptms, data)
-        except UserError as error:
-            notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
-            return [WITHOUT_SPIDER], None
-    if spider.NAME in methods and len(methods) > 1:
-        raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
-    return methods, spider.load(ptms, data) if spider.NAME in methods else None
+    def _check(self) -> None:
+        """Raises TargetError where there is nothing to rank on; what was scored before was checked before."""
+        from orbweaver.tasks import task
 
+        of = task(self.data.split.task)
+        of.check(self.data.split)
+        self.metric = of.metric
 
-def _calibration(data: Data, methods: list[str], ranker: Spider | None) -> tuple[expected.Calibration | None, str]:
-    """The calibration for data like these, or why there is none."""
-    name, benchmark, settings = data.split.task, data.benchmark, data.settings
-    few = f"the benchmark has under {expected.FEWEST_TARGETS} {name} targets to calibrate on"
-    if name not in FRACTIONS:
-        return None, f"it is calibrated for truths between 0 and 1, and this is a {name} target"
-    if benchmark is None:
-        return None, "there is no benchmark to calibrate on (--benchmark)"
-    if not settings.ptms_of(ZOO[name]):
-        return None, few
-    try:
-        truth = results.truth(benchmark, settings, ZOO[name]).query("task == @name")
-        if truth.empty:
-            return None, few
-        scores = results.scores(benchmark, settings, ZOO[name])
-        first = (f"{spider.NAME}_k0", ranker.card.k) if ranker else None
-        return expected.calibrate(expected.benchmark(methods, truth, scores, first)), few
-    except FileError as error:
-        return None, str(error)
+    def _first_stage(self, methods: list[str] | None) -> Spider | None:
+        """Sets the methods to rank by; gives the spider if it is among them: by default where it knows the PTMs."""
+        benchmark = self.data.benchmark
+        if methods is None:
+            self.methods = [WITHOUT_SPIDER]
+            if benchmark is None or any(name.startswith(PUBLIC) for name in self.of):
+                return None
+            from orbweaver.select import spider
 
+            try:
+                ranker = spider.load(self.ptms, self.data)
+            except UserError as error:
+                self.notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
+                return None
+            self.methods = [spider.NAME]
+            return ranker
+        self.methods = methods
+        if order.SPIDER not in methods:
+            return None
+        if len(methods) > 1:
+            raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
+        from orbweaver.select import spider
 
-def _advice(
-    table: pd.DataFrame,
-    shares: pd.Series,
-    calibration: expected.Calibration | None,
-    methods: list[str],
-    what: str,
-    metric: str,
-) -> tuple[list[str], int]:
-    """What to do next, in sentences; and how many PTMs are worth fine-tuning."""
-    names = table.dropna(subset=["score"])["ptm"].tolist()
-    winners = shares.reindex(names).fillna(0.0).cumsum().to_numpy()
-    by_data = int(np.argmax(winners >= SURE - 1e-9)) + 1
-    if calibration is None:
-        by_benchmark = ADVISED
-    else:
-        by_benchmark = next(k for k, lost in calibration.regret.items() if lost <= CLOSE)
-    k = min(max(by_data, by_benchmark), len(names))
-    said = [
-        f"{names[0]} came first on {shares[names[0]]:.0%} of {order.HALVES} half-samples of the {what}; "
-        f"the winner was among the first {by_data} on {winners[by_data - 1]:.0%}."
-    ]
-    if len(names) == 1:
-        return ["There is one PTM; nothing was ranked."], 1
-    if k == len(names) or k > max(ADVISED, len(names) / 2):
-        said.append(f"These {what} cannot narrow {len(names)} PTMs down further than to {k}: {', '.join(names[:k])}.")
-    else:
-        said.append(f"Fine-tune these {k}: {', '.join(names[:k])}; the rest are unlikely to win.")
-    if calibration is not None and k in calibration.regret:
-        method = methods[0] if len(methods) == 1 else f"Borda of {', '.join(methods)}"
-        said.append(
-            f"On the benchmark the first {k} of {method} held the best PTM on {calibration.found[k]} of "
-            f"{len(calibration.targets)} targets, and stopping there lost {100 * calibration.regret[k]:.1f} points of "
-            f"{metric} on average."
+        return spider.load(self.ptms, self.data)
+
+    def _raced(self, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        data, methods, whole = self.data, self.methods, len(self.data.parts)
+        spent: dict[str, dict[str, float]] = {name: {"forwards": 0, "seconds": 0.0} for name in self.of}
+        first = 1 if len(self.ptms) > race.KEEP else whole
+        many = order.HALVES if first == whole else race.HALVES_OF_A_LOOK
+        new = [ptm for ptm in self.ptms if not order.is_scored(ptm, data, methods, first, many)]
+        if new:
+            self._check()
+            self._tell_time(new)
+
+        def scored(name: str, looks: int, count: int) -> order.Scored:
+            begin, ptm = time.perf_counter(), self.of[name]
+            if not order.is_scored(ptm, data, methods, looks, count):
+                from orbweaver.select.forward import missing
+
+                spent[name]["forwards"] += missing(ptm, data, looks)
+            found = order.scored(ptm, data, methods, looks, count)
+            spent[name]["seconds"] += time.perf_counter() - begin
+            self.metric = found.metric
+            return found
+
+        ran = race.race(list(self.of), whole, scored, methods, time_left=time_left, last_halves=order.HALVES)
+        self.left_out |= ran.left_out
+        if ran.stopped:
+            self.notes.append("the time of --budget was over before all had seen everything; run it again to go on")
+        if self.left_out:
+            self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
+        places = ran.places(methods)
+        if places["score"].isna().all():
+            why = next(iter(next(iter(ran.scored.values())).reasons[m] for m in methods))
+            raise DataError(f"'{data.split.name}' cannot be ranked by {', '.join(methods)}: {why}")
+        of = [ran.scored[name] for name in places["ptm"]]
+        places["level"] = [one.scores[order.LEVEL] for one in of]
+        places["reason"] = ["; ".join(one.reasons[m] for m in methods if one.reasons[m]) for one in of]
+        for column in ("forwards", "seconds"):
+            places[column] = [spent[name][column] for name in places["ptm"]]
+        last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
+        return places, order.standing_on_halves(last, methods), order.standing_on_halves(last, [order.LEVEL])
+
+    def _tell_time(self, new: list[Stored]) -> None:
+        """Before anything long: how long it takes at most."""
+        from orbweaver.select.forward import missing
+
+        samples, usable = {}, []
+        for ptm in new:
+            try:
+                samples[ptm.card.name] = missing(ptm, self.data)
+                cost.speed(ptm, self.data)
+                usable.append(ptm)
+            except (UserError, RuntimeError, ValueError):
+                continue  # the race leaves it out and says why
+        if not any(samples.values()):
+            return
+        seconds = sum(cost.forwarding_seconds(usable, self.data, samples).values())
+        early = "; those that fall behind see fewer" if len(self.ptms) > race.KEEP and len(self.data.parts) > 1 else ""
+        say(
+            f"forwarding {len(self.data.split)} {self.what} through {len(usable)} PTMs on {cost.device_in_words()}: "
+            f"about {in_words(seconds)} at most{early}"
         )
-    return said, k
 
+    # --- what is said
 
-def _verdict(table: pd.DataFrame, held_out: str) -> list[str]:
-    best = table.loc[table["real"] == table["real"].max(), "ptm"]
-    said = [
-        f"Fine-tuned and measured on {held_out} kept apart, {' and '.join(best)} "
-        f"{'is' if len(best) == 1 else 'are'} best ({table['real'].max():.3f})."
-    ]
-    if table["expected"].notna().all():
-        inside = int(((table["low"] <= table["real"]) & (table["real"] <= table["high"])).sum())
-        said.append(f"{inside} of {len(table)} lie in the range that was expected of them.")
-    if len(table) >= FEWEST_FOR_TAU:
-        tau = weighted_tau(table["real"], table["score"])
-        said.append(f"Weighted tau of the score and what fine-tuning gave, over these {len(table)}: {tau:.2f}.")
-    return said
+    def _expected(self, places: pd.DataFrame, ranker: Spider | None) -> tuple[np.ndarray, ...]:
+        """Expected values and their ranges, NaN where they cannot be trusted; the notes say which."""
+        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.metric)
+        self.notes.append(note)
+        if self.calibration is None:
+            return (np.full(len(places), np.nan),) * 3
+        level, score = places["level"].to_numpy(float), places["score"].to_numpy(float)
+        return expected.ranges(self.calibration, level, score)
 
+    def advise(self, table: pd.DataFrame, halves: pd.DataFrame, level_halves: pd.DataFrame) -> None:
+        """Advice on a ranking alone, with what fine-tuning would take."""
+        from orbweaver.select.tune import HELD_OUT, recipe
 
-def _cost(table: pd.DataFrame, k: int, data: Data) -> str:
-    """Passes of single samples: what was spent on ranking, and what fine-tuning takes."""
-    one = verifying.sample_passes(data.settings, len(data.rows))
-    return (
-        f"ranking: {int(table['forwards'].sum()):,} forward passes now; fine-tuning by the benchmark's protocol: "
-        f"{k * one:,} forward and backward passes for {k} PTMs, {len(table) * one:,} for all {len(table)}"
-    )
+        seconds = {}
+        for name in table.dropna(subset=["score"])["ptm"][:TIMED]:
+            ptm = self.of[name]
+            try:
+                whole = cost.fine_tuning_seconds(ptm, self.data, recipe(ptm, self.data), 0)
+            except (UserError, RuntimeError, ValueError):
+                continue  # it forwards and does not train here; the advice stands without minutes
+            seconds[name] = whole * (1 - HELD_OUT)
+        self.advice = advice.advice(table, halves, level_halves, self.unit, self.what, self.calibration, seconds,
+                                    self.command, self.name_them)  # fmt: skip
+
+    def tuned(self, table: pd.DataFrame, top: int, folder: Path | None) -> Path | None:
+        """Fine-tunes the first, adds `real` and `rate` to the table, leaves the best in the folder if one is given."""
+        from orbweaver.select import tune
+
+        first = [self.of[name] for name in table.dropna(subset=["score"])["ptm"][:top]]
+        data, test = self.data, self.test
+        each = [cost.fine_tuning_seconds(ptm, data, tune.recipe(ptm, data), len(test)) for ptm in first]
+        say(
+            f"fine-tuning {len(first)} PTMs on {cost.device_in_words()}: about {in_words(sum(each))}, less what is kept"
+        )
+        found = tune.fine_tuned(first, data, test)
+        table["real"] = table["ptm"].map({name: one.real for name, one in found.items()})
+        table["rate"] = table["ptm"].map({name: one.rate for name, one in found.items()})
+        rates = {name: one.rate for name, one in found.items()}
+        held_out = f"{len(test)} {self.what}"
+        self.advice = advice.verdict(table, held_out, self.metric, rates, self.unit)
+        best = table.loc[table["real"].idxmax(), "ptm"]
+        if folder is None:
+            line = advice.next_command(self.command, [one.card.name for one in first], self.name_them)
+            self.advice.append(f"Next: leave it as a checkpoint: {line}")
+            return None
+        real = tune.leave(self.of[best], data, test, found[best], folder)
+        self.advice.append(
+            f"{best}, trained once more on all {len(data.rows)} {self.what} that were not kept apart ({self.metric} "
+            f"{real:.3f}), is in {folder}; README.md there has the lines that load it."
+        )
+        return folder

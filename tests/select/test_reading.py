@@ -25,6 +25,7 @@ from orbweaver.data.readers import own as reading
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
 from orbweaver.select import checks
+from orbweaver.select.ranking import rank
 from tests.select.conftest import picture
 
 
@@ -152,10 +153,10 @@ def test_what_is_not_there_or_not_data_is_said_in_a_sentence(tmp_path: Path, pic
             reading.read(path, **options)
 
 
-def test_one_class_is_nothing_to_rank(pictures: Path) -> None:
+def test_one_class_is_nothing_to_rank(pictures: Path, zoo: Path) -> None:
     (pictures / "dogs").rename(pictures.parent / "dogs")
     with pytest.raises(TargetError, match="one class; a ranking needs at least two"):
-        looked_at(reading.read(pictures))
+        rank(pictures)
 
 
 def test_an_unreadable_image_is_named_and_skipped_and_two_in_a_hundred_are_an_error(pictures: Path) -> None:
@@ -236,3 +237,54 @@ def test_texts_are_looked_at_without_pictures() -> None:
     listing.texts["text"][5] = "\n "
     with pytest.raises(DataError, match=r"1 of 10 texts cannot be read, more than 1 %: row 5 \(empty\)"):
         looked_at(listing)
+
+
+def test_of_a_long_table_rows_are_drawn_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PART", 70)
+    monkeypatch.setattr(reading, "MOST", 100)
+    rows = pd.DataFrame({"id": range(1000), "text": [f"text {i}" for i in range(1000)], "label": ["x", "y"] * 500})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    rows.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    rows.to_parquet(tmp_path / "t.parquet")
+    for name in ("t.csv", "t.jsonl", "t.parquet"):
+        listing = reading.read(tmp_path / name)
+        assert len(listing.targets) == len(listing.texts["text"]) == 100
+        assert any("of 1,000 rows 100 were drawn" in note for note in listing.notes)
+        number = [int(text.split()[1]) for text in listing.texts["text"]]
+        assert number == sorted({*number}) and min(number) < 100 and max(number) > 900  # evenly, each once, in order
+        assert listing.names == [f"row {i}" for i in number]
+        assert [listing.classes[i] for i in listing.targets] == [rows["label"][i] for i in number]
+
+
+def test_labels_that_look_like_numbers_in_one_part_alone_stay_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PART", 4)
+    frame = pd.DataFrame({"text": ["good", "bad"] * 4, "label": [1, 2, 1, 2, "a", "b", "a", "b"]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert reading.read(tmp_path / "t.csv").classes == ["1", "2", "a", "b"]
+
+
+@pytest.mark.slow
+def test_two_million_rows_stay_out_of_memory(tmp_path: Path) -> None:
+    import resource
+
+    with open(tmp_path / "t.csv", "w") as file:
+        file.write("text,label\n")
+        file.writelines(f"row {i} {'word ' * 40},{i % 5}\n" for i in range(2_000_000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    listing = reading.read(tmp_path / "t.csv")
+    assert len(listing.targets) == reading.MOST and np.bincount(listing.targets).min() > 39_000
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < (tmp_path / "t.csv").stat().st_size  # the file is 440 MB
+
+
+def test_a_column_of_numbers_is_no_text_and_no_label_is_no_data(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"text": range(6), "body": ["x y"] * 6, "label": ["a", "b"] * 3})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match="column 'text' holds numbers, not texts; name it with --text-column"):
+        reading.read(tmp_path / "t.csv")
+    assert len(reading.read(tmp_path / "t.csv", text="body").targets) == 6
+    frame.assign(label=np.nan).to_csv(tmp_path / "n.csv", index=False)
+    with pytest.raises(DataError, match="column 'label': no row has a label"):
+        reading.read(tmp_path / "n.csv", text="body")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,11 +30,14 @@ IMAGE_COLUMNS = ("image", "file_name", "path", "file", "filename", "image_path",
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "document", "title")
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "targets")
 SPLITS = {"train", "training", "test", "val", "valid", "validation", "dev"}
-TABLES: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": pd.read_csv,
-    ".tsv": lambda path: pd.read_csv(path, sep="\t"),
-    ".jsonl": lambda path: pd.read_json(path, lines=True),
+# Tables by suffix: a function of the path, the rows of a part and the columns (all for None) that gives part by part.
+TABLES: dict[str, Callable[[Path, int, list[str] | None], Iterable[pd.DataFrame]]] = {
+    ".csv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns),
+    ".tsv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns, sep="\t"),
+    ".jsonl": lambda path, rows, columns: pd.read_json(path, chunksize=rows, lines=True),
 }
+PART = 50_000  # rows of a table in memory beside those that are taken
+MOST = 200_000  # rows that are taken of a table; of a longer one they are drawn
 
 
 @dataclass(frozen=True)
@@ -179,22 +182,53 @@ def _folder(path: Path, task: str | None) -> Listing:
 
 def _table(path: Path, wanted: _Wanted) -> Listing:
     try:
-        table = TABLES[path.suffix](path)
+        columns = list(next(iter(TABLES[path.suffix](path, 1000, None)), pd.DataFrame()))
+        looked_at, column = _looked_at(path, columns, wanted)
+        label = _label(path, columns, wanted)
+        table, rows = _drawn(TABLES[path.suffix](path, PART, [column, label]), [column, label])
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f"{shown(path)}: not a table ({error})") from None
-    looked_at, column = _looked_at(path, list(table), wanted)
-    label = _label(path, list(table), wanted)
     known = table[column].notna() & table[label].notna()
     what = {"image": "path", "text": "text"}[looked_at]
-    notes = [f"{(~known).sum()} of {len(table)} rows lack a {what} or a label and were left out"] * bool((~known).any())
+    if pd.api.types.is_numeric_dtype(table[column][known]) and known.any():
+        raise DataError(
+            f"{shown(path)}: column '{column}' holds numbers, not {what}s; name it with --{looked_at}-column"
+        )
+    notes = [f"of {rows:,} rows {len(table):,} were drawn"] * (rows > len(table))
+    notes += [f"{(~known).sum()} of {len(table)} rows lack a {what} or a label and were left out"] * (not known.all())
     table = table[known]
     task, classes, targets = read_labels(table[label], looked_at, wanted.task, f"{shown(path)}: column '{label}'", [])
     name, cells = shown(path.stem), [str(cell) for cell in table[column]]
     if looked_at == "text":
-        rows = [f"row {row}" for row in np.flatnonzero(known)]
-        return Listing(name, task, classes, targets, rows, _loads([]), notes, {"text": cells})
+        names = [f"row {row}" for row in table.index]
+        return Listing(name, task, classes, targets, names, _loads([]), notes, {"text": cells})
     images = [path.parent / Path(cell).expanduser() for cell in cells]
     return Listing(name, task, classes, targets, [shown(cell) for cell in cells], _loads(images), notes)
+
+
+def _drawn(parts: Iterable[pd.DataFrame], columns: list[str]) -> tuple[pd.DataFrame, int]:
+    """All rows of a table, or `MOST` of them, drawn evenly; indexed by their place in it; and how many there are.
+
+    Each row gets a random number, and those with the smallest are taken: never more than twice `MOST` are in memory.
+    """
+    random, taken, rows = np.random.default_rng(0), [], 0
+
+    def smallest() -> pd.DataFrame:
+        table = pd.concat(taken) if taken else pd.DataFrame(columns=[*columns, "_drawn"])
+        return table.nsmallest(MOST, "_drawn").sort_index() if len(table) > MOST else table
+
+    for part in parts:
+        part = part[list(dict.fromkeys(columns))].set_axis(np.arange(rows, rows + len(part)))
+        taken.append(part.assign(_drawn=random.random(len(part))))
+        rows += len(part)
+        if sum(map(len, taken)) > 2 * MOST:
+            taken = [smallest()]
+    table = smallest().drop(columns="_drawn")
+    mixed = {str(part[columns[1]].dtype) for part in taken}
+    if len(mixed) > 1 and "object" in mixed:  # a label that looks like a number in one part and not in another
+        known = table[columns[1]].notna()
+        table.loc[known, columns[1]] = table.loc[known, columns[1]].astype(str)
+    return table, rows
 
 
 def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
@@ -213,8 +247,14 @@ def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
         looked_at, column = _looked_at(path, names, wanted, pictured)
         label = _label(path, names, wanted, [n for n, f in features.items() if hub_parquet.class_names(f)])
         values = table.to_table(columns=[label])[label].to_pandas()
-        texts = table.to_table(columns=[column])[column].to_pylist() if looked_at == "text" else []
+        count, taken = len(values), np.arange(len(values))
+        if count > MOST:
+            taken = np.sort(np.random.default_rng(0).choice(count, MOST, replace=False))
+            values = values.iloc[taken]
+            notes.append(f"of {count:,} rows {MOST:,} were drawn")
+        texts = table.take(taken, columns=[column])[column].to_pylist() if looked_at == "text" else []
         images = [cell for file in files for cell in hub_parquet.cells(file, column)] if looked_at == "image" else []
+        images = [images[row] for row in taken] if images else []
     except (pa.ArrowInvalid, OSError, ValueError) as error:
         raise DataError(f"{shown(path)}: truncated or not Parquet ({error})") from None
     kind = table.schema.field(column).type
@@ -236,7 +276,9 @@ def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
     )
     chosen = {"text": [texts[row] for row in rows]} if texts else {}
     loads = _loads([images[row] for row in rows] if images else [])
-    return Listing(shown(path.stem), task, classes, targets, [f"row {row}" for row in rows], loads, notes, chosen)
+    return Listing(
+        shown(path.stem), task, classes, targets, [f"row {taken[row]}" for row in rows], loads, notes, chosen
+    )
 
 
 def _looked_at(path: Path, columns: list[str], wanted: _Wanted, pictured: list[str] | None = None) -> tuple[str, str]:

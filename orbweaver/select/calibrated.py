@@ -1,0 +1,63 @@
+"""The calibration of scores to accuracies for a user's data, where it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from orbweaver.core.errors import FileError
+from orbweaver.select import expected
+from orbweaver.select.data import Data
+from orbweaver.select.order import SPIDER
+from orbweaver.select.zoo import PUBLIC
+from orbweaver.tasks import FRACTIONS, ZOO
+
+if TYPE_CHECKING:
+    from orbweaver.spider.checkpoint import Spider
+
+TRUSTED = 0.6  # share of a left-out target's accuracies that fell into ranges of 80 %: below, none is shown
+
+
+def calibrated(
+    data: Data, methods: list[str], ranker: Spider | None, ptms: Iterable[str], metric: str
+) -> tuple[expected.Calibration | None, str]:
+    """The calibration, and what is to be said of it; None, and why, where values would be made up."""
+    found, why_not = _calibration(data, methods, ranker, ptms)
+    if found is None:
+        return None, f"no expected {metric}: {why_not}"
+    if found.inside < TRUSTED:
+        return None, (
+            f"no expected {metric}: of a benchmark's target that the calibration left out, {found.inside:.0%} fell "
+            f"into ranges that should hold {expected.INSIDE:.0%}"
+        )
+    return found, (
+        f"expected: {metric} after fine-tuning, with its 80 % range, calibrated on {len(found.targets)} targets of the "
+        f"benchmark; of a target that was left out of the calibration, {found.inside:.0%} of the values fell into the "
+        "range"
+    )
+
+
+def _calibration(
+    data: Data, methods: list[str], ranker: Spider | None, ptms: Iterable[str]
+) -> tuple[expected.Calibration | None, str]:
+    name, benchmark, settings = data.split.task, data.benchmark, data.settings
+    few = f"the benchmark has under {expected.FEWEST_TARGETS} {name} targets to calibrate on"
+    if name not in FRACTIONS:
+        return None, f"it is calibrated for truths between 0 and 1, and this is a {name} target"
+    if benchmark is None:
+        return None, "there is no benchmark to calibrate on (--benchmark)"
+    if public := next((ptm for ptm in ptms if ptm.startswith(PUBLIC)), None):
+        return None, f"{public} is none of the benchmark's, whose calibration does not hold for it"
+    if not settings.ptms_of(ZOO[name]):
+        return None, few
+    from orbweaver.report import results
+
+    try:
+        truth = results.truth(benchmark, settings, ZOO[name]).query("task == @name")
+        if truth.empty:
+            return None, few
+        scores = results.scores(benchmark, settings, ZOO[name])
+        first = (f"{SPIDER}_k0", ranker.card.k) if ranker else None
+        return expected.calibrate(expected.benchmark(methods, truth, scores, first)), few
+    except FileError as error:
+        return None, str(error)

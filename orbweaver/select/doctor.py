@@ -1,0 +1,204 @@
+"""What is odd in a user's data, and what PTMs may have seen of them: warnings, each a sentence."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.split import Split, read_split
+from orbweaver.models.card import Card
+from orbweaver.select.looks import Look, looks, looks_of_texts
+
+ALIKE = 4  # of the 64 bits of two pictures' perceptual hashes may differ
+BLOCK = 512
+READ = 192  # tokens of a text, `orbweaver.models.vocabulary.LIMIT`; a word is a token or more
+MIXED = 0.05  # share of the texts from which another script is told
+# Words in the name of a dataset -> the corpus, and words in a PTM's name or source that tell it was trained on it.
+CORPORA = {
+    "ImageNet": (("imagenet", "imagenette", "imagewoof", "ilsvrc"), ("in1k", "in12k", "in21k", "in22k", "imagenet")),
+    "iNaturalist": (("inaturalist", "inat", "inat21", "inat2021"), ("inat21", "inat2018", "inaturalist")),
+    "LAION": (("laion",), ("laion2b", "laion400m", "laion")),
+    "Wikipedia": (("wikipedia", "wikitext", "wiki"), ("bert", "roberta", "wikipedia")),
+    "MS MARCO": (("marco", "msmarco"), ("msmarco", "minilm", "marco")),
+}  # fmt: skip
+
+
+def things(images: Sequence[bytes]) -> str:
+    """What a split holds that has these images, in a word for messages."""
+    return "images" if len(images) else "texts"
+
+
+def odd(split: Split, seen: list[Look], names: list[str]) -> list[str]:
+    """Duplicates, near-duplicates, texts that are cut off, and mixed scripts. names: of the samples."""
+    told = _duplicates(split, seen, names) + _alike(split, seen, names)
+    for texts in split.texts.values():
+        told += _texts([str(text) for text in texts])
+    return told
+
+
+def _duplicates(split: Split, seen: list[Look], names: list[str]) -> list[str]:
+    """Equal pixels or texts: under two targets nobody can tell them apart, under one they count as several."""
+    groups = _groups(one.content for one in seen)
+    across = [rows for rows in groups if len({split.targets[row].tobytes() for row in rows}) > 1]
+    told = []
+    if across:
+        first = " = ".join(names[row] for row in across[0][:3])
+        told.append(f"{len(across)} {things(split.images)} occur under more than one target, such as {first}")
+    if within := sum(len(rows) - 1 for rows in groups if rows not in across):
+        told.append(
+            f"{within} {things(split.images)} repeat another of the same target; scores that leave one out are "
+            "flattered"
+        )
+    return told
+
+
+def _groups(keys: Iterable[str]) -> list[list[int]]:
+    same: dict[str, list[int]] = {}
+    for i, key in enumerate(keys):
+        same.setdefault(key, []).append(i)
+    return [rows for rows in same.values() if len(rows) > 1]
+
+
+def _alike(split: Split, seen: list[Look], names: list[str]) -> list[str]:
+    """Not equal and hardly different: pictures resized or compressed again, texts of other case or punctuation."""
+    if len(split.images):
+        pairs = alike_pictures([one.alike for one in seen])
+    else:
+        pairs = [
+            (rows[0], row) for rows in _groups(one.alike or str(i) for i, one in enumerate(seen)) for row in rows[1:]
+        ]
+    pairs = [(a, b) for a, b in pairs if seen[a].content != seen[b].content]
+    across = [(a, b) for a, b in pairs if split.targets[a].tobytes() != split.targets[b].tobytes()]
+    what, told = things(split.images), []
+    if across:
+        a, b = across[0]
+        many = len({row for pair in across for row in pair})
+        told.append(f"{many} {what} look like one under another target, such as {names[a]} and {names[b]}")
+    if within := {row for pair in pairs if pair not in across for row in pair}:
+        told.append(
+            f"{len(within)} {what} look like another of the same target; scores that leave one out are flattered"
+        )
+    return told
+
+
+def alike_pictures(hashes: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (i < j) of perceptual hashes, 16 hexadecimal digits, of which `ALIKE` bits or fewer differ.
+
+    A picture of one colour has no low frequencies to be known by: its hash, and those next to it, say nothing.
+    """
+    bits = np.array([int(one or "0", 16) for one in hashes], np.uint64)
+    telling = np.bitwise_count(bits) > ALIKE
+    pairs = []
+    for start in range(0, len(bits), BLOCK):
+        differ = np.bitwise_count(bits[start : start + BLOCK, None] ^ bits[None])
+        for i, j in zip(*np.nonzero(differ <= ALIKE), strict=True):
+            if start + i < j and telling[start + i] and telling[j]:
+                pairs.append((int(start + i), int(j)))
+    return pairs
+
+
+def _texts(texts: list[str]) -> list[str]:
+    told = []
+    lengths = np.array([len(text.split()) for text in texts])
+    if long := int((lengths > READ).sum()):
+        told.append(
+            f"{long} of {len(texts)} texts have more than {READ} words, the longest {lengths.max():,}; only the first "
+            f"{READ} tokens of each are read"
+        )
+    scripts = Counter(filter(None, map(script, texts)))
+    if rare := [name for name, count in scripts.most_common()[1:] if count >= max(2, MIXED * len(texts))]:
+        shares = _shares(scripts, [scripts.most_common(1)[0][0], *rare])
+        told.append(f"texts are in several scripts: {shares}; PTMs of one language read the others badly")
+    return told
+
+
+def _shares(found: Counter[str], names: list[str]) -> str:
+    return ", ".join(f"{name} {found[name] / found.total():.0%}" for name in names)
+
+
+def script(text: str) -> str:
+    """The script of most letters of a text, as Unicode names it (LATIN, CYRILLIC, CJK); "" where there is no letter."""
+    letters = [unicodedata.name(letter, "").split(" ")[0] for letter in text[:200] if letter.isalpha()]
+    return Counter(letters).most_common(1)[0][0] if letters else ""
+
+
+def about_ptms(
+    split: Split, seen: list[Look], cards: Sequence[Card], benchmark: Workspace | None, cache: Cache, place: str = ""
+) -> list[str]:
+    """Warnings about PTMs: an input larger than the images, a pre-training that has seen them, their classes or name.
+
+    place: path or id of the data, whose name may tell where they are from.
+    """
+    told = _small(seen, cards) if len(split.images) else []
+    mine = {one.content for one in seen}
+    trained_on: dict[str, list[str]] = {}
+    for card in cards:
+        trained_on.setdefault(card.source, []).append(card.name)
+    classes = {name.lower() for name in split.classes}
+    for source, ptms in trained_on.items():
+        if shared := len(mine & _contents(source, benchmark, cache)):
+            told.append(
+                f"{_few(ptms)} were trained on '{source}', which holds {shared} of these {things(split.images)}"
+            )
+            continue
+        theirs = {part.strip().lower() for card in cards if card.source == source for name in card.source_classes
+                  for part in name.split(",")}  # fmt: skip
+        if len(classes & theirs) >= max(2, len(classes) / 2):
+            told.append(
+                f"{_few(ptms)} were trained on '{source}', which has the classes {_few(sorted(classes & theirs))}: "
+                f"these {things(split.images)} may be among its own"
+            )
+    return told + by_name(f"{place} {split.name}", cards)
+
+
+def by_name(data: str, cards: Sequence[Card]) -> list[str]:
+    """Data that are called after a corpus which a PTM's name or source says it was trained on."""
+    words, told = _words(data), []
+    for corpus, (called, trained) in CORPORA.items():
+        ptms = [card.name for card in cards if _words(f"{card.name} {card.source}") & {*trained}]
+        if ptms and words & {*called}:
+            were = "was" if len(ptms) == 1 else "were"
+            told.append(
+                f"these data are called after {corpus}, which {_few(ptms)} {were} trained on: what they reach here may "
+                "be memory"
+            )
+    return told
+
+
+def _words(text: str) -> set[str]:
+    return {*re.split(r"[^a-z0-9]+", text.lower())}
+
+
+def _small(seen: list[Look], cards: Sequence[Card]) -> list[str]:
+    sides = np.array([min(one.width, one.height) for one in seen])
+    inputs = [(card.preprocessing.input_size[1], card.name) for card in cards]
+    if not (small := [(size, name) for size, name in sorted(inputs) if (sides < size).any()]):
+        return []
+    least, most = small[0][0], small[-1][0]
+    if least == most:
+        said = f"the {least} pixels of {_few([name for _, name in small])}"
+        return [f"{int((sides < least).sum())} of {len(sides)} images are smaller than {said} and are enlarged"]
+    return [
+        f"images are smaller than PTMs' inputs and are enlarged: {int((sides < least).sum())} of {len(sides)} for "
+        f"{least} pixels ({small[0][1]}), {int((sides < most).sum())} for {most} ({small[-1][1]})"
+    ]
+
+
+def _contents(source: str, benchmark: Workspace | None, cache: Cache) -> set[str]:
+    """What a source of the benchmark holds, as `Look.content`; nothing where it is not here."""
+    if benchmark is None or not (path := benchmark.split("sources", source, "train")).exists():
+        return set()
+    split = read_split(path, cache)
+    seen = looks(split.images, cache) if len(split.images) else looks_of_texts(split.texts)
+    return {one.content for one in seen[1]}
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

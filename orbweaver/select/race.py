@@ -1,0 +1,105 @@
+"""A race instead of a sweep: all PTMs are forwarded on few samples, and those that are hopeless see no more of them.
+
+After each look but the last, with R the PTM on place `keep` and the scores of all on the same half-samples of what was
+seen, a PTM behind R is dropped where it is ahead of R on fewer than `HOPELESS` of the half-samples; what is left sees
+twice as many samples. (Successive halving, K. Jamieson and A. Talwalkar, AISTATS 2016, with a test in the place of a
+fixed half; racing, O. Maron and A. Moore, NIPS 1993.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from orbweaver.core.errors import REFUSALS, UserError
+from orbweaver.select.order import Scored, ahead, standing, standing_on_halves
+
+KEEP = 5
+HOPELESS = 0.05
+HALVES_OF_A_LOOK = 40
+
+
+@dataclass
+class Result:
+    """scored: the last that is known of each PTM. looks: after how many looks that was. left_out: those that nothing is
+    known of, with the reason. stopped: was there no time for more?"""
+
+    scored: dict[str, Scored]
+    looks: dict[str, int]
+    left_out: dict[str, str]
+    stopped: bool = False
+
+    def places(self, methods: Sequence[str]) -> pd.DataFrame:
+        """ptm, score, looks: best first; a PTM that was dropped stands behind all that saw more."""
+        parts = []
+        for looks in sorted({*self.looks.values()}, reverse=True):
+            of = {name: one for name, one in self.scored.items() if self.looks[name] == looks}
+            score = standing(of, methods).sort_values(ascending=False, kind="stable")
+            parts.append(pd.DataFrame({"ptm": score.index, "score": score.to_numpy(), "looks": looks}))
+        return pd.concat(parts, ignore_index=True)
+
+
+def race(
+    names: Sequence[str],
+    looks: int,
+    scored: Callable[[str, int, int], Scored],
+    methods: Sequence[str],
+    keep: int = KEEP,
+    time_left: Callable[[], float] | None = None,
+    last_halves: int = HALVES_OF_A_LOOK,
+) -> Result:
+    """Runs the race. A PTM that cannot be loaded or forwarded is left out; the others run on.
+
+    scored: name, looks, half-samples -> what is known then; forwards what it needs. time_left: seconds; once there are
+    none no further PTM is forwarded, but for two. With no more PTMs than `keep` all see everything at once.
+
+    Raises the first PTM's error where all fail.
+    """
+    result, alive = Result({}, {}, {}), list(names)
+    first_error: Exception | None = None
+    for number in range(1, looks + 1) if len(names) > keep else [looks]:
+        last = number == looks
+        for name in list(alive):
+            if time_left is not None and len(result.scored) >= 2 and time_left() <= 0:
+                result.stopped = True
+                break
+            try:
+                result.scored[name] = scored(name, number, last_halves if last else HALVES_OF_A_LOOK)
+                result.looks[name] = number
+            except (UserError, RuntimeError, ValueError, MemoryError) as error:
+                if any(words in str(error) for words in REFUSALS):  # the disk, which stops everyone
+                    raise
+                first_error = first_error or error
+                result.left_out[name] = str(error).splitlines()[0] if str(error) else type(error).__name__
+                result.scored.pop(name, None), result.looks.pop(name, None)
+                alive.remove(name)
+        for name in alive:
+            if name not in result.scored:
+                result.left_out[name] = "the time of --budget was over before it was forwarded"
+        if result.stopped:
+            break
+        if not last:
+            alive = survivors({name: result.scored[name] for name in alive}, methods, keep)
+    if not result.scored and first_error is not None:
+        raise first_error
+    return result
+
+
+def survivors(found: Mapping[str, Scored], methods: Sequence[str], keep: int = KEEP) -> list[str]:
+    """Who sees more, best first: the first `keep`, and whoever is not clearly behind the last of these."""
+    places = standing(found, methods).dropna().sort_values(ascending=False, kind="stable").index.tolist()
+    if len(places) <= keep:
+        return places
+    against = ahead(standing_on_halves({name: found[name] for name in places}, methods), places[keep - 1])
+    return places[:keep] + [name for name in places[keep:] if against[name] >= HOPELESS]
+
+
+def clock(seconds: float | None) -> Callable[[], float] | None:
+    """Seconds that are left of a budget that begins now; None where there is none."""
+    if seconds is None:
+        return None
+    end = time.monotonic() + seconds
+    return lambda: end - time.monotonic()

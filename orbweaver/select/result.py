@@ -1,0 +1,161 @@
+"""`Ranking`: what `rank` gives, for programs, notebooks and terminals."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from orbweaver.core.errors import UserError
+from orbweaver.core.files import write_text
+from orbweaver.select.advice import Unit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from orbweaver.select.page import Shown
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """PTMs for one's own data, best first.
+
+    table: a row a PTM: rank, ptm, score (of the methods), probe (what a linear model on its features reaches),
+        probe_low and probe_high (nine in ten half-samples; in `unit`), expected, low, high (the task's metric after
+        fine-tuning and its 80 % range; NaN where it cannot be trusted), first (share of half-samples on which it came
+        first), parameters, samples (that it was judged by), dropped (early, by the race), forwards and seconds (of this
+        call), reason (why there is no score), and after fine-tuning real and rate.
+    advice: what to do, in sentences. warnings: what is odd in the data. notes: what was done, and left out.
+    about: target, task, metric, what (images or texts), samples, held_out, classes, methods, command, device, seconds.
+    checkpoint: the folder of the best fine-tuned PTM, if it was asked for.
+    """
+
+    table: pd.DataFrame
+    advice: list[str]
+    warnings: list[str]
+    notes: list[str]
+    about: dict
+    unit: Unit
+    checkpoint: Path | None = None
+    shown: Shown | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def best(self) -> str:
+        """The PTM on the first place; after fine-tuning the one that was best."""
+        if "real" in self.table and self.table["real"].notna().any():
+            return self.table.loc[self.table["real"].idxmax(), "ptm"]
+        return self.table["ptm"].iloc[0]
+
+    def to_json(self) -> str:
+        """One JSON object: what `about` holds, advice, warnings, notes, and `ranking`, rows; null is unknown."""
+        rows = json.loads(self.table.to_json(orient="records", double_precision=10))
+        told = {"advice": self.advice, "warnings": self.warnings, "notes": self.notes}
+        checkpoint = {"checkpoint": str(self.checkpoint)} if self.checkpoint else {}
+        return json.dumps({**self.about, **told, **checkpoint, "ranking": rows}, indent=2, ensure_ascii=False)
+
+    def write(self, path: Path) -> None:
+        """The table as .csv, or everything as .json."""
+        text = self.to_json() + "\n" if path.suffix == ".json" else self.table.to_csv(index=False, lineterminator="\n")
+        _write(path, text)
+
+    def report(self, path: str | Path) -> Path:
+        """Writes one page that opens offline: ranking, cost, examples, what is odd, what was run."""
+        from orbweaver.select.page import render
+
+        _write(path := Path(path).expanduser(), render(self))
+        return path
+
+    def plot(self) -> Figure:
+        """The ranking with its intervals, and beside it what is reached against size."""
+        from orbweaver.select.page import plot
+
+        return plot(self)
+
+    def _repr_html_(self) -> str:
+        cells = self.cells()
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in cells)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in zip(*cells.values(), strict=True)
+        )
+        said = "".join(f"<li>{html.escape(line)}</li>" for line in [*self.advice, *self.warnings])
+        return f"<p>{html.escape(self.head())}</p><table><tr>{head}</tr>{rows}</table><ul>{said}</ul>"
+
+    def head(self) -> str:
+        """What was ranked, in a line."""
+        about = self.about
+        classes = f", {about['classes']} classes" if about["classes"] else ""
+        apart = f" ({about['held_out']} more kept apart)" if about["held_out"] else ""
+        kind = f"{about['task']}, {about['samples']} {about['what']}{apart}{classes}"
+        return f"{about['target']}: {kind}; by {', '.join(about['methods'])}"
+
+    def cells(self) -> dict[str, list[str]]:
+        """The table as a person reads it: by column, only those that say something."""
+        table = self.table
+        cells = {
+            "rank": [f"{rank:.0f}" if rank == rank else "-" for rank in table["rank"]],
+            "PTM": table["ptm"].tolist(),
+        }
+        if self.about["methods"] != ["probe"]:
+            cells["score"] = [f"{score:.4g}" if score == score else "-" for score in table["score"]]
+        cells[f"probe ({self.unit.name})"] = [f"{value:.3g}" if value == value else "-" for value in table["probe"]]
+        cells["half-samples"] = _ranges(table["probe_low"], table["probe_high"])
+        if table["expected"].notna().any():
+            cells["expected"] = [f"{value:.2f}" if value == value else "-" for value in table["expected"]]
+            cells["80 % range"] = _ranges(table["low"], table["high"])
+        if "real" in table:
+            cells["real"] = [f"{value:.3f}" if value == value else "" for value in table["real"]]
+            cells["rate"] = [f"{value:g}" if value == value else "" for value in table["rate"]]
+        cells["first"] = [f"{share:.0%}" if share >= 0.005 else "" for share in table["first"]]
+        cells["parameters"] = [f"{count / 1e6:.1f} M" for count in table["parameters"]]
+        if table["samples"].nunique() > 1:
+            cells["seen"] = [f"{count:,}" for count in table["samples"]]
+        cells["time"] = [
+            "kept" if not forwards else f"{seconds:.1f} s"
+            for forwards, seconds in zip(table["forwards"], table["seconds"], strict=True)
+        ]
+        return cells
+
+    def __str__(self) -> str:
+        cells = self.cells()
+        widths = {column: max(len(column), *map(len, each)) for column, each in cells.items()}
+        lines = ["  ".join(_align(column, column, width) for column, width in widths.items())]
+        lines += ["-" * len(lines[0])]
+        for row in zip(*cells.values(), strict=True):
+            aligned = (_align(column, cell, width) for (column, width), cell in zip(widths.items(), row, strict=True))
+            lines.append("  ".join(aligned).rstrip())
+        lines += ["-" * len(lines[0])]
+        reasons = self.table[self.table["score"].isna()]
+        notes = [f"{row.ptm} has no score: {row.reason}" for row in reasons.itertuples()] + self.notes
+        return "\n".join([self.head(), "", *lines, *self.advice, "", *(f"- {note}" for note in notes)])
+
+
+def _ranges(low: pd.Series, high: pd.Series) -> list[str]:
+    return [f"{a:.3g} .. {b:.3g}" if a == a else "-" for a, b in zip(low, high, strict=True)]
+
+
+def _align(column: str, cell: str, width: int) -> str:
+    return cell.ljust(width) if column == "PTM" else cell.rjust(width)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def interval(value: float, on_halves: pd.Series | None) -> tuple[float, float]:
+    """Where nine in ten half-samples lie about their median, moved to the value on all samples."""
+    if on_halves is None or on_halves.isna().all():
+        return np.nan, np.nan
+    low, middle, high = np.nanquantile(on_halves, [0.05, 0.5, 0.95])
+    return value + low - middle, value + high - middle
