@@ -1,7 +1,8 @@
 """Orbweaver: which pre-trained model should be fine-tuned for this dataset?
 
-`rank` orders PTMs for one's own data and gives a `Ranking`, `METHODS` holds the scores as functions of arrays, `Split` and `task` are what
-datasets and their tasks look like. Each is imported when it is first asked for, as torch takes seconds.
+`rank` orders PTMs for one's own data and gives a `Ranking`, `METHODS` holds the scores as functions of arrays, `Split`
+and `task` are what datasets and their tasks look like. Each is imported when it is first asked for, as torch takes
+seconds.
 """
 
 from importlib import import_module

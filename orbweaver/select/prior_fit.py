@@ -1,4 +1,4 @@
-"""python -m orbweaver.select.prior_fit FOLDER: fits the prior on the published truths there, and says what it is worth.
+"""python -m orbweaver.select.prior_fit: fits the prior on the published truths, and says what it is worth.
 
 It writes `facts/prior.json`, which the package reads, and docs/prior.md. Ridge regression: with x the features of a
 zoo's PTMs, y their accuracies on one target in standard deviations, both less their mean over the PTMs with a truth,
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.files import write_text
+from orbweaver.core.workspace import Workspace
 from orbweaver.metrics.intervals import draw, interval, resampled_means, resampled_taus
 from orbweaver.metrics.tau import weighted_tau, weighted_taus
 from orbweaver.report.priors import mean_truth_elsewhere
@@ -177,7 +178,7 @@ def compared(zoo: Zoo, unseen: Unseen, seed: int = SEED) -> Figures:
     ).round(9)
     values = truth.to_numpy()
     taus = [[weighted_tau(t, s) for t, s in zip(values, each, strict=True)] for each in scores]
-    ptms, counts = draw(*truth.shape, RESAMPLES, seed)
+    ptms, counts = draw(targets, truth.shape[1], RESAMPLES, seed)
     return Figures(np.mean(taus, axis=1), resampled_means(resampled_taus(values, scores, ptms), counts))
 
 
@@ -198,10 +199,9 @@ def as_published(hub: Zoo) -> Zoo:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m orbweaver.select.prior_fit")
-    parser.add_argument("folder", type=Path, help="of the published tables")
     parser.add_argument("--docs", type=Path, default=Path("docs/prior.md"))
     args = parser.parse_args(arguments)
-    zoos = truths.read(args.folder)
+    zoos = truths.read(Workspace(Path()).published)
     blocks = blocks_of(zoos)
     chosen, penalty = choose(blocks)
     fitted = ridge(blocks, [(chosen, penalty)])[0]

@@ -11,8 +11,7 @@ from orbweaver.select.truths import Zoo
 
 ABOUT = """# The prior: what to expect of a PTM before a forward pass
 
-This page is written by `python -m orbweaver.select.prior_fit FOLDER`, which also fits the prior. FOLDER holds the
-published tables.
+This page is written by `python -m orbweaver.select.prior_fit`, which also fits the prior, on data/published.
 
 The prior is a ridge regression from facts of a PTM to its place in a zoo: the accuracy that fine-tuning gives, in
 standard deviations over the zoo. It never looks at your data. It decides which public PTMs are candidates, and which

@@ -9,14 +9,19 @@ import pandas as pd
 import torchvision
 import yaml
 
-from orbweaver.core.errors import FileError
+from orbweaver.core.formats.tables import read_published
 from orbweaver.select import facts as known
 
 MATCHES = known.HERE / "published_ptms.yaml"
 SAME = {  # one target under several names, and targets made of the same pictures
     "pets": "pet", "oxford_pets": "pet", "stanfordcars": "cars", "cub200": "birds", "cub2011": "birds",
-    "nabird": "birds", "smallnorb_label_azimuth": "smallnorb", "smallnorb_label_elevation": "smallnorb",
+    "nabird": "birds", "smallnorb_azimuth": "smallnorb", "smallnorb_elevation": "smallnorb",
     "stanford_dogs": "dogs",
+}  # fmt: skip
+
+GROUPS = {
+    "transfergraph": "hub", "emms_vit": "ViTs", "emms_cnn": "CNNs", "single_source": "CNNs", "itm": "CNNs",
+    "multi_source": "CNNs", "parc": "CNNs",
 }  # fmt: skip
 
 
@@ -40,41 +45,30 @@ def target(name: str) -> str:
     return SAME.get(name, name)
 
 
-def read(folder: Path) -> list[Zoo]:
-    """The zoos whose truth is fine-tuning on pictures. Raises FileError when a table is missing.
+def read(published: Path) -> list[Zoo]:
+    """The zoos whose truth is fine-tuning on pictures, from the folder of published tables (`Workspace.published`).
 
-    folder: where the tables `<zoo>_truth.csv` are.
+    Raises FileError when a table is missing or damaged.
     """
     matches = yaml.safe_load(MATCHES.read_text(encoding="utf-8"))
     cnn = matches["cnn"]
-    single = _table(folder / "single_source_truth.csv")
-    single = single[single["kind"] == "finetune_acc_pct"]
-    multi = _table(folder / "multi_source_truth.csv")
-    multi_ptms = {name: _further(name.split("_", 1)[1], cnn) for name in multi["ptm"].unique()}
-    parc = _table(folder / "parc_truth.csv").rename(columns={"target": "dataset", "accuracy": "value"})
-    parc["ptm"] = parc["architecture"] + "_" + parc["source"]
-    parc_ptms = {name: _further(name, cnn) for name in parc["ptm"].unique()}
-    graph = _table(folder / "transfergraph_truth.csv").set_index("model")
-    return [
-        _zoo("transfergraph", "hub", graph.iloc[:, 5:].T, _of_graph(graph, matches)),
-        _zoo("emms_vit", "ViTs", _wide(_table(folder / "emms_vit_truth.csv")), matches["emms_vit"]),
-        _zoo("emms_cnn", "CNNs", _wide(_table(folder / "emms_cnn_truth.csv")), cnn),
-        _zoo("single_source", "CNNs", _wide(single), cnn),
-        _zoo("itm", "CNNs", _wide(_table(folder / "itm_truth.csv")), matches["itm"]),
-        _zoo("multi_source", "CNNs", _wide(multi), multi_ptms),
-        _zoo("parc", "CNNs", _wide(parc), parc_ptms),
-    ]
+    truth = {name: _truth(published, name) for name in GROUPS}
+    graph = read_published(published / "transfergraph" / "ptms.csv", ["ptm", "model", "n_parameters", "architecture"])
+    facts_of = {
+        "transfergraph": _of_graph(graph, matches),
+        "emms_vit": matches["emms_vit"],
+        "emms_cnn": cnn,
+        "single_source": cnn,
+        "itm": matches["itm"],
+        "multi_source": {name: _further(name, cnn) for name in truth["multi_source"]},
+        "parc": {name: _further(name, cnn) for name in truth["parc"]},
+    }
+    return [_zoo(name, GROUPS[name], truth[name], facts_of[name]) for name in GROUPS]
 
 
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise FileError(f"{path}: not found; the prior is fitted on the published tables in this folder") from None
-
-
-def _wide(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.pivot(index="dataset", columns="ptm", values="value")
+def _truth(published: Path, name: str) -> pd.DataFrame:
+    rows = read_published(published / name / "truth.csv", ["dataset", "ptm", "accuracy_percent"])
+    return rows.pivot(index="dataset", columns="ptm", values="accuracy_percent")
 
 
 def _further(name: str, cnn: dict[str, dict]) -> dict:
@@ -86,20 +80,20 @@ def _further(name: str, cnn: dict[str, dict]) -> dict:
 def _of_graph(graph: pd.DataFrame, matches: dict) -> dict[str, dict]:
     """By id where the authors of an architecture published it; the rest by architecture and number of parameters."""
     found = {}
-    for ptm in graph.itertuples():
-        entry = matches["transfergraph"].get(ptm.Index)
+    for ptm in graph.itertuples(index=False):
+        entry = matches["transfergraph"].get(ptm.model)
         if entry is None:
             fits = (
                 rule
                 for rule in matches["further"]
                 if rule["architecture"] == ptm.architecture
-                and rule["parameters"][0] <= ptm.parameters <= rule["parameters"][1]
+                and rule["parameters"][0] <= ptm.n_parameters <= rule["parameters"][1]
             )
             rule = {**next(fits, {}), "narrow": True}
             entry = {key: rule[key] for key in ("timm", "kind", "top1", "narrow") if key in rule}
-        if "timm" not in entry and ptm.parameters == ptm.parameters:
-            entry = {"parameters": ptm.parameters, **entry}
-        found[ptm.Index] = entry
+        if "timm" not in entry and ptm.n_parameters == ptm.n_parameters:
+            entry = {"parameters": ptm.n_parameters, **entry}
+        found[ptm.ptm] = entry
     return {name: entry for name, entry in found.items() if "timm" in entry or "parameters" in entry}
 
 

@@ -23,7 +23,10 @@ def grey(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("L"), dtype=np.float32)
 
 
-@pytest.fixture(scope="module", params=[name for name in DATASETS if name not in SCENES])  # theirs: test_scenes
+PICTURES = [name for name, one in DATASETS.items() if name not in SCENES and one.task != "text_classification"]
+
+
+@pytest.fixture(scope="module", params=PICTURES)  # the others': test_scenes, test_texts
 def parts(request: pytest.FixtureRequest) -> dict[str, Split]:
     return DATASETS[request.param].make(40, 30, 32, 0)
 

@@ -233,9 +233,9 @@ def test_the_command_explains_one(capsys: pytest.CaptureFixture[str]) -> None:
     table = known()
     assert (table["prior"] > table.loc["timm/resnet50.a1_in1k", "prior"]).sum() == place - 1
     with pytest.raises(
-        SystemExit, match=r"UnknownName: unknown public PTM 'timm/resnet50.a1': did you mean 'timm/resnet50.a1"
+        SystemExit, match=r"UnknownName: unknown public PTM 'timm/resnet50.a1_in': did you mean 'timm/resnet50.a1"
     ):
-        command.main(["zoo", "timm/resnet50.a1"])
+        command.main(["zoo", "timm/resnet50.a1_in"])
 
 
 def test_the_tables_columns_are_those_of_the_source() -> None:

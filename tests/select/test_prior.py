@@ -17,8 +17,7 @@ from orbweaver.select.prior import COEFFICIENTS, FEATURES, SCALED, features, par
 from orbweaver.select.truths import Zoo
 from tests.conftest import ROOT
 
-PUBLISHED = ROOT.parent / "shared" / "published"
-published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published tables are not here")
+PUBLISHED = ROOT / "data" / "published"
 
 
 def zoo(name: str, group: str, generator: np.random.Generator, weights: dict[str, float], targets: list[str]) -> Zoo:
@@ -33,7 +32,7 @@ def zoo(name: str, group: str, generator: np.random.Generator, weights: dict[str
 def zoos() -> list[Zoo]:
     generator = np.random.default_rng(0)
     weights = {"top1": 1.0, "transformer": -1.0}
-    return [zoo("one", "a", generator, weights, ["x", "y", "z"]), zoo("two", "b", generator, weights, ["y", "w"])]
+    return [zoo("one", "a", generator, weights, ["x", "y", "z"]), zoo("two", "b", generator, weights, ["y", "w", "v"])]
 
 
 def test_features_are_standardised_over_timms_results() -> None:
@@ -41,8 +40,8 @@ def test_features_are_standardised_over_timms_results() -> None:
     assert list(table) == list(FEATURES)
     np.testing.assert_allclose(table[list(SCALED)].mean(), 0, atol=1e-9)
     np.testing.assert_allclose(table[list(SCALED)].std(), 1, atol=1e-9)
-    # beyond what top-1 lets expect: nothing of it is left
-    np.testing.assert_allclose(table[["robust", "clean"]].corrwith(table["top1"]), 0, atol=1e-9)
+    # beyond what top-1 lets expect: nothing of it is left, but for PTMs whose results lack a variant
+    np.testing.assert_allclose(table[["robust", "clean"]].corrwith(table["top1"]), 0, atol=1e-4)
 
 
 def test_what_is_not_known_is_what_the_rest_lets_expect() -> None:
@@ -98,9 +97,9 @@ def test_a_group_that_is_left_out_takes_no_part(zoos: list[Zoo]) -> None:
 
 def test_elsewhere_never_uses_the_same_pictures() -> None:
     truth = pd.DataFrame({"a": [1.0, 1.0, 3.0], "b": [2.0, 2.0, 1.0], "c": [3.0, 3.0, 2.0]},
-                         index=["smallnorb_label_azimuth", "smallnorb_label_elevation", "dtd"])  # fmt: skip
+                         index=["smallnorb_azimuth", "smallnorb_elevation", "dtd"])  # fmt: skip
     scores = prior_fit.elsewhere(truth)
-    assert scores.loc["smallnorb_label_azimuth"].tolist() == [1.0, 0.0, 0.5]  # dtd alone
+    assert scores.loc["smallnorb_azimuth"].tolist() == [1.0, 0.0, 0.5]  # dtd alone
     assert scores.loc["dtd"].tolist() == [0.0, 0.5, 1.0]
 
 
@@ -123,7 +122,6 @@ def test_beyond_the_published_ptms_nothing_is_extrapolated() -> None:
     assert known and (parts(huge).loc["a", list(known)] == parts(huge).loc["b", list(known)]).all()
 
 
-@published
 def test_published_ptms_have_the_facts_of_the_rows_that_stand_for_them() -> None:
     zoos = {each.name: each for each in truths.read(PUBLISHED)}
     shapes = {name: (each.truth.shape[::-1], each.matched) for name, each in zoos.items()}
@@ -133,22 +131,21 @@ def test_published_ptms_have_the_facts_of_the_rows_that_stand_for_them() -> None
         "emms_cnn": ((11, 11), 8),
         "single_source": ((10, 8), 7),
         "itm": ((20, 11), 11),
-        "multi_source": ((66, 7), 66),
+        "multi_source": ((42, 7), 42),
         "parc": ((32, 7), 16),
     }
     hub = zoos["transfergraph"].facts
-    assert hub.loc["microsoft/swin-tiny-patch4-window7-224", "top1"] == 81.388
+    assert hub.loc["microsoft--swin-tiny-patch4-window7-224", "top1"] == 81.388
     assert not prior_fit.as_published(zoos["transfergraph"]).facts["narrow"].fillna(False).any()
-    assert hub.loc["nateraw/vit-base-beans", "narrow"] and hub.loc["nateraw/vit-base-beans", "top1"] == 81.782
+    assert hub.loc["nateraw--vit-base-beans", "narrow"] and hub.loc["nateraw--vit-base-beans", "top1"] == 81.782
     assert zoos["parc"].facts.loc["alexnet_imagenet", "top1"] == 56.522
     for each in zoos.values():  # what stands for a PTM is of its size
-        own = pd.read_csv(PUBLISHED / "transfergraph_truth.csv").set_index("model")["parameters"]
+        own = pd.read_csv(PUBLISHED / "transfergraph" / "ptms.csv").set_index("ptm")["n_parameters"]
         if each.name == "transfergraph":
             ratio = own.reindex(each.facts.index) / each.facts["parameters"]
             assert ratio.dropna().between(0.9, 1.35).all(), ratio[~ratio.between(0.9, 1.35)]
 
 
-@published
 def test_the_packages_prior_is_the_fit_on_the_published_truths() -> None:
     fitted = json.loads(COEFFICIENTS.read_text())
     blocks = prior_fit.blocks_of(truths.read(PUBLISHED))
@@ -157,7 +154,6 @@ def test_the_packages_prior_is_the_fit_on_the_published_truths() -> None:
     np.testing.assert_allclose(found, expected, atol=0.0051)
 
 
-@published
 def test_the_page_says_what_parameters_reach_alone() -> None:
     """By another way: tau of the published parameters themselves, where no two PTMs tie by facts."""
     zoo = next(each for each in truths.read(PUBLISHED) if each.name == "emms_cnn")
@@ -170,5 +166,5 @@ def test_the_page_says_what_parameters_reach_alone() -> None:
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"single_source_truth.csv: not found; the prior is fitted"):
+    with pytest.raises(FileError, match=r"transfergraph/truth.csv: not found"):
         truths.read(tmp_path)
