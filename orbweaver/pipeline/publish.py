@@ -1,0 +1,67 @@
+"""python -m orbweaver.pipeline.publish NAME: puts a benchmark's results where git keeps them, as small tables.
+
+docs/NAME/ gets scores, the report's tables and figures, and dvc.lock; data/published/NAME/truth.csv every fine-tuning
+run, so that `truth: NAME` in params.yaml rebuilds features and scores without fine-tuning anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from orbweaver.core.errors import UserError, tell
+from orbweaver.core.formats.tables import read_csv, write_csv
+from orbweaver.core.workspace import Workspace
+from orbweaver.pipeline.known import load_checked
+from orbweaver.pipeline.params import Params
+from orbweaver.pipeline.plan import LOCK, out_of_date
+
+DIGITS = 6  # of scores: what a table that people read needs
+
+
+class PublishError(UserError):
+    """There is nothing to publish yet."""
+
+
+def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
+    """Writes the tables and returns their paths. Raises FileError when a result is missing.
+
+    Where the truth is a table of data/published itself, no other is written.
+    """
+    folder, written = workspace.root / "docs" / name, []
+
+    def put(table: pd.DataFrame, path: Path) -> None:
+        write_csv(table, path)
+        written.append(path)
+
+    if params.truth == "finetune":
+        runs = [read_csv(workspace.truth(ptm), ["dataset", "seed", "test"]).assign(ptm=ptm) for ptm in params.ptms]
+        table = pd.concat(runs, ignore_index=True).round(DIGITS)
+        put(table[["ptm", *table.columns.drop("ptm")]], workspace.published / name / "truth.csv")
+    scores = [read_csv(workspace.scores(target), ["dataset", "ptm", "method", "score"]) for target in params.targets]
+    table = pd.concat(scores, ignore_index=True)
+    table["score"] = table["score"].map(lambda score: float(f"{score:.{DIGITS}g}"))
+    put(table, folder / "scores.csv")
+    for path in [*sorted(workspace.reports().glob("*.csv")), *sorted((workspace.reports() / "figures").glob("*.svg"))]:
+        shutil.copyfile(path, folder / path.name)
+        written.append(folder / path.name)
+    shutil.copyfile(workspace.root / LOCK, folder / LOCK)
+    return [*written, folder / LOCK]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("name", help="of the benchmark, as in orbweaver/pipeline/benchmarks")
+    name = parser.parse_args().name
+    workspace = Workspace(Path())
+    params = load_checked(workspace)
+    if stale := out_of_date(workspace):
+        raise PublishError(f"{len(stale)} stages are out of date, such as {min(stale)}; run `make benchmark` first")
+    print(*publish(workspace, params, name), sep="\n")
+
+
+if __name__ == "__main__":
+    tell(main)
