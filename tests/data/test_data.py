@@ -17,16 +17,18 @@ from orbweaver.data.generated import games
 from orbweaver.data.generated.scenes import SCENES
 from orbweaver.data.split import Split, read_dataset
 from orbweaver.tasks import ZOO
+from tests.data.test_standard_data import MADE
 
 
 def grey(encoded: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(encoded)).convert("L"), dtype=np.float32)
 
 
-PICTURES = [name for name, one in DATASETS.items() if name not in SCENES and one.task != "text_classification"]
+# The others': test_scenes, test_standard_data, test_texts.
+ELSEWHERE = {*SCENES, *MADE, *(name for name, one in DATASETS.items() if one.task == "text_classification")}
 
 
-@pytest.fixture(scope="module", params=PICTURES)  # the others': test_scenes, test_texts
+@pytest.fixture(scope="module", params=[name for name in DATASETS if name not in ELSEWHERE])
 def parts(request: pytest.FixtureRequest) -> dict[str, Split]:
     return DATASETS[request.param].make(40, 30, 32, 0)
 

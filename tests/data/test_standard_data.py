@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from orbweaver.core.errors import FileError
+from orbweaver.data.datasets import DATASETS
 from orbweaver.data.generated import (
     atari,
     charts,
@@ -63,7 +64,7 @@ def test_splits_have_what_was_asked_for_and_share_no_image(parts: dict[str, Spli
     assert (len(train), len(test)) == (TRAIN, TEST)
     assert np.mean([pixels(image).std() > 4 for image in train]) > 0.9  # hardly any is blank
     for split in parts.values():
-        assert split.name in MADE
+        assert (split.task, split.family) == (DATASETS[split.name].task, DATASETS[split.name].family)
         assert split.family
         assert split.licence
         assert split.origin
