@@ -15,6 +15,7 @@ from orbweaver.models.card import read_card
 from orbweaver.pipeline import params
 from orbweaver.spider.episode_file import write_episodes
 from orbweaver.spider.episodes import episodes_of, wanted_methods
+from orbweaver.spider.tuned import Tuning
 
 
 def main() -> None:
@@ -26,8 +27,11 @@ def main() -> None:
         ptms = p.ptms_of(p.ptms[p.spider.encoder].task) if p.spider.rankers else []
         cards = [read_card(workspace, ptm) for ptm in ptms]
         methods = wanted_methods([*p.spider.rankers.values()])
-        families = {source: read_dataset(workspace, "sources", source, "train").family for source in p.sources}
-        episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed)
+        sources = {source: read_dataset(workspace, "sources", source, "train") for source in p.sources}
+        families = {name: split.family for name, split in sources.items()}
+        known = {name: split for name, split in sources.items() if len(split)}
+        tuning = Tuning(known, p.finetune, p.spider.episodes.tuned)
+        episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed, tuning)
         write_episodes(workspace.episodes(), episodes)
 
 

@@ -115,11 +115,15 @@ class FinetuneSettings(Section):
         return self.weight_decay if isinstance(self.weight_decay, list) else [self.weight_decay]
 
 
+SUPERVISION = ("held_out", "finetuned")  # what may supervise a ranker besides scores; see `RankerSettings`
+
+
 class RankerSettings(Section):
     """One form of Model Spider: what supervises it and what it sees of a target.
 
-    supervision: score methods, or `held_out`; of several, their Borda count. evidence: score methods whose values for
-    forwarded PTMs it sees. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
+    supervision: score methods, `held_out` (a linear probe, on images that it was not fitted to) or `finetuned` (the
+    truth of `tuned` episodes); of several, their Borda count. evidence: score methods whose values for forwarded PTMs
+    it sees. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
     nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
     without: a family of datasets whose sources are left out of what it learns from; see `spider.rows.as_methods`.
     draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
@@ -142,6 +146,7 @@ class EpisodeSettings(Section):
 
     mixtures: of sources; draws: of each mixture. validation: share of the sources' classes, and of the mixtures, that
     only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes of a regression.
+    tuned: on how many all PTMs are fine-tuned, where `finetuned` supervises a ranker.
     """
 
     mixtures: int = Field(default=13, ge=2)
@@ -150,6 +155,7 @@ class EpisodeSettings(Section):
     ways: int = Field(default=100, ge=2)
     shots: int = Field(default=50, ge=1)
     bins: int = Field(default=10, ge=2)
+    tuned: int = Field(default=60, ge=2)
 
 
 class SpiderSettings(Section):

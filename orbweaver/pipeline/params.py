@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from orbweaver.core.errors import UserError
 from orbweaver.core.names import did_you_mean
 from orbweaver.core.settings import (
+    SUPERVISION,
     DatasetSettings,
     EncoderSettings,
     FeaturesSettings,
@@ -170,7 +171,7 @@ def check_names(
         fail(f"'truth' is 'finetune' or a published table: {did_you_mean(params.truth, ['finetune', *tables])}")
     for name, ranker in params.spider.rankers.items():
         for method in (*ranker.supervision, *ranker.evidence):
-            if method not in (*methods, "held_out") or (method == "held_out" and method in ranker.evidence):
+            if method not in methods and not (method in SUPERVISION and method not in ranker.evidence):
                 fail(f"unknown method '{method}' in 'spider.rankers.{name}': {did_you_mean(method, methods)}")
     known = [*methods, *params.spider.rankers]
     for method in params.methods:

@@ -27,6 +27,8 @@ from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.models.card import Card
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.tokens import class_means, codes_of
+from orbweaver.spider.tuned import FINETUNED, Tuning, tuned
+from orbweaver.tasks.stored import Stored
 
 HELD_OUT = "held_out"  # the accuracy, on this draw's images, of a linear probe that was fitted to others of its classes
 FIT = 25  # images a class at most that the held-out probe is fitted to
@@ -115,7 +117,7 @@ def answers_to(
     A method without a value has NaN.
     """
     tokens, table = [], np.full((len(draws), len(methods)), np.nan)
-    others = [method for method in methods if method != HELD_OUT]
+    others = [method for method in methods if method not in (HELD_OUT, FINETUNED)]
     for row, draw in zip(table, draws, strict=True):
         support = np.concatenate([features[source][drawn] for source, drawn, _ in draw.classes])
         codes = draw.codes
@@ -124,7 +126,7 @@ def answers_to(
         if all(probabilities[source] is not None for source in draw.sources):
             soft = np.concatenate([probabilities[source][drawn] for source, drawn, _ in draw.classes])
         inputs = ScoreInputs(features=support, labels=codes, probabilities=soft, dataset="an episode", **known)
-        found = {each["method"]: each["score"] for each in score(others, inputs)}
+        found = {FINETUNED: np.nan} | {each["method"]: each["score"] for each in score(others, inputs)}
         if HELD_OUT in methods:
             fit = np.concatenate([features[source][rest] for source, _, rest in draw.classes])
             fit_codes = np.repeat(np.arange(len(draw.classes)), [len(rest) for _, _, rest in draw.classes])
@@ -138,9 +140,11 @@ Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an
 
 @kept("spider", ".safetensors")
 def answers(
-    path: Path, cache: Cache, card: Card, sources: Sources, settings: EpisodeSettings, methods: list[str], seed: int
-) -> None:
+    path: Path, cache: Cache, ptm: Stored, sources: Sources, settings: EpisodeSettings, methods: list[str], seed: int,
+    tuning: Tuning | None,
+) -> None:  # fmt: skip
     """One PTM's `tokens` and `scores` on all draws, with one thread."""
+    card = ptm.card
     limit_threads(1)
     found = {source: read_features(file.path) for source, file in sources}
     draws = plan({source: codes_of(each.targets, settings.bins) for source, each in found.items()}, settings, seed)
@@ -151,6 +155,8 @@ def answers(
         {source: each.probabilities for source, each in found.items()},
         {"n_parameters": card.n_parameters, "source_accuracy": card.source_accuracy, "seed": seed, "ptm": card.name},
     )
+    if tuning is not None:
+        scores[:, methods.index(FINETUNED)] = tuned(draws, ptm, tuning, seed, cache)
     write_arrays(path, tokens=tokens, scores=scores)
 
 
@@ -166,12 +172,13 @@ def episodes_of(
     settings: EpisodeSettings,
     methods: list[str],
     seed: int,
+    tuning: Tuning | None = None,
 ) -> Episodes:
     """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
 
     families: of all sources; one of which the first PTM has no features, as it is known by name only, takes no part.
-    methods: see `wanted_methods`. Raises UserError when no source has several classes, FileError when a feature file
-    is missing or damaged.
+    methods: see `wanted_methods`; tuning: for `finetuned` among them. Raises UserError when no source has several
+    classes, FileError when a feature file is missing or damaged.
     """
     if not cards:
         nothing = np.zeros(0, bool)
@@ -189,7 +196,9 @@ def episodes_of(
         waiting = {}
         for card in cards:
             files = [(source, KnownFile(workspace.features(card.name, source))) for source in there]
-            waiting[pool.submit(answers, workspace.cache, card, files, settings, methods, seed)] = card.name
+            ptm = Stored(card, workspace.ptm(card.name))
+            given = ptm, files, settings, methods, seed, tuning if FINETUNED in methods else None
+            waiting[pool.submit(answers, workspace.cache, *given)] = card.name
         for done in as_completed(waiting):
             found[waiting[done]] = read_arrays(done.result())
             bar.update()

@@ -1,0 +1,80 @@
+"""PTMs fine-tuned on episodes: which rows they learn from and are measured on, and what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orbweaver.core.cache import Cache
+from orbweaver.core.settings import EpisodeSettings
+from orbweaver.data.split import Split
+from orbweaver.spider import tuned as module
+from orbweaver.spider.episodes import Draw, plan
+from orbweaver.spider.tuned import Tuning, chosen, episode, tuned
+from orbweaver.tasks.stored import Stored
+from tests.spider.conftest import SOURCES, card_of
+from tests.tasks.examples import FINETUNE
+
+PLAN = EpisodeSettings(mixtures=8, draws=4, shots=10)
+
+
+def source(name: str, codes: np.ndarray) -> Split:
+    images = [f"{name} {row}".encode() for row in range(len(codes))]
+    return Split(name, "image_classification", [str(c) for c in range(8)], images, codes, "", "", family="toys")
+
+
+@pytest.fixture
+def splits() -> dict[str, Split]:
+    return {name: source(name, codes) for name, codes in SOURCES.items()}
+
+
+def test_an_episode_is_trained_on_its_rows_and_tested_on_others_of_its_classes(splits: dict[str, Split]) -> None:
+    draw = Draw(0, False, [("t", np.array([3, 1]), np.array([2])), ("s", np.array([40]), np.array([31, 59]))])
+    train, test = episode(draw, splits, "image_classification")
+    assert train.images == [b"t 3", b"t 1", b"s 40"] and train.targets.tolist() == [0, 0, 1]
+    assert test.images == [b"t 2", b"s 31", b"s 59"] and test.targets.tolist() == [0, 1, 1]
+    assert train.classes == test.classes and len({*train.classes}) == 2
+
+
+def test_episodes_are_chosen_at_random_and_have_something_to_be_measured_on() -> None:
+    draws = plan(SOURCES, PLAN, 0)
+    draws[0].classes[0] = (*draws[0].classes[0][:2], np.zeros(0, int))
+    some = chosen(draws, 10, 0)
+    assert len(some) == 10 and (np.diff(some) > 0).all() and 0 not in chosen(draws, len(draws), 0)
+    assert some.tolist() == chosen(draws, 10, 0).tolist() != chosen(draws, 10, 1).tolist()
+    assert {*some} <= {*chosen(draws, 20, 0)}, "more episodes keep those that were fine-tuned on"
+
+
+def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], tmp_path: Path, monkeypatch) -> None:
+    draws, asked = plan(SOURCES, PLAN, 0), []
+
+    def fake(of, ptm, train, test, how, seed, threads, cache):
+        asked.append((of.name, ptm.card.name, len(train), len(test), how, seed))
+        value = len(train) / 1000
+        return [module_run(value, True), module_run(value + 0.002, True), module_run(9.0, False)]
+
+    monkeypatch.setattr(module, "finetune", fake)
+    tuning = Tuning(splits, FINETUNE, 5)
+    found = tuned(draws, Stored(card_of("a"), tmp_path), tuning, 0, Cache(tmp_path))
+    which = chosen(draws, 5, 0)
+    assert np.isnan(np.delete(found, which)).all()
+    sizes = [sum(len(drawn) for _, drawn, _ in draws[t].classes) for t in which]
+    np.testing.assert_allclose(found[which], np.array(sizes) / 1000 + 0.001)
+    assert [each[:3] for each in asked] == [("image_classification", "a", size) for size in sizes]
+    assert all(each[4] is FINETUNE for each in asked)
+
+
+def module_run(test: float, counts: bool):
+    from orbweaver.tasks.finetune import Run
+
+    return Run(0.001, 0.0, 0, 0.0, test, chosen=counts)
+
+
+def test_what_it_depends_on_is_its_fingerprint(splits: dict[str, Split]) -> None:
+    one = Tuning(splits, FINETUNE, 5)
+    other = Tuning({**splits, "t": source("t", 1 - np.minimum(SOURCES["t"], 1))}, FINETUNE, 5)
+    longer = Tuning(splits, FINETUNE.model_copy(update={"epochs": 9}), 5)
+    assert one.fingerprint == Tuning(dict(splits), FINETUNE, 5).fingerprint
+    assert one.fingerprint not in (other.fingerprint, longer.fingerprint, Tuning(splits, FINETUNE, 6).fingerprint)
