@@ -9,13 +9,16 @@ import pytest
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.settings import EpisodeSettings
+from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.spider import tuned as module
 from orbweaver.spider.episodes import Draw, plan
 from orbweaver.spider.tuned import Tuning, chosen, episode, tuned
+from orbweaver.tasks import task
+from orbweaver.tasks.finetune import Run
 from orbweaver.tasks.stored import Stored
 from tests.spider.conftest import SOURCES, card_of
-from tests.tasks.examples import FINETUNE
+from tests.tasks.examples import FINETUNE, pictures, texts, trained
 
 PLAN = EpisodeSettings(mixtures=8, draws=4, shots=10)
 
@@ -53,7 +56,8 @@ def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], t
     def fake(of, ptm, train, test, how, seed, threads, cache):
         asked.append((of.name, ptm.card.name, len(train), len(test), how, seed))
         value = len(train) / 1000
-        return [module_run(value, True), module_run(value + 0.002, True), module_run(9.0, False)]
+        chosen = [Run(0.001, 0.0, seed, 0.0, value + 0.002 * seed, chosen=True) for seed in (0, 1)]
+        return [*chosen, Run(0.01, 0.0, 0, 0.0, 9.0)]
 
     monkeypatch.setattr(module, "finetune", fake)
     tuning = Tuning(splits, FINETUNE, 5)
@@ -66,15 +70,31 @@ def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], t
     assert all(each[4] is FINETUNE for each in asked)
 
 
-def module_run(test: float, counts: bool):
-    from orbweaver.tasks.finetune import Run
-
-    return Run(0.001, 0.0, 0, 0.0, test, chosen=counts)
-
-
 def test_what_it_depends_on_is_its_fingerprint(splits: dict[str, Split]) -> None:
     one = Tuning(splits, FINETUNE, 5)
     other = Tuning({**splits, "t": source("t", 1 - np.minimum(SOURCES["t"], 1))}, FINETUNE, 5)
     longer = Tuning(splits, FINETUNE.model_copy(update={"epochs": 9}), 5)
     assert one.fingerprint == Tuning(dict(splits), FINETUNE, 5).fingerprint
     assert one.fingerprint not in (other.fingerprint, longer.fingerprint, Tuning(splits, FINETUNE, 6).fingerprint)
+
+
+@pytest.mark.parametrize("of", ["image_classification", "text_classification"])
+def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path, monkeypatch) -> None:
+    workspace = Workspace(tmp_path)
+    ptm = trained(workspace, of, of)
+    known = {"p": pictures(of, 60), "q": pictures(of, 60, seed=1)} if of == "image_classification" else {"p": texts(60)}
+    settings = PLAN.model_copy(update={"mixtures": 4, "draws": 2})
+    draws = plan({name: split.targets for name, split in known.items()}, settings, 0)
+    tuning = Tuning(known, FINETUNE.model_copy(update={"seeds": 1}), 2)
+    found = tuned(draws, ptm, tuning, 0, workspace.cache)
+    there = found[~np.isnan(found)]
+    assert len(there) == 2 and ((there >= 0) & (there <= 1)).all()
+
+    def again(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(type(task(of)), "fit", again)
+    np.testing.assert_array_equal(tuned(draws, ptm, tuning, 0, workspace.cache), found)
+    more = Tuning(known, tuning.how, 3)
+    with pytest.raises(AssertionError, match="trained again"):
+        tuned(draws, ptm, more, 0, workspace.cache)
