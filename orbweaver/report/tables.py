@@ -104,7 +104,7 @@ def notes(evaluation: Evaluation) -> list[str]:
     if learned:
         lines.append(f"Learned from the target's family too, and not to be relied on: {', '.join(learned)}.")
     if n_blind:
-        lines.append(f"The first {n_blind} rows never look at the target: a method is worth what it adds to them.")
+        lines.append("The rows that never look at the target stand first: a method is worth what it adds to them.")
     lines.append(
         f"* cannot be told from the highest mean ({evaluation.best}): the interval of the paired difference reaches 0."
     )
