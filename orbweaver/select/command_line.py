@@ -16,6 +16,7 @@ def command_line(
     ptms: Sequence[str] | None,
     methods: Sequence[str] | None,
     budget: int,
+    minutes: float | None,
     task: str | None,
     workspace: Workspace | None,
     columns: dict[str, str | None],
@@ -26,6 +27,8 @@ def command_line(
         for value in values:
             words += [option, value]
     budgets = {} if budget == BUDGET else {"--budget": str(budget)}
+    if minutes is not None:  # the command takes one of the two
+        budgets = {"--budget": f"{minutes:g}min"}
     benchmark = {"--benchmark": str(workspace.root)} if workspace is not None else {}
     for option, value in {"--task": task, **columns, **budgets, **benchmark}.items():
         if value is not None:

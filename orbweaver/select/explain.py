@@ -35,10 +35,11 @@ def _known() -> dict[str, Callable[..., object] | object]:
     from importlib import import_module
 
     from orbweaver.methods import METHODS, borda
-    from orbweaver.select import expected, order, race
+    from orbweaver.select import expected, order, prior, race
     from orbweaver.select.order import SPIDER, TRIO_NAME
     from orbweaver.spider import ranker
     from orbweaver.tasks import ZOO
 
-    more = {SPIDER: ranker, TRIO_NAME: borda, "race": race, "expected": expected, "half-samples": order.halves}
+    more = {SPIDER: ranker, TRIO_NAME: borda, "race": race, "prior": prior, "expected": expected}
+    more["half-samples"] = order.halves
     return {**METHODS, **more, **{name: import_module(f"orbweaver.tasks.{name}") for name in ZOO}}

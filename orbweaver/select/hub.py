@@ -53,7 +53,7 @@ def resolved(path: str | Path) -> str | Path:
 def chosen(files: list[tuple[str, int]]) -> list[str]:
     """Of (path, bytes) as <configuration>/<split>/<number>.parquet the first of the training split of `default`, or of
     the first configuration; at least one file, and no more than `LARGEST` bytes."""
-    train = [(path, size) for path, size in sorted(files) if "train" in path.split("/")[-2:][0] + path.split("/")[-1]]
+    train = [(path, size) for path, size in sorted(files) if "train" in "/".join(path.split("/")[-2:])]
     if not train:
         return []
     first = "default" if any(path.startswith("default/") for path, _ in train) else train[0][0].split("/")[0]

@@ -19,6 +19,7 @@ from PIL import Image
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.files import write_text
 from orbweaver.core.keys import key_of
+from orbweaver.core.machine import cores
 from orbweaver.select.progress import steps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no format that runs another program
@@ -70,7 +71,7 @@ class _Block:
 
 @kept("looks", ".json")
 def _looked_at(path: Path, cache: Cache, block: _Block) -> None:
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         write_text(path, json.dumps([vars(one) for one in pool.map(look, block.encoded)]))
 
 

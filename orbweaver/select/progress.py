@@ -18,11 +18,10 @@ def say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
-def steps(items: Iterable[T], what: str, unit: str, total: int | None = None) -> Iterator[T]:
+def steps(items: Iterable[T], what: str, unit: str) -> Iterator[T]:
     """The items, with a bar in a terminal, else with a line every `EVERY` seconds that says how far it is."""
-    if total is None:
-        items = list(items)
-        total = len(items)
+    items = list(items)
+    total = len(items)
     if sys.stderr.isatty():
         yield from tqdm(items, desc=what, unit=unit, total=total, leave=False)
         return

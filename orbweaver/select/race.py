@@ -54,7 +54,8 @@ def race(
     """Runs the race. A PTM that cannot be loaded or forwarded is left out; the others run on.
 
     scored: name, looks, half-samples -> what is known then; forwards what it needs. time_left: seconds; once there are
-    none no further PTM is forwarded, but for two. With no more PTMs than `keep` all see everything at once.
+    none no further PTM is forwarded, but for two. A look that only some had time for does not count: they would stand
+    before those that it never came to. With no more PTMs than `keep` all see everything at once.
 
     Raises the first PTM's error where all fail.
     """
@@ -62,13 +63,13 @@ def race(
     first_error: Exception | None = None
     for number in range(1, looks + 1) if len(names) > keep else [looks]:
         last = number == looks
+        now: dict[str, Scored] = {}
         for name in list(alive):
-            if time_left is not None and len(result.scored) >= 2 and time_left() <= 0:
+            if time_left is not None and len(result.scored | now) >= 2 and time_left() <= 0:
                 result.stopped = True
                 break
             try:
-                result.scored[name] = scored(name, number, last_halves if last else HALVES_OF_A_LOOK)
-                result.looks[name] = number
+                now[name] = scored(name, number, last_halves if last else HALVES_OF_A_LOOK)
             except (UserError, RuntimeError, ValueError, MemoryError) as error:
                 if any(words in str(error) for words in REFUSALS):  # the disk, which stops everyone
                     raise
@@ -76,6 +77,9 @@ def race(
                 result.left_out[name] = str(error).splitlines()[0] if str(error) else type(error).__name__
                 result.scored.pop(name, None), result.looks.pop(name, None)
                 alive.remove(name)
+        if not result.stopped or not result.scored:
+            result.scored |= now
+            result.looks |= dict.fromkeys(now, number)
         for name in alive:
             if name not in result.scored:
                 result.left_out[name] = "the time of --budget was over before it was forwarded"

@@ -27,7 +27,7 @@ from orbweaver.select.progress import minutes as in_words
 from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
-from orbweaver.select.zoo import PUBLIC, zoo
+from orbweaver.select.zoo import PUBLIC, expectations, is_built, zoo
 from orbweaver.tasks.stored import Stored
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def rank(
         path: image folder (`class/xxx.jpg`), Parquet file or folder in the Hugging Face convention, CSV or JSON lines,
             or the id of a dataset on the hub.
         workspace: of the benchmark to learn from. By default that in the current folder, if it holds a params.yaml and
-            a dvc.yaml; else there is none.
+            a dvc.yaml, and its zoo was built or PTMs are named; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
         ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
             benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
@@ -87,7 +87,13 @@ def rank(
         listing = own.read(resolved(path), task, image_column, label_column, text_column)
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
-        what = doctor.things(split.images)
+        what, notes = doctor.things(split.images), _notes(listing, chosen, budget)
+        if ptms is None and workspace is None and benchmark and not is_built(benchmark, settings, listing.task):
+            notes.append(
+                "PTMs that come in Python packages were ranked: of the benchmark in this folder none for "
+                f"{listing.task} was built (`make benchmark` builds them, `dvc pull` fetches them)"
+            )
+            benchmark = None
         chosen_here = callable(ptms)
         ptms = ptms(what) if callable(ptms) else ptms
         candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
@@ -100,11 +106,13 @@ def rank(
         else:
             train, test = np.arange(len(split)), np.arange(0)
         data = Data(split, train, settings, cache, benchmark)
-        job = _Job(data, test, candidates, left_out, warned, _notes(listing, chosen, budget), what)
+        prior = expectations([ptm.card.name for ptm in candidates], cache)
+        candidates.sort(key=lambda ptm: -prior.fillna(-np.inf)[ptm.card.name])
+        job = _Job(data, test, candidates, prior, left_out, warned, notes, what)
         named = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
         job.name_them = chosen_here
-        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget, task=task,
-                                   workspace=workspace, columns=named)  # fmt: skip
+        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget,
+                                   minutes=minutes, task=task, workspace=workspace, columns=named)  # fmt: skip
         table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
         checkpoint = None
         if top:
@@ -143,10 +151,10 @@ class _Job:
     """One ranking while it is made: what is known, and what will be said of it."""
 
     def __init__(
-        self, data: Data, test: np.ndarray, ptms: list[Stored], left_out: dict[str, str], warned: list[str],
-        notes: list[str], what: str,
+        self, data: Data, test: np.ndarray, ptms: list[Stored], prior: pd.Series, left_out: dict[str, str],
+        warned: list[str], notes: list[str], what: str,
     ) -> None:  # fmt: skip
-        self.data, self.test, self.ptms, self.left_out = data, test, ptms, left_out
+        self.data, self.test, self.ptms, self.prior, self.left_out = data, test, ptms, prior, left_out
         self.warnings, self.notes, self.what = warned, notes, what
         self.of = {ptm.card.name: ptm for ptm in ptms}
         self.advice: list[str] = []
@@ -187,6 +195,7 @@ class _Job:
                 "low": low,
                 "high": high,
                 "first": shares.reindex(places["ptm"]).fillna(0.0).to_numpy(),
+                "prior": self.prior[places["ptm"]].to_numpy(),
                 "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
                 "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
                 "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
@@ -210,28 +219,24 @@ class _Job:
 
     def _first_stage(self, methods: list[str] | None) -> Spider | None:
         """Sets the methods to rank by; gives the spider if it is among them: by default where it knows the PTMs."""
-        benchmark = self.data.benchmark
-        if methods is None:
-            self.methods = [WITHOUT_SPIDER]
-            if benchmark is None or any(name.startswith(PUBLIC) for name in self.of):
-                return None
-            from orbweaver.select import spider
-
-            try:
-                ranker = spider.load(self.ptms, self.data)
-            except UserError as error:
-                self.notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
-                return None
-            self.methods = [spider.NAME]
-            return ranker
-        self.methods = methods
-        if order.SPIDER not in methods:
+        self.methods = methods or [WITHOUT_SPIDER]
+        if methods is None and (self.data.benchmark is None or any(name.startswith(PUBLIC) for name in self.of)):
             return None
-        if len(methods) > 1:
+        if methods is not None and order.SPIDER not in methods:
+            return None
+        if methods is not None and len(methods) > 1:
             raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
         from orbweaver.select import spider
 
-        return spider.load(self.ptms, self.data)
+        try:
+            ranker = spider.load(self.ptms, self.data)
+        except UserError as error:
+            if methods is not None:
+                raise
+            self.notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
+            return None
+        self.methods = [spider.NAME]
+        return ranker
 
     def _raced(self, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         data, methods, whole = self.data, self.methods, len(self.data.parts)
@@ -258,11 +263,10 @@ class _Job:
         self.left_out |= ran.left_out
         if ran.stopped:
             self.notes.append("the time of --budget was over before all had seen everything; run it again to go on")
-        if self.left_out:
-            self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
+        self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
         places = ran.places(methods)
         if places["score"].isna().all():
-            why = next(iter(next(iter(ran.scored.values())).reasons[m] for m in methods))
+            why = next(one.reasons[m] for one in ran.scored.values() for m in methods if one.reasons[m])
             raise DataError(f"'{data.split.name}' cannot be ranked by {', '.join(methods)}: {why}")
         of = [ran.scored[name] for name in places["ptm"]]
         places["level"] = [one.scores[order.LEVEL] for one in of]
@@ -330,9 +334,9 @@ class _Job:
             f"fine-tuning {len(first)} PTMs on {cost.device_in_words()}: about {in_words(sum(each))}, less what is kept"
         )
         found = tune.fine_tuned(first, data, test)
-        table["real"] = table["ptm"].map({name: one.real for name, one in found.items()})
-        table["rate"] = table["ptm"].map({name: one.rate for name, one in found.items()})
         rates = {name: one.rate for name, one in found.items()}
+        table["real"] = table["ptm"].map({name: one.real for name, one in found.items()})
+        table["rate"] = table["ptm"].map(rates)
         held_out = f"{len(test)} {self.what}"
         self.advice = advice.verdict(table, held_out, self.metric, rates, self.unit)
         best = table.loc[table["real"].idxmax(), "ptm"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from orbweaver.core.workspace import Workspace
 from orbweaver.select.replay import of_benchmark
-print(of_benchmark(Workspace(Path("."))).drop(columns="target").mean())
+print(of_benchmark(Workspace(Path("."))).drop(columns=["zoo", "target"]).mean())
 """
 
 from __future__ import annotations

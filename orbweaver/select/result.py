@@ -28,7 +28,8 @@ class Ranking:
     table: a row a PTM: rank, ptm, score (of the methods), probe (what a linear model on its features reaches),
         probe_low and probe_high (nine in ten half-samples; in `unit`), expected, low, high (the task's metric after
         fine-tuning and its 80 % range; NaN where it cannot be trusted), first (share of half-samples on which it came
-        first), parameters, samples (that it was judged by), dropped (early, by the race), forwards and seconds (of this
+        first), prior (what was expected before any ran, see `orbweaver.select.prior`; NaN where nothing is known),
+        parameters, samples (that it was judged by), dropped (early, by the race), forwards and seconds (of this
         call), reason (why there is no score), and after fine-tuning real and rate.
     advice: what to do, in sentences. warnings: what is odd in the data. notes: what was done, and left out.
     about: target, task, metric, what (images or texts), samples, held_out, classes, methods, command, device, seconds.
@@ -115,6 +116,8 @@ class Ranking:
             cells["real"] = [f"{value:.3f}" if value == value else "" for value in table["real"]]
             cells["rate"] = [f"{value:g}" if value == value else "" for value in table["rate"]]
         cells["first"] = [f"{share:.0%}" if share >= 0.005 else "" for share in table["first"]]
+        if table["prior"].notna().any():
+            cells["prior"] = [f"{value:+.2f}" if value == value else "-" for value in table["prior"]]
         cells["parameters"] = [f"{count / 1e6:.1f} M" for count in table["parameters"]]
         if table["samples"].nunique() > 1:
             cells["seen"] = [f"{count:,}" for count in table["samples"]]

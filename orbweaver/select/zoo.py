@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import REFUSALS, FileError, LabelsError, UserError
@@ -13,6 +17,7 @@ from orbweaver.core.settings import PtmSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.fetch.download import DownloadError
 from orbweaver.models.card import Card
+from orbweaver.select.keep import kept
 from orbweaver.select.progress import steps
 from orbweaver.select.settings import Settings
 from orbweaver.tasks import ZOO
@@ -44,8 +49,8 @@ def zoo(
 
     Without names all of the benchmark's that do `task`, or those in packages. looked_at: images or texts.
 
-    Raises ZooError when the benchmark's zoo has not been built, or a PTM cannot be fine-tuned to do the task;
-    UnknownName for a name that nothing has; what the first PTM's fetching raised when none can be had.
+    Raises ZooError when there are none, or a PTM cannot be fine-tuned to do the task; UnknownName for a name that
+    nothing has; what was raised for the first PTM when none can be had.
     """
     asked = names if names is not None else settings.ptms_of(ZOO[task]) if benchmark else PACKAGED[looked_at]
     found, left_out, first = [], {}, None
@@ -53,11 +58,7 @@ def zoo(
         try:
             public = name.startswith(PUBLIC)
             found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
-        except (
-            DownloadError,
-            FileError,
-            LabelsError,
-        ) as error:  # not there, or the hub is gone; the rest can be ranked
+        except (DownloadError, FileError, LabelsError) as error:  # not there, or the hub is gone; the rest is ranked
             if any(words in str(error) for words in REFUSALS):
                 raise
             first, left_out[name] = first or error, str(error).splitlines()[0]
@@ -69,6 +70,26 @@ def zoo(
         if card.task != ZOO[task]:
             raise ZooError(f"PTM '{card.name}' does {card.task}; it cannot be fine-tuned to do {task}")
     return found, left_out
+
+
+def is_built(benchmark: Workspace, settings: Settings, task: str) -> bool:
+    """Is any of the benchmark's PTMs that do `task` there?"""
+    return any((benchmark.ptm(name) / "card.json").exists() for name in settings.ptms_of(ZOO[task]))
+
+
+def expectations(names: Sequence[str], cache: Cache) -> pd.Series:
+    """`orbweaver.select.prior` of each PTM, by name; NaN where it knows nothing. Kept, since its tables need timm."""
+    known = {}
+    if timm := sorted(name for name in names if name.startswith("timm/")):
+        known = kept(cache, "prior", lambda: _priors(timm), timm, version("timm"))
+    return pd.Series([known.get(name, np.nan) for name in names], list(names), dtype=float)
+
+
+def _priors(names: list[str]) -> dict[str, float]:
+    from orbweaver.select import facts
+    from orbweaver.select.prior import prior
+
+    return prior([name for name in names if name in facts.of_timm().index]).to_dict()
 
 
 def names_in(path: str | Path) -> list[str]:
@@ -86,8 +107,8 @@ def _own(name: str, benchmark: Workspace | None, settings: Settings) -> Stored:
         raise ZooError(f"unknown PTM '{name}': without a benchmark (--benchmark) PTMs are named {FORMS}")
     check_known(name, settings.ptms, "PTM (one of the benchmark's zoo, or timm/NAME)")
     if not (benchmark.ptm(name) / "card.json").exists():
-        raise ZooError(
-            "the benchmark's zoo has not been built here: `make benchmark` builds it, `dvc pull` fetches it; "
+        raise FileError(
+            f"PTM '{name}' of the benchmark has not been built: `make benchmark` builds it, `dvc pull` fetches it; "
             f"or name public PTMs with --ptm, as {FORMS}"
         )
     return stored(benchmark, name)

@@ -94,6 +94,14 @@ def test_when_time_is_up_what_was_seen_is_ranked() -> None:
     assert {*ran.left_out} == {*"gh"} and all("--budget" in why for why in ran.left_out.values())
 
 
+def test_a_look_that_only_some_had_time_for_puts_nobody_first() -> None:
+    left = iter([9] * 8 + [0])  # six are asked for in the first look, two in the second
+    ran = race.race("abcdefgh", 2, noisy({n: i for i, n in enumerate("abcdefgh")}, 0.1), ["probe"], keep=7,
+                    time_left=lambda: next(left, 0))  # fmt: skip
+    assert ran.stopped and not ran.left_out and {*ran.looks.values()} == {1}
+    assert ran.places(["probe"])["ptm"].tolist() == [*"hgfedcba"]
+
+
 def classes_of(n: int, counts: list[int]) -> Split:
     targets = np.repeat(np.arange(len(counts)), counts)[np.random.default_rng(1).permutation(n)]
     return Split("s", "image_classification", [f"c{i}" for i in range(len(counts))], [], targets, "", "")

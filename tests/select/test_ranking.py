@@ -30,10 +30,11 @@ from orbweaver.models.card import Card, read_card, write_card
 from orbweaver.select import checks, command, forward, order, tune
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.data import Data
+from orbweaver.select.prior import prior
 from orbweaver.select.ranking import rank
 from orbweaver.select.settings import settings_of
 from orbweaver.spider import checkpoint
-from orbweaver.tasks.stored import stored
+from orbweaver.tasks.stored import Stored, stored
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 
@@ -216,10 +217,51 @@ def test_what_cannot_be_ends_in_one_sentence_and_its_status(
     assert (stopped.value.code == 2) == (status == 2)
 
 
-def test_without_a_zoo_it_says_how_to_get_one(pictures: Path, workspace: Path) -> None:
+def test_what_was_not_built_is_named_and_in_a_fresh_clone_packaged_ptms_are_ranked(
+    pictures: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (workspace / "dvc.yaml").touch()
-    with pytest.raises(UserError, match="`make benchmark` builds it, `dvc pull` fetches it"):
-        rank(pictures)
+    for asked in ({"ptms": ["vit_sprites"]}, {"workspace": Workspace(workspace)}):
+        with pytest.raises(UserError, match="`make benchmark` builds it, `dvc pull` fetches it"):
+            rank(pictures, **asked)
+    monkeypatch.setattr(zoo_module, "fetched", stand_in)
+    monkeypatch.setattr(zoo_module, "PACKAGED", {"images": [PUBLIC]})
+    ranking = rank(pictures, budget=8)
+    assert ranking.table["ptm"].tolist() == [PUBLIC] and ranking.about["methods"] == ["probe"]
+    assert any("none for image_classification was built (`make benchmark`" in note for note in ranking.notes)
+
+
+def test_of_a_zoo_that_was_built_in_part_the_rest_is_ranked(pictures: Path, zoo: Path) -> None:
+    (Workspace(zoo).ptm("vit_sprites") / "card.json").unlink()
+    ranking = rank(pictures, budget=8)
+    assert ranking.table["ptm"].tolist() == ["byobnet_sprites"]
+    assert any(note.startswith("vit_sprites was left out: ") for note in ranking.notes)
+
+
+def test_the_prior_is_told_and_decides_who_is_forwarded_first(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(name: str, spec: PtmSettings, *where: object) -> Card:
+        return stand_in(name, spec.model_copy(update={"architecture": PUBLIC.partition("/")[2]}), *where)
+
+    def scored(ptm: Stored, *how: object) -> order.Scored:
+        forwarded.append(ptm.card.name)
+        return known(ptm, *how)
+
+    monkeypatch.setattr(zoo_module, "fetched", fetched)
+    known, forwarded = order.scored, []
+    monkeypatch.setattr(order, "scored", scored)
+    expected = prior(["timm/resnet18.a1_in1k", "timm/convnext_base.fb_in22k_ft_in1k"])
+    ranking = rank(pictures, ptms=["vit_sprites", *expected.index], budget=8)
+    assert forwarded == [*expected.sort_values(ascending=False).index, "vit_sprites"]
+    told = ranking.table.set_index("ptm")["prior"]
+    assert told[expected.index].tolist() == expected.tolist() and np.isnan(told["vit_sprites"])
+    assert f"{expected.iloc[0]:+.2f}" in ranking.cells()["prior"]
+    assert "prior" not in rank(pictures, ptms=["vit_sprites"], budget=8).cells()
+
+
+def test_the_advised_command_keeps_the_minutes(pictures: Path, zoo: Path) -> None:
+    assert "--budget 10min --tune" in rank(pictures, ptms=["vit_sprites"], minutes=10).advice[-1]
 
 
 def test_a_method_that_does_not_fit_the_target_is_refused(tmp_path: Path, pictures: Path, zoo: Path) -> None:
