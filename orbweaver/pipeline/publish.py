@@ -7,19 +7,21 @@ run, so that `truth: NAME` in params.yaml rebuilds features and scores without f
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
 from orbweaver.core.errors import UserError, tell
+from orbweaver.core.files import write_text
 from orbweaver.core.formats.tables import read_csv, write_csv
+from orbweaver.core.names import check_known
 from orbweaver.core.workspace import Workspace
+from orbweaver.pipeline.choose import MINI, known
 from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.params import Params
 from orbweaver.pipeline.plan import LOCK, out_of_date
 
-DIGITS = 6  # of scores: what a table that people read needs
+DIGITS = 6  # significant ones of scores, decimals of the truth: people read these tables
 
 
 class PublishError(UserError):
@@ -45,17 +47,18 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
     table = pd.concat(scores, ignore_index=True)
     table["score"] = table["score"].map(lambda score: float(f"{score:.{DIGITS}g}"))
     put(table, folder / "scores.csv")
-    for path in [*sorted(workspace.reports().glob("*.csv")), *sorted((workspace.reports() / "figures").glob("*.svg"))]:
-        shutil.copyfile(path, folder / path.name)
+    reports = workspace.reports()
+    for path in [*sorted(reports.glob("*.csv")), *sorted((reports / "figures").glob("*.svg")), workspace.root / LOCK]:
+        write_text(folder / path.name, path.read_text(encoding="utf-8"))
         written.append(folder / path.name)
-    shutil.copyfile(workspace.root / LOCK, folder / LOCK)
-    return [*written, folder / LOCK]
+    return written
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", help="of the benchmark, as in orbweaver/pipeline/benchmarks")
     name = parser.parse_args().name
+    check_known(name, [MINI, *known()], "benchmark")  # a misspelt one would become a folder
     workspace = Workspace(Path())
     params = load_checked(workspace)
     if stale := out_of_date(workspace):

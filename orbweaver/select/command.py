@@ -15,6 +15,7 @@ from orbweaver.core.errors import tell
 from orbweaver.core.workspace import Workspace
 from orbweaver.select import zoo_command
 from orbweaver.select.command_line import BUDGET
+from orbweaver.select.zoo_command import positive
 from orbweaver.tasks import ZOO
 
 RANK = """Ranks PTMs for your own images or texts; nothing is written beside them.
@@ -45,9 +46,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
         "--budget", type=_budget, default=(BUDGET, None), metavar="N",
         help=f"samples of a class to look at ({BUDGET}), or minutes of forwarding, as 10min",
     )  # fmt: skip
-    rank.add_argument("--verify", type=_positive, default=0, metavar="K", help="fine-tune the first K here and measure")
+    rank.add_argument("--verify", type=positive, default=0, metavar="K", help="fine-tune the first K here and measure")
     rank.add_argument(
-        "--tune", type=_positive, default=0, metavar="K", help="the same, and leave the best as a checkpoint"
+        "--tune", type=positive, default=0, metavar="K", help="the same, and leave the best as a checkpoint"
     )
     rank.add_argument("--tune-to", metavar="DIR", help="where to leave it (tuned-NAME)")
     rank.add_argument("--task", choices=[*ZOO], metavar="TASK", help="what it is, if not what it looks like")
@@ -75,17 +76,11 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
-
-
 def _budget(text: str) -> tuple[int, float | None]:
     """Samples of a class, or minutes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(m|min|minutes?|h|hours?)", text.strip())
     if found is None:
-        return _positive(text), None
+        return positive(text), None
     minutes = float(found[1]) * (60 if found[2].startswith("h") else 1)
     if not minutes > 0:
         raise argparse.ArgumentTypeError("must be over 0 minutes")

@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """The options that say which public PTMs can be afforded."""
-    parser.add_argument("--candidates", type=_count, default=20, metavar="N", help="how many to choose (20)")
+    parser.add_argument("--candidates", type=positive, default=20, metavar="N", help="how many to choose (20)")
     parser.add_argument("--max-parameters", type=_amount, metavar="M", help="millions (100, where no limit is given)")
     parser.add_argument("--max-gmacs", type=_amount, metavar="G", help="10^9 multiply-adds a sample (20, likewise)")
     parser.add_argument("--max-memory", type=_amount, metavar="GB", help="to fine-tune a batch of 16; an estimate")
@@ -59,7 +59,7 @@ def _amount(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
+def positive(text: str) -> int:
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
