@@ -24,14 +24,14 @@ def main() -> None:
     p = params.load(workspace.params)
     with workspace.cache.noting("draw"):
         # A benchmark without rankers has nothing to draw for, nor sources that would do.
-        ptms = p.ptms_of(p.ptms[p.spider.encoder].task) if p.spider.rankers else []
-        cards = [read_card(workspace, ptm) for ptm in ptms]
+        cards = [read_card(workspace, ptm) for ptm in p.ranked_by_spiders]
+        encoders = [read_card(workspace, ptm) for ptm in p.spider.encoders if not p.ptms[ptm].candidate]
         methods = wanted_methods([*p.spider.rankers.values()])
         sources = {source: read_dataset(workspace, "sources", source, "train") for source in p.sources}
         families = {name: split.family for name, split in sources.items()}
         known = {name: split for name, split in sources.items() if len(split)}
         tuning = Tuning(known, p.finetune, p.spider.episodes.tuned)
-        episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed, tuning)
+        episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed, tuning, encoders)
         write_episodes(workspace.episodes(), episodes)
 
 

@@ -1,4 +1,7 @@
-"""python -m stages.finetune PTM: writes scores/finetune/<ptm>.csv, every run on every target and which counted."""
+"""python -m stages.finetune PTM: writes scores/finetune/<ptm>.csv, every run on every target and which counted.
+
+Of a PTM that is no candidate there are none.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,8 @@ def main() -> None:
         targets = [
             target for target, split in splits.items() if target != ptm.card.source and ZOO[split.task] == ptm.card.task
         ]
+        if not p.ptms[name].candidate:
+            targets = []
         if p.truth != "finetune":
             folder = workspace.published / p.truth
             rows = {target: published_truth(folder, name, target, splits[target].task) for target in targets}

@@ -56,8 +56,8 @@ def main() -> None:
     args = parser.parse_args()
     workspace = Workspace(Path())
     params = load(workspace.params)
-    if len(params.ptms) < 2:
-        raise ParamsError("params.yaml: 'ptms' names fewer than two PTMs; there is nothing to rank")
+    if sum(ptm.candidate for ptm in params.ptms.values()) < 2:
+        raise ParamsError("params.yaml: 'ptms' names fewer than two candidates; there is nothing to rank")
     if args.readme:
         renew_readme(workspace, params)
         return

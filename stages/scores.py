@@ -33,9 +33,11 @@ def main() -> None:
         ptms = p.ptms_of(ZOO[split.task])
         cards = [read_card(workspace, ptm) for ptm in ptms]
         # Rankers know the PTMs of their encoder's zoo.
-        spiders = [checkpoint.load(workspace.ranker(name)) for name in p.spider.rankers if p.spider.encoder in ptms]
-        for spider in spiders:
-            checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards}, p.spider.encoder)
+        rankers = p.spider.rankers if ptms == p.ranked_by_spiders else {}
+        spiders = [checkpoint.load_card(workspace.ranker(name)) for name in rankers]
+        for spider, spec in zip(spiders, rankers.values(), strict=True):
+            encoder = read_card(workspace, spec.encoder or p.spider.encoder)
+            checkpoint.check_zoo(spider, {card.name: card.checkpoint for card in cards}, encoder)
         given = target, cards, [*p.encoders], p.methods, split.family, spiders, p.seed, p.threads
         found = scores_of_target(workspace, *given)
         write_csv(found.seconds, workspace.seconds(target))

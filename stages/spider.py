@@ -30,7 +30,7 @@ def main() -> None:
     p = params.load(workspace.params)
     check_known(args.ranker, p.spider.rankers, "ranker")
     torch.set_num_threads(p.threads)
-    ptms = p.ptms_of(p.ptms[p.spider.encoder].task)
+    ptms = p.ranked_by_spiders
     folder = workspace.ranker(args.ranker)
     with workspace.cache.noting(f"spider@{args.ranker}"):
         if args.add is None:

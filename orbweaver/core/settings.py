@@ -47,7 +47,8 @@ class PtmSettings(Section):
     this task can be fine-tuned on (`orbweaver.tasks.ZOO`). Beyond images, `arch` is "<timm>+<text>" (a timm name with
     its tag starts from public weights), "<text>" where there are no images, or "<owner>/<name>" of the Hugging Face
     hub; texts are `orbweaver.models.text.ARCHITECTURES`. samples: how many of the source to train on; all where it is
-    not said.
+    not said. candidate: nobody asks whether to fine-tune one that is none; it is there as a general encoder of Model
+    Spider.
     """
 
     task: Name = "image_classification"
@@ -56,6 +57,12 @@ class PtmSettings(Section):
     input_size: int | None = Field(default=None, ge=8)
     samples: int | None = Field(default=None, ge=2)
     init: Literal["random", "public"] | None = None
+    candidate: bool = True
+
+    @property
+    def fingerprint(self) -> dict:
+        """What its weights depend on."""
+        return self.model_dump(mode="json", exclude={"candidate"})
 
 
 class PretrainSettings(Section):
@@ -90,6 +97,7 @@ class LabelsSettings(Section):
     batch_size: int = Field(ge=1)
 
 
+Count = Annotated[int, Field(ge=1)]
 Decay = Annotated[float, Field(ge=0)]
 
 
@@ -127,6 +135,9 @@ class RankerSettings(Section):
     nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
     without: a family of datasets whose sources are left out of what it learns from; see `spider.rows.as_methods`.
     draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
+    forwards: in training random PTMs are forwarded (as the paper's code), or in half of the batches those that score
+    highest so far, as inference will. keep: the weights of the epoch that validates best, or the last (as its code).
+    encoder, width, epochs, learning_rate: where they differ from all rankers'; see `SpiderSettings.filled`.
     """
 
     supervision: list[Name] = Field(min_length=1)
@@ -139,17 +150,26 @@ class RankerSettings(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     draws: int | None = Field(default=None, ge=1)
     seeds: int = Field(default=1, ge=1)
+    forwards: Literal["random", "half_best"] = "half_best"
+    keep: Literal["best", "last"] = "best"
+    encoder: Name | None = None
+    width: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
 
 
 class EpisodeSettings(Section):
     """What episodes, Model Spider's training tasks, are drawn like.
 
-    mixtures: of sources; draws: of each mixture. validation: share of the sources' classes, and of the mixtures, that
-    only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes of a regression.
-    tuned: on how many all PTMs are fine-tuned, where `finetuned` supervises a ranker.
+    mixtures: of sources; so many at random, or these, each of so many classes of each source. alone: share of those at
+    random whose sources are all of one family. draws: of each mixture. validation: share of the sources' classes, and
+    of the mixtures, that only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes
+    of a regression, where none are published (`spider.tokens.PUBLISHED`). tuned: on how many all PTMs are fine-tuned,
+    where `finetuned` supervises a ranker.
     """
 
-    mixtures: int = Field(default=13, ge=2)
+    mixtures: Annotated[int, Field(ge=2)] | Annotated[list[dict[Name, Count]], Field(min_length=2)] = 13
+    alone: float = Field(default=0.0, ge=0, le=1)
     draws: int = Field(default=64, ge=1)
     validation: float = Field(default=0.25, gt=0, le=0.5)
     ways: int = Field(default=100, ge=2)
@@ -161,7 +181,8 @@ class EpisodeSettings(Section):
 class SpiderSettings(Section):
     """Model Spider: its episodes, and the rankers that learn from them. Without rankers nothing is drawn.
 
-    encoder: the PTM whose class means describe a target; with one, every PTM forwards every source.
+    encoder: the PTM whose class means describe a target; with one, every PTM forwards every source. It need not be a
+    candidate.
     """
 
     encoder: Name | Literal[""] = ""
@@ -172,6 +193,16 @@ class SpiderSettings(Section):
     learning_rate: float = Field(default=2.5e-4, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     rankers: dict[Name, RankerSettings]
+
+    def filled(self, spec: RankerSettings) -> RankerSettings:
+        """A ranker's settings with those that it shares with all."""
+        shared = ("encoder", "width", "epochs", "learning_rate")
+        return spec.model_copy(update={key: getattr(self, key) for key in shared if getattr(spec, key) is None})
+
+    @property
+    def encoders(self) -> list[str]:
+        """The general encoders of all rankers."""
+        return list(dict.fromkeys(spec.encoder or self.encoder for spec in self.rankers.values()))
 
 
 class ReportsSettings(Section):

@@ -66,8 +66,13 @@ class Params(Section):
         }
 
     def ptms_of(self, zoo: str) -> list[str]:
-        """The PTMs that were pre-trained to do a task."""
-        return [name for name, ptm in self.ptms.items() if ptm.task == zoo]
+        """The candidates that were pre-trained to do a task."""
+        return [name for name, ptm in self.ptms.items() if ptm.task == zoo and ptm.candidate]
+
+    @property
+    def ranked_by_spiders(self) -> list[str]:
+        """The PTMs that Model Spider ranks: those of its encoders' zoo; none without a ranker."""
+        return self.ptms_of(self.ptms[self.spider.encoder].task) if self.spider.rankers else []
 
 
 def load(path: Path) -> Params:
@@ -115,9 +120,30 @@ def _wrong(params: Params) -> str:
     for name, ptm in params.ptms.items():
         if ptm.source not in params.sources:
             return f"ptms.{name}: unknown source '{ptm.source}': {did_you_mean(ptm.source, params.sources)}"
-    encoder = params.spider.encoder
-    if params.spider.rankers and encoder not in params.ptms:
+    return _wrong_of_spider(params)
+
+
+def _wrong_of_spider(params: Params) -> str:
+    encoder, rankers = params.spider.encoder, params.spider.rankers
+    if rankers and encoder not in params.ptms:
         return f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}"
+    for name, ranker in rankers.items():
+        place = f"'spider.rankers.{name}.encoder'"
+        if ranker.encoder and ranker.encoder not in params.ptms:
+            return f"{place}: unknown PTM '{ranker.encoder}': {did_you_mean(ranker.encoder, params.ptms)}"
+        if ranker.encoder and params.ptms[ranker.encoder].task != params.ptms[encoder].task:
+            return f"{place}: '{ranker.encoder}' does not do the task of 'spider.encoder', whose zoo is ranked"
+    if rankers and not params.ranked_by_spiders:
+        return f"'spider.encoder': '{encoder}' has no candidate of its task beside it to rank; add PTMs"
+    used = params.spider.encoders
+    for name, ptm in params.ptms.items():
+        if not ptm.candidate and name not in used:
+            return f"ptms.{name}: it is no candidate and no encoder of Model Spider; nothing needs it, remove it"
+    for mixture in params.spider.episodes.mixtures if isinstance(params.spider.episodes.mixtures, list) else []:
+        for source in mixture:
+            if source not in params.sources:
+                near = did_you_mean(source, params.sources)
+                return f"'spider.episodes.mixtures': unknown source '{source}': {near}"
     return ""
 
 
@@ -166,7 +192,7 @@ def check_names(
             )
     for name in params.targets.keys() & datasets.keys():
         if not params.ptms_of(zoo[datasets[name]]):
-            fail(f"targets.{name}: no PTM can be fine-tuned to do its task, {datasets[name]}")
+            fail(f"targets.{name}: no candidate among PTMs can be fine-tuned to do its task, {datasets[name]}")
     if params.truth not in ("finetune", *tables):
         fail(f"'truth' is 'finetune' or a published table: {did_you_mean(params.truth, ['finetune', *tables])}")
     for name, ranker in params.spider.rankers.items():

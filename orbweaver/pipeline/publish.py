@@ -40,7 +40,8 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
         written.append(path)
 
     if params.truth == "finetune":
-        runs = [read_csv(workspace.truth(ptm), ["dataset", "seed", "test"]).assign(ptm=ptm) for ptm in params.ptms]
+        ptms = [name for name, ptm in params.ptms.items() if ptm.candidate]
+        runs = [read_csv(workspace.truth(ptm), ["dataset", "seed", "test"]).assign(ptm=ptm) for ptm in ptms]
         table = pd.concat(runs, ignore_index=True).round(DIGITS)
         put(table[["ptm", *table.columns.drop("ptm")]], workspace.published / name / "truth.csv")
     scores = [read_csv(workspace.scores(target), ["dataset", "ptm", "method", "score"]) for target in params.targets]

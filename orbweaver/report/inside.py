@@ -55,14 +55,14 @@ def inside(workspace: Workspace, params: Params) -> Inside:
     digests |= {ptm: card.checkpoint for ptm, card in cards.items()}
     versions = {"Python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
     parameters = workspace.params.read_text(encoding="utf-8")
-    ptms = pd.DataFrame([_about_ptm(card) for card in cards.values()])
+    ptms = pd.DataFrame([_about_ptm(card, params.ptms[ptm].candidate) for ptm, card in cards.items()])
     return Inside(ptms, datasets, versions | digests, parameters)
 
 
-def _about_ptm(card: Card) -> dict[str, str]:
+def _about_ptm(card: Card, candidate: bool) -> dict[str, str]:
     side = card.preprocessing.input_size[1]
     return {
-        "PTM": card.name,
+        "PTM": card.name if candidate else f"{card.name} (encoder only)",
         "task": card.task,
         "architecture": card.architecture,
         "trained on": card.source,

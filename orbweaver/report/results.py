@@ -17,7 +17,7 @@ from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.priors import BLIND, with_family
 from orbweaver.report.stacked import with_stacking
-from orbweaver.spider.checkpoint import load as load_spider
+from orbweaver.spider.checkpoint import load_card
 
 if TYPE_CHECKING:
     from orbweaver.pipeline.params import Params
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
     """Every zoo that was fine-tuned on something, by name, in the order of params.yaml."""
-    names = dict.fromkeys(ptm.task for ptm in params.ptms.values())
+    names = dict.fromkeys(ptm.task for ptm in params.ptms.values() if ptm.candidate)
     truths = {name: truth(workspace, params, name) for name in names}
     about, forwards, blind = targets(workspace, params), forwarded(workspace, params), target_blind(params)
     looking = [method for method in params.methods if method in METHODS and method not in TARGET_BLIND]
@@ -113,7 +113,7 @@ def rankers(workspace: Workspace, params: Params) -> pd.DataFrame | None:
 
 def chosen_k(workspace: Workspace, params: Params) -> dict[str, int]:
     """How many PTMs each ranker forwards."""
-    return {ranker: load_spider(workspace.ranker(ranker)).card.k for ranker in params.spider.rankers}
+    return {ranker: load_card(workspace.ranker(ranker)).k for ranker in params.spider.rankers}
 
 
 def weights(workspace: Workspace, params: Params) -> pd.DataFrame | None:

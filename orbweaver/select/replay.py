@@ -35,7 +35,7 @@ def of_benchmark(
     Raises FileError where features, cards or the truth are not there.
     """
     settings, rows = settings_of(workspace), []
-    for zoo in dict.fromkeys(ptm.task for ptm in settings.ptms.values()):
+    for zoo in dict.fromkeys(ptm.task for ptm in settings.ptms.values() if ptm.candidate):
         truths = results.truth(workspace, settings, zoo)
         for target, known in steps(list(truths.groupby("dataset", sort=False)), zoo, "targets"):
             inputs = {}

@@ -43,8 +43,8 @@ class Settings(Section):
         return cores()
 
     def ptms_of(self, zoo: str) -> list[str]:
-        """The benchmark's PTMs that were pre-trained to do a task."""
-        return [name for name, ptm in self.ptms.items() if ptm.task == zoo]
+        """The benchmark's candidates that were pre-trained to do a task."""
+        return [name for name, ptm in self.ptms.items() if ptm.task == zoo and ptm.candidate]
 
 
 def benchmark_here() -> Workspace | None:

@@ -12,6 +12,7 @@ import pandas as pd
 from orbweaver.core.device import device, repeatable
 from orbweaver.core.errors import UserError
 from orbweaver.methods import ScoreInputs, score
+from orbweaver.models.card import read_card
 from orbweaver.select import order
 from orbweaver.select.data import Data
 from orbweaver.select.forward import inputs_of, missing
@@ -29,7 +30,7 @@ def load(ptms: Sequence[Stored], data: Data) -> Spider:
         raise UserError("it is trained by a benchmark, and there is none here (--benchmark)")
     spider = checkpoint.load(data.benchmark.ranker(NAME))
     checkpoints = {ptm.card.name: ptm.card.checkpoint for ptm in ptms}
-    checkpoint.check_zoo(spider.card, checkpoints, data.settings.spider.encoder)
+    checkpoint.check_zoo(spider.card, checkpoints, read_card(data.benchmark, spider.card.encoder))
     return spider
 
 

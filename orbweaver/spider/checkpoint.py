@@ -13,16 +13,18 @@ from orbweaver.core.errors import FileError, UnknownName, UserError
 from orbweaver.core.files import atomic, digest, write_text
 from orbweaver.core.names import did_you_mean
 from orbweaver.core.settings import RankerSettings
+from orbweaver.models.card import Card
 from orbweaver.spider.ranker import Ranker
 
 
 class SpiderCard(BaseModel):
     """What a trained spider knows and was made from. `digest` is the sha256 of ranker.safetensors beside it.
 
-    checkpoints: PTM -> the checkpoint that its tokens came from, in the order of the scores; k: how many PTMs to
-    forward, chosen on validation mixtures; validation_tau: mean weighted tau there for k = 0 .. M; constant: each PTM's
-    mean place on the episodes that the rankers learned from (0 worst, 1 best), which never looks at the target.
-    spec: the ranker's settings; width: of its tokens; bins: pseudo-classes of a continuous target.
+    checkpoints: PTM -> the checkpoint that its tokens came from; widths: of its features; of the general encoder too,
+    which need not be ranked. k: how many PTMs to forward, chosen on validation mixtures; validation_tau: mean weighted
+    tau there for k = 0 .. M; constant: each PTM's mean place on the episodes that the rankers learned from (0 worst,
+    1 best), which never looks at the target; in the order of the scores. spec: the ranker's settings; width: of its
+    tokens; bins: pseudo-classes of a continuous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +44,8 @@ class SpiderCard(BaseModel):
 
     @property
     def ptms(self) -> list[str]:
-        return list(self.widths)
+        """Those that it ranks."""
+        return list(self.constant)
 
 
 @dataclass(frozen=True)
@@ -73,35 +76,49 @@ def save(spider: Spider, folder: Path) -> None:
     write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
 
 
+AGAIN = "delete the folder and run `dvc repro` again, or `dvc pull` it"
+
+
+def load_card(folder: Path) -> SpiderCard:
+    """Raises FileError when it is missing or damaged."""
+    path = folder / "card.json"
+    try:
+        return SpiderCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise FileError(f"{path}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
+    except ValidationError as error:
+        raise FileError(f"{path}: not a spider's card ({error.errors()[0]['msg']}); {AGAIN}") from None
+
+
 def load(folder: Path) -> Spider:
     """Raises FileError when a file is missing, damaged, or not the one that the card names."""
-    again = "delete the folder and run `dvc repro` again, or `dvc pull` it"
-    try:
-        card = SpiderCard.model_validate_json((folder / "card.json").read_bytes())
-    except FileNotFoundError:
-        raise FileError(f"{folder / 'card.json'}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
-    except ValidationError as error:
-        raise FileError(f"{folder / 'card.json'}: not a spider's card ({error.errors()[0]['msg']}); {again}") from None
+    card = load_card(folder)
     weights = folder / "ranker.safetensors"
     if digest(weights) != card.digest:
-        raise FileError(f"{weights}: not the weights that card.json beside it names; {again}")
+        raise FileError(f"{weights}: not the weights that card.json beside it names; {AGAIN}")
     rankers = []
     try:
         states = load_file(weights)
         for seed in range(card.spec.seeds):
-            ranker = empty_ranker(card.widths, card.widths[card.encoder], card.width, card.spec)
+            ranked = {ptm: card.widths[ptm] for ptm in card.ptms}
+            ranker = empty_ranker(ranked, card.widths[card.encoder], card.width, card.spec)
             own = {name.split(".", 1)[1]: value for name, value in states.items() if name.startswith(f"{seed}.")}
             ranker.load_state_dict(own)
             rankers.append(ranker.eval())
     except (SafetensorError, RuntimeError, KeyError) as error:
-        raise FileError(f"{weights}: does not fit its card ({error}); {again}") from None
+        raise FileError(f"{weights}: does not fit its card ({error}); {AGAIN}") from None
     return Spider(card, rankers)
 
 
-def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: str) -> None:
+def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: Card) -> None:
     """Raises UserError unless the spider knows every PTM, by this checkpoint, and was trained with this encoder."""
-    for ptm, checkpoint in checkpoints.items():
-        if ptm not in card.checkpoints:
+    if card.encoder != encoder.name:
+        raise UserError(
+            f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder.name}'; "
+            "set spider.encoder to it, or `dvc repro` to train anew"
+        )
+    for ptm, checkpoint in {**checkpoints, encoder.name: encoder.checkpoint}.items():
+        if ptm in checkpoints and ptm not in card.ptms:
             raise UnknownName(
                 f"the spider '{card.name}' does not know PTM '{ptm}' ({did_you_mean(ptm, card.ptms)}); "
                 f"`python -m stages.spider {card.name} --add {ptm}` teaches it, `dvc repro` trains it anew"
@@ -110,8 +127,3 @@ def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: str) -> No
             raise UserError(
                 f"the spider '{card.name}' learned another checkpoint of PTM '{ptm}'; `dvc repro` trains it anew"
             )
-    if card.encoder != encoder:
-        raise UserError(
-            f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder}'; "
-            "set spider.encoder to it, or `dvc repro` to train anew"
-        )

@@ -18,9 +18,9 @@ ARRAYS = ("offsets", "scores", "validation", "mixture", "has_source")
 class Episodes:
     """T episodes, M PTMs, Q methods; episode t's classes are the rows offsets[t] to offsets[t + 1] of tokens.
 
-    tokens: PTM -> (R, D_m) float32, class means; offsets (T + 1,); scores (T, M, Q), NaN where a method has no value;
-    validation (T,) bool, does it only validate; mixture (T,); has_source (T, S) bool: which sources episode t has
-    classes of; families: of the sources.
+    tokens: PTM -> (R, D_m) float32, class means, of general encoders that are none of the M too; offsets (T + 1,);
+    scores (T, M, Q), NaN where a method has no value; validation (T,) bool, does it only validate; mixture (T,);
+    has_source (T, S) bool: which sources episode t has classes of; families: of the sources.
     """
 
     ptms: list[str]
@@ -49,8 +49,8 @@ def write_episodes(path: Path, episodes: Episodes) -> None:
             file.attrs[name] = json.dumps(getattr(episodes, name))
         for name in ARRAYS:
             hdf5.put(file, name, getattr(episodes, name))
-        for ptm in episodes.ptms:
-            hdf5.put(file, f"tokens/{ptm}", episodes.tokens[ptm])
+        for ptm, means in episodes.tokens.items():
+            hdf5.put(file, f"tokens/{ptm}", means)
 
 
 def read_episodes(path: Path) -> Episodes:
@@ -58,5 +58,6 @@ def read_episodes(path: Path) -> Episodes:
     with hdf5.reading(path, "file of episodes", "draw") as file:
         names = {name: json.loads(file.attrs[name]) for name in NAMES}
         arrays = {name: file[name][:] for name in ARRAYS}
-        tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in names["ptms"]}
+        forwarded = dict.fromkeys([*names["ptms"], *file.get("tokens", ())])
+        tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in forwarded}
     return Episodes(**names, **arrays, tokens=tokens)

@@ -20,6 +20,7 @@ from orbweaver.core.files import KnownFile
 from orbweaver.core.formats.arrays import read_arrays, write_arrays
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.machine import forked, limit_threads
+from orbweaver.core.names import check_known
 from orbweaver.core.settings import EpisodeSettings, RankerSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.methods import ScoreInputs, score
@@ -53,16 +54,16 @@ class Draw:
         return np.repeat(np.arange(len(self.classes)), [len(drawn) for _, drawn, _ in self.classes])
 
 
-def plan(codes: dict[str, np.ndarray], settings: EpisodeSettings, seed: int) -> list[Draw]:
-    """What to draw, decided before any is computed: mixtures of 2 to 4 sources, and draws of each.
+def plan(codes: dict[str, np.ndarray], families: dict[str, str], settings: EpisodeSettings, seed: int) -> list[Draw]:
+    """What to draw, decided before any is computed: mixtures of 2 to 4 sources, or those listed, and draws of each.
 
     A share `validation` of every source's classes is set aside, and the same share of the mixtures is made of
     them alone: episodes that validate have no class in common with those that train. A source that is alone has two
     classes set aside at least; with fewer than four, images of each instead. A draw takes 2 classes up to the whole
     pool (`ways` at most), and of each class as many images, between SMALLEST and `shots` (log-uniform).
 
-    codes: source -> (N,) class codes of its training split; its order counts. Raises UserError with no source of two
-    classes or more.
+    codes: source -> (N,) class codes of its training split; its order counts; families: of these sources.
+    Raises UserError with no source of two classes or more, UnknownName where a listed mixture names no source.
     """
     random = np.random.default_rng((seed, 0))
     aside: dict[str, dict[bool, list[np.ndarray]]] = {}  # source -> of validation or not -> rows of each class
@@ -85,12 +86,19 @@ def plan(codes: dict[str, np.ndarray], settings: EpisodeSettings, seed: int) -> 
         )
     every = max(2, round(1 / settings.validation))
     draws = []
-    for mixture in range(settings.mixtures):
+    listed = settings.mixtures if isinstance(settings.mixtures, list) else [None] * settings.mixtures
+    for mixture, classes_of in enumerate(listed):
         validation = mixture % every == every - 1
         random = np.random.default_rng((seed, 1, mixture))
-        names = sorted(codes)
-        some = random.choice(names, min(len(names), int(random.integers(2, 5))), replace=False)
-        pool = [(source, rows) for source in some for rows in aside[source][validation]]
+        if classes_of is None:
+            some = _some_sources(codes, families, settings.alone, random)
+            pool = [(source, rows) for source in some for rows in aside[source][validation]]
+        else:
+            pool = []
+            for source, count in classes_of.items():
+                check_known(source, codes, "source in a mixture of 'spider.episodes.mixtures'")
+                there = aside[source][validation]
+                pool += [(source, there[i]) for i in random.permutation(len(there))[:count]]
         pool = [pool[i] for i in random.permutation(len(pool))[: settings.ways]]
         for _ in range(settings.draws if len(pool) > 1 else 0):
             ways = random.permutation(len(pool))[: random.integers(2, len(pool) + 1)]
@@ -102,6 +110,17 @@ def plan(codes: dict[str, np.ndarray], settings: EpisodeSettings, seed: int) -> 
                 classes.append((source, rows[:drawn], rows[drawn : drawn + FIT]))
             draws.append(Draw(mixture, validation, classes))
     return draws
+
+
+def _some_sources(
+    codes: dict[str, np.ndarray], families: dict[str, str], alone: float, random: np.random.Generator
+) -> np.ndarray:
+    """The sources of a mixture at random: 2 to 4 of all, or of one family."""
+    names = sorted(codes)
+    if alone and random.random() < alone:
+        family = random.choice(sorted({families[name] for name in names}))
+        names = [name for name in names if families[name] == family]
+    return random.choice(names, min(len(names), int(random.integers(2, 5))), replace=False)
 
 
 def answers_to(
@@ -140,14 +159,15 @@ Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an
 
 @kept("spider", ".safetensors")
 def answers(
-    path: Path, cache: Cache, ptm: Stored, sources: Sources, settings: EpisodeSettings, methods: list[str], seed: int,
-    tuning: Tuning | None,
+    path: Path, cache: Cache, ptm: Stored, sources: Sources, families: dict[str, str], settings: EpisodeSettings,
+    methods: list[str], seed: int, tuning: Tuning | None,
 ) -> None:  # fmt: skip
     """One PTM's `tokens` and `scores` on all draws, with one thread."""
     card = ptm.card
     limit_threads(1)
     found = {source: read_features(file.path) for source, file in sources}
-    draws = plan({source: codes_of(each.targets, settings.bins) for source, each in found.items()}, settings, seed)
+    codes = {source: codes_of(each.targets, settings.bins, source) for source, each in found.items()}
+    draws = plan(codes, families, settings, seed)
     tokens, scores = answers_to(
         draws,
         methods,
@@ -173,11 +193,13 @@ def episodes_of(
     methods: list[str],
     seed: int,
     tuning: Tuning | None = None,
+    encoders: Sequence[Card] = (),
 ) -> Episodes:
     """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
 
     families: of all sources; one of which the first PTM has no features, as it is known by name only, takes no part.
-    methods: see `wanted_methods`; tuning: for `finetuned` among them. Raises UserError when no source has several
+    methods: see `wanted_methods`; tuning: for `finetuned` among them. encoders: further PTMs, which give tokens alone.
+    Raises UserError when no source has several
     classes, FileError when a feature file is missing or damaged.
     """
     if not cards:
@@ -185,19 +207,21 @@ def episodes_of(
         return Episodes([], [], [], [], np.zeros(1, int), {}, np.zeros((0, 0, 0)), nothing, np.zeros(0, int), nothing)
     there = [source for source in families if workspace.features(cards[0].name, source).exists()]
     targets = {source: read_features(workspace.features(cards[0].name, source)).targets for source in there}
-    codes = {source: codes_of(values, settings.bins) for source, values in targets.items()}
-    draws = plan(codes, settings, seed)
+    codes = {source: codes_of(values, settings.bins, source) for source, values in targets.items()}
+    families = {source: families[source] for source in there}
+    draws = plan(codes, families, settings, seed)
     found = {}
     # A PTM a worker, so that its features are read once.
     with (
-        forked(len(cards)) as pool,
-        tqdm(total=len(cards), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,
+        forked(len(cards) + len(encoders)) as pool,
+        tqdm(total=len(cards) + len(encoders), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,
     ):
         waiting = {}
-        for card in cards:
+        for card in (*cards, *encoders):
             files = [(source, KnownFile(workspace.features(card.name, source))) for source in there]
             ptm = Stored(card, workspace.ptm(card.name))
-            given = ptm, files, settings, methods, seed, tuning if FINETUNED in methods else None
+            asked = [] if card in encoders else methods
+            given = ptm, files, families, settings, asked, seed, tuning if FINETUNED in asked else None
             waiting[pool.submit(answers, workspace.cache, *given)] = card.name
         for done in as_completed(waiting):
             found[waiting[done]] = read_arrays(done.result())
@@ -209,7 +233,7 @@ def episodes_of(
         sources=list(codes),
         families=[families[source] for source in codes],
         offsets=np.cumsum([0] + [len(draw.classes) for draw in draws]),
-        tokens={ptm: found[ptm]["tokens"] for ptm in ptms},
+        tokens={card.name: found[card.name]["tokens"] for card in (*cards, *encoders)},
         scores=np.stack([found[ptm]["scores"] for ptm in ptms], axis=1),
         validation=np.array([draw.validation for draw in draws]),
         mixture=np.array([draw.mixture for draw in draws]),

@@ -30,7 +30,8 @@ def learn(
     """
     path = workspace.episodes()
     found, spec = read_episodes(path), settings.rankers[name]
-    if found.ptms != ptms or not {*wanted_methods([spec])} <= {*found.methods}:
+    encoder = spec.encoder or settings.encoder
+    if found.ptms != ptms or not {*wanted_methods([spec])} <= {*found.methods} or encoder not in found.tokens:
         raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
     cards = [read_card(workspace, ptm) for ptm in ptms]
     truth = training.supervision(found, spec, [card.source for card in cards])
@@ -43,19 +44,19 @@ def learn(
         rankers.append(done.ranker)
         logs += [{"seed": number, **row} for row in done.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
-    batcher = Batcher(found, settings.encoder, spec, device)
+    batcher = Batcher(found, encoder, spec, device)
     taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
     card = SpiderCard(
         name=name,
-        encoder=settings.encoder,
+        encoder=encoder,
         sources=found.sources,
         spec=spec,
-        width=settings.width,
+        width=settings.filled(spec).width,
         bins=settings.episodes.bins,
         k=int(np.argmax(taus)),
         validation_tau=taus,
         digest="",
-        **_known(found, cards, truth),
+        **_known(found, cards, read_card(workspace, encoder), truth),
     )
     return Spider(card, rankers), pd.DataFrame(logs)
 
@@ -82,23 +83,25 @@ def learn_ptm(
     if lacking := [each for each in known if each not in ptms]:
         raise UserError(f"params.yaml does not name '{lacking[0]}', which the spider '{name}' learned from; add it")
     cards = [read_card(workspace, each) for each in (*known, ptm)]
-    checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, settings.encoder)
+    encoder = read_card(workspace, spec.encoder or settings.encoder)
+    checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, encoder)
     methods = wanted_methods([*settings.rankers.values(), spec])
-    found = episodes_of(workspace, cards, families, settings.episodes, methods, seed)
+    others = [] if encoder in cards else [encoder]
+    found = episodes_of(workspace, cards, families, settings.episodes, methods, seed, encoders=others)
     truth = training.supervision(found, spec, [card.source for card in cards])
     rankers = []
     for number, ranker in enumerate(tqdm(spider.rankers, desc=ptm, unit="seed", disable=None)):
         compute.repeatable(seed + number, threads)
         done = training.with_one_more(ranker, found, truth, spec, settings, seed + number, compute.device())
         rankers.append(done.ranker)
-    return replace(spider, card=spider.card.model_copy(update=_known(found, cards, truth)), rankers=rankers)
+    return replace(spider, card=spider.card.model_copy(update=_known(found, cards, encoder, truth)), rankers=rankers)
 
 
-def _known(found: Episodes, cards: list[Card], truth: np.ndarray) -> dict:
+def _known(found: Episodes, cards: list[Card], encoder: Card, truth: np.ndarray) -> dict:
     """The fields of a spider's card that say which PTMs it knows."""
     places = training.mean_places(truth[~found.validation]).tolist()
     return {
-        "checkpoints": {card.name: card.checkpoint for card in cards},
-        "widths": found.widths,
+        "checkpoints": {card.name: card.checkpoint for card in (*cards, encoder)},
+        "widths": found.widths | {encoder.name: found.tokens[encoder.name].shape[1]},
         "constant": dict(zip(found.ptms, places, strict=True)),
     }

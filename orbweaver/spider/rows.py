@@ -10,22 +10,26 @@ import torch
 
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.workspace import Workspace
-from orbweaver.spider.checkpoint import Spider, SpiderCard
+from orbweaver.spider import checkpoint
+from orbweaver.spider.checkpoint import SpiderCard
 from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.tokens import class_means, codes_of
 
 
-def of_spiders(workspace: Workspace, spiders: list[Spider], target: str, evidence: pd.DataFrame) -> pd.DataFrame:
+def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evidence: pd.DataFrame) -> pd.DataFrame:
     """What trained spiders say of a target: dataset, ranker, seed ("all": their mean), k, ptm, score.
 
-    evidence: the scores that they look at: columns ptm, method, score. Raises FileError when a PTM that a spider knows
-    has no features of the target.
+    cards: theirs; each is loaded when its turn comes, as together they may not fit memory. evidence: the scores that
+    they look at: columns ptm, method, score. Raises FileError when a spider's weights are not there, or when a PTM that
+    it knows has no features of the target.
     """
     rows = []
-    for spider in spiders:
-        card = spider.card
-        found = {ptm: read_features(workspace.features(ptm, target)) for ptm in card.ptms}
-        means = {ptm: class_means(f.features, codes_of(f.targets, card.bins)) for ptm, f in found.items()}
+    means: dict[str, np.ndarray] = {}
+    for card in cards:
+        spider = checkpoint.load(workspace.ranker(card.name))
+        for ptm in {*card.widths} - {*means}:
+            found = read_features(workspace.features(ptm, target))
+            means[ptm] = class_means(found.features, codes_of(found.targets, card.bins, target))
         scores = evidence.pivot(index="ptm", columns="method", values="score")
         scores = scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)
         episode = episode_of(card.ptms, card.spec.evidence, means, scores)
@@ -44,7 +48,7 @@ def of_spiders(workspace: Workspace, spiders: list[Spider], target: str, evidenc
 FAMILY_OUT = "_family_out"
 
 
-def as_methods(ranked: pd.DataFrame, spiders: list[Spider], methods: Container[str], family: str) -> pd.DataFrame:
+def as_methods(ranked: pd.DataFrame, cards: list[SpiderCard], methods: Container[str], family: str) -> pd.DataFrame:
     """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
     forwarded (`_k0`), and the constant ranking that its episodes alone give (`_constant`).
 
@@ -60,9 +64,9 @@ def as_methods(ranked: pd.DataFrame, spiders: list[Spider], methods: Container[s
         rows.append(of[of["k"] == 0].assign(method=f"{name}_k0{out}"))
         rows.append(rows[-1].assign(method=f"{name}_constant{out}", score=rows[-1]["ptm"].map(card.constant)))
 
-    for card in (spider.card for spider in spiders if spider.card.name in methods):
+    for card in (each for each in cards if each.name in methods):
         add(card.name, card)
-        others = {o.card.spec.without: o.card for o in spiders if o.card.spec.without and _alike(o.card, card)}
+        others = {other.spec.without: other for other in cards if other.spec.without and _alike(other, card)}
         if others:
             add(card.name, others.get(family, card), FAMILY_OUT)
     return pd.concat(rows)[["dataset", "ptm", "method", "score", "reason"]] if rows else pd.DataFrame()

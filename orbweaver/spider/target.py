@@ -14,7 +14,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.methods.tables import aggregated
 from orbweaver.models.card import Card
-from orbweaver.spider.checkpoint import Spider
+from orbweaver.spider.checkpoint import SpiderCard
 from orbweaver.spider.pair import pair
 from orbweaver.spider.rows import as_methods, of_spiders
 from orbweaver.tasks import ZOO, task
@@ -41,7 +41,7 @@ def scores_of_target(
     encoders: list[str],
     methods: list[str],
     family: str,
-    spiders: list[Spider],
+    spiders: list[SpiderCard],
     seed: int,
     threads: int,
 ) -> TargetScores:
@@ -53,7 +53,7 @@ def scores_of_target(
     """
     dataset = digest(workspace.split("targets", target, "train"))
     listed = [method for method in methods if method in METHODS]
-    evidence = [method for spider in spiders for method in spider.card.spec.evidence]
+    evidence = [method for spider in spiders for method in spider.spec.evidence]
     wanted = list(dict.fromkeys([*listed, *evidence]))
     labels = [(encoder, KnownFile(workspace.labels(encoder, target))) for encoder in encoders]
     rows, weights = [], []

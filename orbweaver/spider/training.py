@@ -91,23 +91,20 @@ def train(
 ) -> Trained:
     """Trains one ranker: AdamW, cosine schedule; a batch draws k from 0..M and forwards k PTMs on each episode.
 
-    Half of the batches forward random PTMs (as the paper's code), half those that score highest so far, as inference
-    will. The weights of the epoch with the best validation tau (mean of none and all forwarded) are kept.
+    Which k, `spec.forwards` says. The best epoch is that of the best validation tau (mean of none and all forwarded).
 
     truth (T, M): from `supervision`. Raises UserError when too few episodes can be learned from.
     """
     torch.manual_seed(seed)
+    spec = settings.filled(spec)
     learn, check = parts(episodes, truth)
     if spec.draws is not None:
         learn = np.random.default_rng(seed).permutation(learn)[: spec.draws]
-    ranker = empty_ranker(
-        episodes.widths, episodes.widths[settings.encoder], settings.width, spec, settings.dropout
-    ).to(device)
-    batcher = Batcher(episodes, settings.encoder, spec, device)
-    optimizer = torch.optim.AdamW(
-        ranker.parameters(), settings.learning_rate, weight_decay=spec.weight_decay, fused=True
-    )
-    return _fit(ranker, optimizer, batcher, truth, learn, check, settings, seed, progress)
+    wide = episodes.tokens[spec.encoder].shape[1]
+    ranker = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout).to(device)
+    batcher = Batcher(episodes, spec.encoder, spec, device)
+    optimizer = torch.optim.AdamW(ranker.parameters(), spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
+    return _fit(ranker, optimizer, batcher, truth, learn, check, spec, settings.batch_size, seed, progress)
 
 
 def _fit(
@@ -117,23 +114,22 @@ def _fit(
     truth: np.ndarray,
     learn: np.ndarray,
     check: np.ndarray,
-    settings: SpiderSettings,
+    spec: RankerSettings,
+    batch_size: int,
     seed: int,
     progress: str | None,
 ) -> Trained:
     random = np.random.default_rng(seed)
     count = truth.shape[1]
     target = torch.from_numpy(truth).float().to(batcher.device)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, settings.epochs, settings.learning_rate * FINAL_RATE
-    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, spec.epochs, spec.learning_rate * FINAL_RATE)
     log, best, kept = [], -np.inf, {}
-    for epoch in tqdm(range(settings.epochs), desc=progress, unit="epoch", disable=None if progress else True):
+    for epoch in tqdm(range(spec.epochs), desc=progress, unit="epoch", disable=None if progress else True):
         total, order = 0.0, random.permutation(learn)
-        for start in range(0, len(order), settings.batch_size):
-            which = order[start : start + settings.batch_size]
+        for start in range(0, len(order), batch_size):
+            which = order[start : start + batch_size]
             k = int(random.integers(0, count + 1))
-            if random.random() < 0.5:
+            if spec.forwards == "random" or random.random() < 0.5:
                 preferred = random.random((len(which), count))
             else:
                 preferred = scores_at([ranker.eval()], batcher, which, [0])[0]
@@ -145,7 +141,7 @@ def _fit(
         schedule.step()
         taus = [mean_tau(truth[check], scores) for scores in scores_at([ranker.eval()], batcher, check, [0, count])]
         log.append({"epoch": epoch + 1, "loss": total / len(learn), "tau_k0": taus[0], "tau_all": taus[1]})
-        if np.mean(taus) > best:
+        if spec.keep == "last" or np.mean(taus) > best:
             best, kept = np.mean(taus), {name: value.clone() for name, value in ranker.state_dict().items()}
     ranker.load_state_dict(kept)
     return Trained(ranker.eval(), log)
@@ -165,12 +161,12 @@ def with_one_more(
     So nothing else is trained anew, and the scores of the PTMs that were there do not change.
     """
     torch.manual_seed(seed)
+    spec = settings.filled(spec)
     new, known = episodes.ptms[-1], episodes.ptms[:-1]
     if known != ranker.ptms:
         raise ValueError(f"episodes must hold the ranker's PTMs, then the new one; got {known}, not {ranker.ptms}")
-    wider = empty_ranker(episodes.widths, episodes.widths[settings.encoder], settings.width, spec, settings.dropout).to(
-        device
-    )
+    wide = episodes.tokens[spec.encoder].shape[1]
+    wider = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout).to(device)
     state = wider.state_dict()
     for name, value in ranker.state_dict().items():
         if name == "model_tokens":
@@ -184,7 +180,7 @@ def with_one_more(
     mask = torch.zeros_like(wider.model_tokens)
     mask[-1] = 1
     wider.model_tokens.register_hook(lambda gradient: gradient * mask)  # Adam leaves alone what has no gradient
-    batcher = Batcher(episodes, settings.encoder, spec, device)
-    optimizer = torch.optim.Adam(learned, settings.learning_rate, fused=True)
+    batcher = Batcher(episodes, spec.encoder, spec, device)
+    optimizer = torch.optim.Adam(learned, spec.learning_rate, fused=True)
     learn, check = parts(episodes, truth)
-    return _fit(wider, optimizer, batcher, truth, learn, check, settings, seed, None)
+    return _fit(wider, optimizer, batcher, truth, learn, check, spec, settings.batch_size, seed, None)

@@ -20,13 +20,14 @@ from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
 from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.plan import DvcError
+from orbweaver.spider.mixtures import published_mixtures
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.finetune import published_truth
 from tests.conftest import ROOT, TINY, clone_repository, run
 
-# stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, the report
+# stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, a ranker, the report
 CLONE = Workspace(ROOT)
-STAGES = {"single_source": 53, "multi_source": 154, "emms_cnn": 61, "emms_vit": 67, "caption": 43, "itm": 76,
+STAGES = {"single_source": 67, "multi_source": 163, "emms_cnn": 74, "emms_vit": 77, "caption": 43, "itm": 86,
           "transfergraph": 516}  # fmt: skip
 
 
@@ -39,13 +40,33 @@ def published(p: params.Params, ptm: str, targets: list[str]) -> list[dict]:
 @pytest.mark.parametrize("name", list(STAGES))
 def test_every_benchmark_is_valid_and_has_its_published_truth(name: str) -> None:
     p = load_checked(CLONE, known()[name])
-    count = len(p.roles) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 2
+    count = len(p.roles) + 3 * len(p.ptms) + len(p.encoders) + len(p.targets) + 2 + len(p.spider.rankers)
     assert count + len(p.sources.keys() & p.targets.keys()) == STAGES[name]
     assert p.truth != "finetune"
-    for ptm in list(p.ptms)[:: 1 + len(p.ptms) // 50]:  # of many some: each pair reads the table
+    candidates = [name for name, ptm in p.ptms.items() if ptm.candidate]
+    for ptm in candidates[:: 1 + len(candidates) // 50]:  # of many some: each pair reads the table
         for row in published(p, ptm, list(p.targets)):
             assert -500 < row["test"] <= 1
             assert row["chosen"] == 1
+
+
+@pytest.mark.parametrize("name", ["single_source", "multi_source", "emms_cnn", "emms_vit", "itm"])
+def test_model_spider_is_in_published_benchmarks_as_its_code_has_it(name: str) -> None:
+    p = load_checked(CLONE, known()[name])
+    paper = p.spider.filled(p.spider.rankers["spider_paper"])
+    assert (paper.width, paper.epochs, paper.learning_rate, paper.weight_decay) == (1024, 30, 2.5e-4, 0.0)
+    assert (paper.prompts, paper.normalise, paper.forwards, paper.keep) == (False, False, "random", "last")
+    assert (p.spider.episodes.draws, p.spider.episodes.ways, p.spider.episodes.shots) == (64, 100, 50)
+    assert not {*p.targets} & {*p.sources} and {"spider", "spider_paper"} <= {*p.methods}
+    drawn = [source for source in p.sources if source not in CORPORA]
+    assert len(drawn) >= 5 and all(TASKS_OF[source] == "image_classification" for source in drawn)
+    assert p.ptms[paper.encoder].architecture == "vit_base_patch16_224.dino"
+
+
+def test_the_mixtures_of_single_source_are_those_of_the_release() -> None:
+    mixtures = load_checked(CLONE, known()["single_source"]).spider.episodes.mixtures
+    assert mixtures == [each.classes for each in published_mixtures(CLONE.published, 10) if each.released]
+    assert all(count <= catalogue()[name].classes for each in mixtures for name, count in each.items())
 
 
 @pytest.mark.parametrize("path", [CLONE.params, *known().values()], ids=lambda path: path.stem)
@@ -159,7 +180,7 @@ def test_dvc_plans_every_benchmark(name: str, tmp_path: Path) -> None:
     folders += [f"{room}/{ptm}" for room in ("data/zoo", "features") for ptm in p.ptms]
     folders += [f"labels/{encoder}" for encoder in p.encoders]
     made = [f"{folder}/x" for folder in folders] + [f"scores/finetune/{ptm}.csv" for ptm in p.ptms]
-    made.append("scores/spider/episodes.h5")
+    made += ["scores/spider/episodes.h5", *(f"scores/spider/{ranker}/x" for ranker in p.spider.rankers)]
     for path in made + [f"scores/{part}{one}.csv" for part in ("", "weights/") for one in p.targets]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("x")

@@ -42,7 +42,7 @@ def test_the_default_benchmark_is_valid() -> None:
         ("targets", {"digits": {"train": 10, "tets": 10}}, "unknown key 'targets.digits.tets': did you mean 'test'?"),
         ("targets", {"digits": {"train": 10}}, "'targets.digits' needs 'train' and 'test'"),
         ("ptms", {"x": {"architecture": "test_vit", "source": "imagenet"}}, "unknown source 'imagenet'"),
-        ("targets", {"plain_tqa": {"train": 10, "test": 10}}, "no PTM can be fine-tuned to do its task, extractive_qa"),
+        ("targets", {"plain_tqa": {"train": 10, "test": 10}}, "no candidate among PTMs can be fine-tuned"),
         ("targets", {"pet": {"image_size": 64}}, "its images keep their published size; remove 'image_size'"),
         (
             "targets",
@@ -67,6 +67,56 @@ def test_what_is_wrong_is_named(tmp_path: Path, tiny: dict, section: str, change
     with pytest.raises(params.ParamsError) as error:
         load(tmp_path, tiny)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": "vit_sprite"}, "'spider.encoder': unknown PTM 'vit_sprite': did you mean 'vit_sprites'?"),
+        (
+            {"rankers": {"x": {"supervision": ["logme"], "encoder": "vit_sprite"}}},
+            "'spider.rankers.x.encoder': unknown",
+        ),
+        ({"rankers": {"x": {"supervision": ["logme"], "encoder": "reader"}}}, "'reader' does not do the task"),
+        ({"rankers": {}}, "ptms.eye: it is no candidate and no encoder of Model Spider"),
+        ({"encoder": "vit_sprites"}, "ptms.eye: it is no candidate and no encoder of Model Spider"),
+        (
+            {"episodes": {"mixtures": [{"sprites_shap": 3}, {"sprites_shape": 3}]}},
+            "'spider.episodes.mixtures': unknown source 'sprites_shap': did you mean 'sprites_shape'?",
+        ),
+    ],
+)
+def test_what_is_wrong_about_encoders_is_named(tmp_path: Path, tiny: dict, change: dict, message: str) -> None:
+    vit = tiny["ptms"]["vit_sprites"]
+    tiny["ptms"] |= {"eye": vit | {"candidate": False}, "reader": vit | {"task": "caption"}}
+    tiny["spider"]["encoder"] = "eye"
+    p = params.Params.model_validate(tiny)
+    assert p.ranked_by_spiders == ["vit_sprites", "byobnet_sprites"]
+    tiny["spider"] |= change
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny))
+    with pytest.raises(params.ParamsError) as error:
+        params.load(tmp_path / "params.yaml")
+    assert message in str(error.value)
+
+
+def test_an_encoder_without_a_candidate_has_nothing_to_rank(tmp_path: Path, tiny: dict) -> None:
+    tiny["ptms"] = {"eye": tiny["ptms"]["vit_sprites"] | {"candidate": False}}
+    tiny["spider"]["encoder"] = "eye"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny))
+    with pytest.raises(params.ParamsError, match="'eye' has no candidate of its task beside it to rank"):
+        params.load(tmp_path / "params.yaml")
+    tiny["spider"] |= {"encoder": "", "rankers": {}}
+    tiny["ptms"]["eye"]["candidate"] = True
+    assert params.Params.model_validate(tiny).ranked_by_spiders == []
+
+
+def test_a_ranker_takes_from_all_what_it_does_not_say(tiny: dict) -> None:
+    tiny["spider"]["rankers"]["paper"] = {"supervision": ["logme"], "width": 32, "encoder": "byobnet_sprites"}
+    spider = params.Params.model_validate(tiny).spider
+    one, paper = (spider.filled(spider.rankers[name]) for name in ("spider", "paper"))
+    assert (one.encoder, one.width, one.epochs, one.learning_rate) == ("vit_sprites", 8, 1, 0.001)
+    assert (paper.encoder, paper.width, paper.epochs, paper.learning_rate) == ("byobnet_sprites", 32, 1, 0.001)
+    assert spider.encoders == ["vit_sprites", "byobnet_sprites"]
 
 
 def test_unknown_method_and_top_level_key(tmp_path: Path, tiny: dict) -> None:

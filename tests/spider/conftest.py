@@ -23,7 +23,8 @@ TARGET = np.repeat(np.arange(3), 20)
 def put_features(workspace: Workspace, ptm: str, dataset: str, labels: np.ndarray, seed: int, known_as: str) -> None:
     """Features in which every class lies somewhere else, the clearer the wider the PTM."""
     random = np.random.default_rng((seed, len(labels)))
-    features = random.normal(size=(len(labels), WIDTHS[ptm])) + 2 * random.normal(size=(8, WIDTHS[ptm]))[labels]
+    centres, noise = max(8, labels.max() + 1), random.normal(size=(len(labels), WIDTHS[ptm]))
+    features = noise + 2 * random.normal(size=(centres, WIDTHS[ptm]))[labels]
     probabilities = random.dirichlet(np.ones(8), len(labels))
     origin = {"ptm": ptm, "checkpoint": f"sha-{ptm}", "dataset": known_as}
     path = workspace.features(ptm, dataset)

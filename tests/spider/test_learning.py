@@ -32,7 +32,7 @@ def test_episodes_hold_each_ptms_answers(stocked: Workspace) -> None:
     found = drawn(stocked)
     assert (found.ptms, found.methods, found.sources) == (THREE, ["held_out", "logme"], ["s", "t"])
     assert found.families == ["one", "another"]
-    draws = episodes.plan(SOURCES, PLAN, 0)
+    draws = episodes.plan(SOURCES, FAMILIES, PLAN, 0)
     for m, ptm in enumerate(THREE):
         features = {source: read_features(stocked.features(ptm, source)).features for source in SOURCES}
         means, scores = episodes.answers_to(draws, METHODS, features, dict.fromkeys(SOURCES), {"seed": 0})

@@ -16,8 +16,8 @@ from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.spider import checkpoint, episodes, inference, tokens, training
 from orbweaver.spider.episode_file import Episodes, read_episodes, write_episodes
 from orbweaver.spider.ranker import Ranker, plackett_luce
+from tests.spider.conftest import WIDTHS, card_of
 
-WIDTHS = {"a": 5, "b": 3, "c": 7, "d": 4}
 SPEC = RankerSettings(supervision=["held_out"], evidence=["probe", "logme"], weight_decay=0.1)
 SPIDER = SpiderSettings(encoder="a", width=16, epochs=3, batch_size=8, learning_rate=0.003, dropout=0.1, rankers={})
 
@@ -149,12 +149,12 @@ def test_loss_has_finite_gradients_where_an_episode_has_one_ptm():
 def test_a_few_episodes_can_be_learned_by_heart_from_the_encoder_alone():
     found = some_episodes(8)
     spec = RankerSettings(supervision=["held_out"])
-    p = SPIDER.model_copy(update={"epochs": 70, "dropout": 0.0, "learning_rate": 0.01})
+    spec = spec.model_copy(update={"epochs": 70, "learning_rate": 0.01})
     truth = training.supervision(found, spec, ["x"] * 4)
     learn = np.flatnonzero(~found.validation)
     ranker = fresh_ranker(spec)
     optimizer = torch.optim.Adam(ranker.parameters(), 0.01)
-    trained = training._fit(ranker, optimizer, batcher_of(found, spec), truth, learn, learn, p, 0, None)
+    trained = training._fit(ranker, optimizer, batcher_of(found, spec), truth, learn, learn, spec, 8, 0, None)
     assert trained.log[-1]["tau_k0"] > 0.99
     assert trained.log[-1]["loss"] < trained.log[0]["loss"]
 
@@ -167,6 +167,30 @@ def test_training_repeats_under_a_seed_and_not_under_another():
     )
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_random_ptms_are_forwarded_and_the_last_epoch_is_kept_on_request(monkeypatch):
+    found = some_episodes()
+    truth = training.supervision(found, SPEC, ["x"] * 4)
+    spec = SPEC.model_copy(update={"forwards": "random", "keep": "last", "width": 4, "epochs": 2})
+    asked = []
+
+    def nothing(rankers, batcher, which, ks):
+        asked.append(ks)
+        return np.zeros((len(ks), len(which), 4))
+
+    monkeypatch.setattr(training, "scores_at", nothing)
+    taus = iter([1.0, 1.0, 0.0, 0.0])  # the first epoch validates better
+    monkeypatch.setattr(training, "mean_tau", lambda *_: next(taus))
+    done = training.train(found, truth, spec, SPIDER, 0, torch.device("cpu"))
+    assert done.ranker.model_tokens.shape == (4, 4) and len(done.log) == 2
+    assert asked == [[0, 4], [0, 4]], "nobody asks who scores highest but to validate"
+    taus = iter([1.0, 1.0, 0.0, 0.0])
+    best = training.train(found, truth, spec.model_copy(update={"keep": "best"}), SPIDER, 0, torch.device("cpu"))
+    assert not torch.equal(best.ranker.model_tokens, done.ranker.model_tokens)
+    taus = iter([0.0, 0.0, 1.0, 1.0])
+    later = training.train(found, truth, spec.model_copy(update={"keep": "best"}), SPIDER, 0, torch.device("cpu"))
+    assert torch.equal(later.ranker.model_tokens, done.ranker.model_tokens)
 
 
 def test_episodes_on_which_all_ptms_tie_validate_nothing():
@@ -256,11 +280,12 @@ def test_evidence_is_standardised_over_the_forwarded(count, seed):
 # --- episodes ------------------------------------------------------------------------------------------------------
 
 CODES = {"s": np.repeat(np.arange(8), 30), "t": np.repeat(np.arange(4), 12), "u": np.repeat(np.arange(3), 50)}
+FAMILIES = {"s": "one", "t": "another", "u": "one"}
 PLAN = EpisodeSettings(mixtures=8, draws=6, shots=20, ways=7)
 
 
 def test_draws_are_what_they_promise():
-    draws = episodes.plan(CODES, PLAN, 0)
+    draws = episodes.plan(CODES, FAMILIES, PLAN, 0)
     seen = {False: set(), True: set()}
     for draw in draws:
         classes = [(source, CODES[source][rows[0]]) for source, rows, _ in draw.classes]
@@ -270,28 +295,51 @@ def test_draws_are_what_they_promise():
             assert len({*CODES[source][drawn], *CODES[source][rest]}) == 1
             assert not {*drawn} & {*rest} and len({*drawn}) == len(drawn) <= PLAN.shots
     assert seen[True] and seen[False] and not seen[True] & seen[False]
-    again = episodes.plan(CODES, PLAN, 0)
+    again = episodes.plan(CODES, FAMILIES, PLAN, 0)
     assert all(
         np.array_equal(a[1], b[1]) for x, y in zip(draws, again, strict=True)
         for a, b in zip(x.classes, y.classes, strict=True)
     )  # fmt: skip
     with pytest.raises(UserError, match="sources"):
-        episodes.plan({}, PLAN, 0)
+        episodes.plan({}, {}, PLAN, 0)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 10])
 def test_one_source_is_enough(classes):
-    draws = episodes.plan({"a": np.arange(80) % classes}, PLAN, 0)
+    draws = episodes.plan({"a": np.arange(80) % classes}, {"a": "one"}, PLAN, 0)
     rows = {side: np.concatenate([np.concatenate(c[1:]) for d in draws if d.validation == side for c in d.classes])
             for side in (True, False)}  # fmt: skip
     assert len(rows[True]) and len(rows[False])
     assert not {*rows[True]} & {*rows[False]}
 
 
+def test_a_share_of_mixtures_is_of_one_family():
+    def mixed(alone: float) -> list[set[str]]:
+        settings = PLAN.model_copy(update={"alone": alone, "mixtures": 40})
+        return [{FAMILIES[s] for s in draw.sources} for draw in episodes.plan(CODES, FAMILIES, settings, 0)]
+
+    assert all(len(families) == 1 for families in mixed(1.0))
+    assert {"one"} in mixed(1.0) and {"another"} in mixed(1.0)
+    some = [sum(len(families) == 2 for families in mixed(alone)) for alone in (0.0, 0.5, 1.0)]
+    assert some[0] > some[1] > some[2] == 0
+
+
+def test_mixtures_can_be_listed():
+    listed = [{"s": 3, "u": 1}, {"t": 4, "u": 3}] * 2
+    settings = PLAN.model_copy(update={"mixtures": listed})
+    draws = episodes.plan(CODES, FAMILIES, settings, 0)
+    seen = [{(s, CODES[s][rows[0]]) for d in draws if d.mixture == m for s, rows, _ in d.classes} for m in range(4)]
+    assert {s for s, _ in seen[0]} == {"s", "u"} and sum(s == "s" for s, _ in seen[0]) == 3
+    assert {s for s, _ in seen[1]} == {"t", "u"} and {d.mixture for d in draws if d.validation} == {3}
+    assert not seen[3] & (seen[0] | seen[1] | seen[2])
+    with pytest.raises(UserError, match=r"unknown source in a mixture.*'v'"):
+        episodes.plan(CODES, FAMILIES, PLAN.model_copy(update={"mixtures": [{"v": 1}, {"s": 2}]}), 0)
+
+
 def test_answers_are_class_means_and_scores():
     random = np.random.default_rng(0)
     features = {s: random.normal(size=(len(c), 6)) + 3 * np.eye(8)[c, :6] for s, c in CODES.items()}
-    draws = episodes.plan(CODES, PLAN, 0)[:5]
+    draws = episodes.plan(CODES, FAMILIES, PLAN, 0)[:5]
     means, scores = episodes.answers_to(
         draws, ["held_out", "probe", "nce"], features, dict.fromkeys(CODES), {"seed": 0}
     )
@@ -330,6 +378,19 @@ def test_equal_targets_share_a_bin():
     assert set(tokens.pseudo_classes(np.array([0.0] * 50 + [1.0] * 3), 10)) <= {0, 1}
     with pytest.raises(ValueError, match="no sample"):
         tokens.class_means(np.zeros((2, 3)), np.array([0, 2]))
+
+
+def test_published_regressions_have_their_published_bins():
+    ages = np.array([1, 5, 6, 20, 21, 70, 71, 116.0])
+    assert tokens.codes_of(ages, 3, "utkface").tolist() == [0, 0, 1, 2, 3, 4, 5, 5]
+    assert tokens.codes_of(np.arange(1, 117.0), 3, "utkface").max() == 9
+    grid = np.stack(np.meshgrid(range(6), range(40), range(32)), -1).reshape(-1, 3)
+    latents = np.random.default_rng(0).permutation(grid)
+    codes = tokens.codes_of(latents.astype(float), 10, "dsprites")
+    assert codes.max() == 99 and np.ptp(np.bincount(codes)) <= 1
+    in_order = np.lexsort(latents.T[::-1])
+    assert (np.diff(codes[in_order]) >= 0).all()
+    assert tokens.codes_of(latents.astype(float), 10, "others").max() == 9
 
 
 def test_what_targets_are_says_what_their_classes_are():
@@ -392,14 +453,16 @@ def test_checkpoint_round_trip_and_damage(tmp_path):
 
 
 def test_unknown_ptm_other_checkpoint_and_other_encoder_are_refused():
-    card = a_spider().card
-    checkpoint.check_zoo(card, {"a": "sha-a"}, "a")
+    card, a = a_spider().card, card_of("a")
+    checkpoint.check_zoo(card, {"a": "sha-a"}, a)
     with pytest.raises(UserError, match=r"does not know PTM 'e'.*stages\.spider spider --add e"):
-        checkpoint.check_zoo(card, {"e": "sha-e"}, "a")
+        checkpoint.check_zoo(card, {"e": "sha-e"}, a)
     with pytest.raises(UserError, match="another checkpoint of PTM 'b'"):
-        checkpoint.check_zoo(card, {"b": "else"}, "a")
+        checkpoint.check_zoo(card, {"b": "else"}, a)
     with pytest.raises(UserError, match="trained with the encoder 'a', not 'b'"):
-        checkpoint.check_zoo(card, {"a": "sha-a"}, "b")
+        checkpoint.check_zoo(card, {"a": "sha-a"}, card_of("b"))
+    with pytest.raises(UserError, match="another checkpoint of PTM 'a'"):
+        checkpoint.check_zoo(card, {"b": "sha-b"}, a.model_copy(update={"checkpoint": "else"}))
 
 
 def test_a_target_of_one_class_is_refused():

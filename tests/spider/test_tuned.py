@@ -20,6 +20,7 @@ from orbweaver.tasks.stored import Stored
 from tests.spider.conftest import SOURCES, card_of
 from tests.tasks.examples import FINETUNE, pictures, texts, trained
 
+FAMILIES = dict.fromkeys(SOURCES, "toys")
 PLAN = EpisodeSettings(mixtures=8, draws=4, shots=10)
 
 
@@ -42,7 +43,7 @@ def test_an_episode_is_trained_on_its_rows_and_tested_on_others_of_its_classes(s
 
 
 def test_episodes_are_chosen_at_random_and_have_something_to_be_measured_on() -> None:
-    draws = plan(SOURCES, PLAN, 0)
+    draws = plan(SOURCES, FAMILIES, PLAN, 0)
     draws[0].classes[0] = (*draws[0].classes[0][:2], np.zeros(0, int))
     some = chosen(draws, 10, 0)
     assert len(some) == 10 and (np.diff(some) > 0).all() and 0 not in chosen(draws, len(draws), 0)
@@ -51,7 +52,7 @@ def test_episodes_are_chosen_at_random_and_have_something_to_be_measured_on() ->
 
 
 def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], tmp_path: Path, monkeypatch) -> None:
-    draws, asked = plan(SOURCES, PLAN, 0), []
+    draws, asked = plan(SOURCES, FAMILIES, PLAN, 0), []
 
     def fake(of, ptm, train, test, how, seed, threads, cache):
         asked.append((of.name, ptm.card.name, len(train), len(test), how, seed))
@@ -84,7 +85,7 @@ def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path,
     ptm = trained(workspace, of, of)
     known = {"p": pictures(of, 60), "q": pictures(of, 60, seed=1)} if of == "image_classification" else {"p": texts(60)}
     settings = PLAN.model_copy(update={"mixtures": 4, "draws": 2})
-    draws = plan({name: split.targets for name, split in known.items()}, settings, 0)
+    draws = plan({name: split.targets for name, split in known.items()}, dict.fromkeys(known, ""), settings, 0)
     tuning = Tuning(known, FINETUNE.model_copy(update={"seeds": 1}), 2)
     found = tuned(draws, ptm, tuning, 0, workspace.cache)
     there = found[~np.isnan(found)]
