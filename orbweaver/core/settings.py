@@ -137,6 +137,8 @@ class RankerSettings(Section):
     draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
     forwards: in training random PTMs are forwarded (as the paper's code), or in half of the batches those that score
     highest so far, as inference will. keep: the weights of the epoch that validates best, or the last (as its code).
+    drop: share of the PTMs and of the evidence that a batch does not know, whole families of PTMs among them, so that
+    one that was never learned from can be ranked by its card and its evidence; see `spider.strangers`.
     encoder, width, epochs, learning_rate: where they differ from all rankers'; see `SpiderSettings.filled`.
     """
 
@@ -152,6 +154,7 @@ class RankerSettings(Section):
     seeds: int = Field(default=1, ge=1)
     forwards: Literal["random", "half_best"] = "half_best"
     keep: Literal["best", "last"] = "best"
+    drop: float = Field(default=0.0, ge=0, lt=1)
     encoder: Name | None = None
     width: int | None = Field(default=None, ge=1)
     epochs: int | None = Field(default=None, ge=1)

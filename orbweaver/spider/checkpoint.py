@@ -57,11 +57,11 @@ class Spider:
 
 
 def empty_ranker(
-    widths: dict[str, int], encoder_width: int, width: int, spec: RankerSettings, dropout: float = 0.0
+    widths: dict[str, int], encoder_width: int, width: int, spec: RankerSettings, dropout: float = 0.0, facts: int = 0
 ) -> Ranker:
     """A ranker of the given form with random weights."""
-    replace = spec.specific == "replace"
-    return Ranker(widths, encoder_width, width, len(spec.evidence), replace, spec.prompts, spec.normalise, dropout)
+    form = len(spec.evidence), spec.specific == "replace", spec.prompts, spec.normalise
+    return Ranker(widths, encoder_width, width, *form, dropout, facts)
 
 
 def save(spider: Spider, folder: Path) -> None:
@@ -101,7 +101,8 @@ def load(folder: Path) -> Spider:
         states = load_file(weights)
         for seed in range(card.spec.seeds):
             ranked = {ptm: card.widths[ptm] for ptm in card.ptms}
-            ranker = empty_ranker(ranked, card.widths[card.encoder], card.width, card.spec)
+            facts = states["0.from_card.weight"].shape[1] if card.spec.drop else 0
+            ranker = empty_ranker(ranked, card.widths[card.encoder], card.width, card.spec, facts=facts)
             own = {name.split(".", 1)[1]: value for name, value in states.items() if name.startswith(f"{seed}.")}
             ranker.load_state_dict(own)
             rankers.append(ranker.eval())

@@ -10,6 +10,7 @@ from torch.nn import functional
 from orbweaver.core.settings import RankerSettings
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.ranker import Ranker
+from orbweaver.spider.strangers import Strangers
 
 
 def standardise(evidence: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
@@ -30,8 +31,16 @@ def standardise(evidence: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
 class Batcher:
     """Puts episodes together into what `Ranker.forward` takes."""
 
-    def __init__(self, episodes: Episodes, encoder: str, spec: RankerSettings, device: torch.device) -> None:
-        self.episodes, self.encoder, self.device = episodes, encoder, device
+    def __init__(
+        self,
+        episodes: Episodes,
+        encoder: str,
+        spec: RankerSettings,
+        device: torch.device,
+        strangers: Strangers | None = None,
+    ) -> None:
+        """strangers: of all batches that name no others."""
+        self.episodes, self.encoder, self.device, self.strangers = episodes, encoder, device, strangers
         self.ptms = episodes.ptms if spec.specific != "none" else []
         columns = [episodes.methods.index(method) for method in spec.evidence]
         self.evidence = episodes.scores[:, :, columns]
@@ -45,9 +54,18 @@ class Batcher:
         means = np.concatenate([tokens[offsets[t] : offsets[t + 1]] for t in which[wanted]])
         return torch.from_numpy(means).to(self.device), torch.from_numpy(rows).to(self.device)
 
-    def scores(self, ranker: Ranker, which: np.ndarray, forwarded: np.ndarray) -> Tensor:
+    def scores(
+        self, ranker: Ranker, which: np.ndarray, forwarded: np.ndarray, strangers: Strangers | None = None
+    ) -> Tensor:
         """(B, M) scores of the episodes `which`, in which the PTMs `forwarded` (B, M) gave tokens and evidence."""
-        specific = {p: self.means(p, which, f) for p, f in zip(self.ptms, forwarded.T, strict=False) if f.any()}
+        strangers = strangers or self.strangers
+        evidence_of, model_tokens, gave = self.evidence[which], None, forwarded
+        if strangers is not None:
+            evidence_of = np.where(strangers.evidence, np.nan, evidence_of)
+            gave = forwarded & ~strangers.ptms
+            of_strangers = (torch.from_numpy(each).to(self.device) for each in (strangers.ptms, strangers.facts))
+            model_tokens = ranker.tokens_of(*of_strangers)
+        specific = {p: self.means(p, which, f) for p, f in zip(self.ptms, gave.T, strict=False) if f.any()}
         # Equal numbers of columns, so that PTMs can be stacked.
         longest = max((rows.shape[1] for _, rows in specific.values()), default=0)
         specific = {
@@ -56,9 +74,9 @@ class Batcher:
         }
         evidence, there = None, torch.from_numpy(forwarded).to(self.device)
         if self.evidence.shape[2] and forwarded.any():
-            evidence = torch.from_numpy(standardise(self.evidence[which], forwarded)).to(self.device)
+            evidence = torch.from_numpy(standardise(evidence_of, forwarded)).to(self.device)
         general = self.means(self.encoder, which, np.ones(len(which), bool))
-        return ranker(*general, there, specific, evidence)
+        return ranker(*general, there, specific, evidence, model_tokens)
 
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:

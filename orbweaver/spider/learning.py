@@ -18,6 +18,7 @@ from orbweaver.spider.checkpoint import Spider, SpiderCard
 from orbweaver.spider.episode_file import Episodes, read_episodes
 from orbweaver.spider.episodes import episodes_of, wanted_methods
 from orbweaver.spider.inference import Batcher, scores_at
+from orbweaver.spider.strangers import facts_of
 
 
 def learn(
@@ -35,12 +36,12 @@ def learn(
         raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
     cards = [read_card(workspace, ptm) for ptm in ptms]
     truth = training.supervision(found, spec, [card.source for card in cards])
-    device = compute.device()
+    device, facts = compute.device(), facts_of(cards) if spec.drop else None
     logs, rankers = [], []
     for number in range(spec.seeds):
         compute.repeatable(seed + number, threads)
         progress = f"{name}, seed {number}"
-        done = training.train(found, truth, spec, settings, seed + number, device, progress)
+        done = training.train(found, truth, spec, settings, seed + number, device, progress, facts)
         rankers.append(done.ranker)
         logs += [{"seed": number, **row} for row in done.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)

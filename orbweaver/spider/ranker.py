@@ -21,6 +21,7 @@ class Ranker(nn.Module):
     widths: PTM -> D_m, in the order of the scores. evidence: number of scores in e_m, 0 for none.
     replace: where there are S_m, they stand in the place of G (the paper's text), not behind it (its code).
     prompts: learned vectors that tell G, S and e apart. normalise: class means have length 1 before projection.
+    facts: number of those that stand for a PTM in the place of its token, 0 for none (our addition).
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Ranker(nn.Module):
         prompts: bool = True,
         normalise: bool = True,
         dropout: float = 0.1,
+        facts: int = 0,
     ):
         super().__init__()
         self.ptms, self.replace, self.normalise = list(widths), replace, normalise
@@ -49,6 +51,13 @@ class Ranker(nn.Module):
         nn.init.xavier_normal_(self.out.weight)
         self.norm, self.head_norm, self.head = nn.LayerNorm(width), nn.LayerNorm(width), nn.Linear(width, 1)
         self.dropout = nn.Dropout(dropout)
+        self.from_card = nn.Linear(facts, width) if facts else None
+        if self.from_card is not None:
+            nn.init.zeros_(self.from_card.weight)  # an architecture or source that nobody had says nothing
+
+    def tokens_of(self, strangers: Tensor, facts: Tensor) -> Tensor:
+        """(M, d): model tokens, those of strangers (M,) from their facts (M, F)."""
+        return torch.where(strangers[:, None], self.from_card(facts), self.model_tokens)
 
     def forward(
         self,
@@ -57,6 +66,7 @@ class Ranker(nn.Module):
         forwarded: Tensor | None = None,
         specific: dict[str, tuple[Tensor, Tensor]] | None = None,
         evidence: Tensor | None = None,
+        model_tokens: Tensor | None = None,
     ) -> Tensor:
         """Scores (B, M) of B episodes.
 
@@ -64,15 +74,17 @@ class Ranker(nn.Module):
         row is which class of which episode, R for none. forwarded (B, M): which PTMs were run on which episode; none by
         default. specific: for every PTM that was forwarded on any episode, its class means (R_m, D_m) and their rows
         (B, C), R_m throughout where it was not. evidence (B, M, Q): standardised scores of those forwarded.
+        model_tokens (M, d): in the place of the learned ones.
         """
-        query = self.query(self.model_tokens) * self.model_tokens.shape[1] ** -0.5  # (M, d)
+        theta = self.model_tokens if model_tokens is None else model_tokens
+        query = self.query(theta) * theta.shape[1] ** -0.5  # (M, d)
         tokens = self._placed(self.general, general, 0, rows)  # (B, C, d)
         logits = torch.einsum("md,bcd->bmc", query, self.key(tokens))
         logits = logits.masked_fill((rows == len(general))[:, None], -torch.inf)
         weights = self.dropout(torch.softmax(logits, -1))
         # One (log-sum of logits, values under their softmax) a block: the model token itself, G, S, e.
-        own = (query * self.key(self.model_tokens)).sum(1).expand(len(rows), -1)
-        blocks = [(own, self.value(self.model_tokens)), (logits.logsumexp(-1), weights @ self.value(tokens))]
+        own = (query * self.key(theta)).sum(1).expand(len(rows), -1)
+        blocks = [(own, self.value(theta)), (logits.logsumexp(-1), weights @ self.value(tokens))]
         shortcut = 0.0
         if specific:
             blocks.append(self._of_specific(query, specific))
@@ -85,7 +97,7 @@ class Ranker(nn.Module):
             shortcut = self.shortcut(evidence).squeeze(-1) * forwarded
         weights = torch.softmax(torch.stack([sums for sums, _ in blocks]), 0)  # (blocks, B, M)
         context = sum(weight[..., None] * values for weight, (_, values) in zip(weights, blocks, strict=True))
-        hidden = self.norm(self.model_tokens + self.dropout(self.out(context)))
+        hidden = self.norm(theta + self.dropout(self.out(context)))
         return self.head(self.head_norm(hidden)).squeeze(-1) + shortcut
 
     def _of_specific(self, query: Tensor, specific: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from orbweaver.core.formats.features import read_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.spider import checkpoint
 from orbweaver.spider.checkpoint import SpiderCard
+from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.tokens import class_means, codes_of
 
@@ -27,12 +28,8 @@ def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evide
     means: dict[str, np.ndarray] = {}
     for card in cards:
         spider = checkpoint.load(workspace.ranker(card.name))
-        for ptm in {*card.widths} - {*means}:
-            found = read_features(workspace.features(ptm, target))
-            means[ptm] = class_means(found.features, codes_of(found.targets, card.bins, target))
-        scores = evidence.pivot(index="ptm", columns="method", values="score")
-        scores = scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)
-        episode = episode_of(card.ptms, card.spec.evidence, means, scores)
+        means |= means_of(workspace, target, {*card.widths} - {*means}, card.bins)
+        episode = target_as_episode(card.ptms, card.spec.evidence, means, evidence)
         batcher = Batcher(episode, card.encoder, card.spec, torch.device("cpu"))
         ks = list(range(len(card.ptms) + 1))
         for seed, rankers in (("all", spider.rankers), *((i, [r]) for i, r in enumerate(spider.rankers))):
@@ -43,6 +40,20 @@ def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evide
                 for ptm, score in zip(card.ptms, scores[k].tolist(), strict=True)
             ]
     return pd.DataFrame(rows, columns=["dataset", "ranker", "seed", "k", "ptm", "score"])
+
+
+def means_of(workspace: Workspace, target: str, ptms: Iterable[str], bins: int) -> dict[str, np.ndarray]:
+    """PTM -> class means of a target. Raises FileError when a PTM has no features of it."""
+    found = {ptm: read_features(workspace.features(ptm, target)) for ptm in ptms}
+    return {ptm: class_means(each.features, codes_of(each.targets, bins, target)) for ptm, each in found.items()}
+
+
+def target_as_episode(
+    ptms: list[str], methods: list[str], means: dict[str, np.ndarray], evidence: pd.DataFrame
+) -> Episodes:
+    """means: PTM -> class means (C, D_m); evidence: columns ptm, method, score."""
+    scores = evidence.pivot(index="ptm", columns="method", values="score")
+    return episode_of(ptms, methods, means, scores.reindex(ptms, columns=methods).to_numpy(float))
 
 
 FAMILY_OUT = "_family_out"

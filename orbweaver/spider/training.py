@@ -18,6 +18,7 @@ from orbweaver.spider.checkpoint import empty_ranker
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.inference import Batcher, scores_at, top
 from orbweaver.spider.ranker import Ranker, plackett_luce
+from orbweaver.spider.strangers import Facts, some_strangers
 
 FINAL_RATE = 0.02  # of the cosine schedule, as a share of the learning rate: 2.5e-4 falls to 5e-6 in the paper's code
 
@@ -88,12 +89,14 @@ def train(
     seed: int,
     device: torch.device,
     progress: str | None = None,
+    facts: Facts | None = None,
 ) -> Trained:
     """Trains one ranker: AdamW, cosine schedule; a batch draws k from 0..M and forwards k PTMs on each episode.
 
     Which k, `spec.forwards` says. The best epoch is that of the best validation tau (mean of none and all forwarded).
 
-    truth (T, M): from `supervision`. Raises UserError when too few episodes can be learned from.
+    truth (T, M): from `supervision`. facts: of the PTMs, where `spec.drop` has some be strangers.
+    Raises UserError when too few episodes can be learned from.
     """
     torch.manual_seed(seed)
     spec = settings.filled(spec)
@@ -101,10 +104,11 @@ def train(
     if spec.draws is not None:
         learn = np.random.default_rng(seed).permutation(learn)[: spec.draws]
     wide = episodes.tokens[spec.encoder].shape[1]
-    ranker = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout).to(device)
+    count = facts.values.shape[1] if facts else 0
+    ranker = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout, count).to(device)
     batcher = Batcher(episodes, spec.encoder, spec, device)
     optimizer = torch.optim.AdamW(ranker.parameters(), spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
-    return _fit(ranker, optimizer, batcher, truth, learn, check, spec, settings.batch_size, seed, progress)
+    return _fit(ranker, optimizer, batcher, truth, learn, check, spec, settings.batch_size, seed, progress, facts)
 
 
 def _fit(
@@ -118,6 +122,7 @@ def _fit(
     batch_size: int,
     seed: int,
     progress: str | None,
+    facts: Facts | None = None,
 ) -> Trained:
     random = np.random.default_rng(seed)
     count = truth.shape[1]
@@ -133,7 +138,8 @@ def _fit(
                 preferred = random.random((len(which), count))
             else:
                 preferred = scores_at([ranker.eval()], batcher, which, [0])[0]
-            loss = plackett_luce(batcher.scores(ranker.train(), which, top(preferred, k)), target[which])
+            unknown = some_strangers(facts, len(spec.evidence), spec.drop, random) if facts else None
+            loss = plackett_luce(batcher.scores(ranker.train(), which, top(preferred, k), unknown), target[which])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -166,7 +172,8 @@ def with_one_more(
     if known != ranker.ptms:
         raise ValueError(f"episodes must hold the ranker's PTMs, then the new one; got {known}, not {ranker.ptms}")
     wide = episodes.tokens[spec.encoder].shape[1]
-    wider = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout).to(device)
+    facts = ranker.from_card.in_features if ranker.from_card is not None else 0
+    wider = empty_ranker(episodes.widths, wide, spec.width, spec, settings.dropout, facts).to(device)
     state = wider.state_dict()
     for name, value in ranker.state_dict().items():
         if name == "model_tokens":

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from orbweaver.core.errors import UnknownName
+from orbweaver.core.errors import UnknownName, UserError
 from orbweaver.core.files import digest
+from orbweaver.core.formats.tables import write_csv
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, write_split
+from orbweaver.pipeline import newcomers
 from orbweaver.pipeline.choose import known
 from orbweaver.spider.checkpoint import load_card
 from orbweaver.spider.episode_file import read_episodes
@@ -139,3 +141,25 @@ def test_single_source_on_stand_ins(stocked: Workspace, stage: Callable[..., Non
     stage(spider.main, "one", ptms="ab", **of)
     stage(scores.main, "x", ptms="ab", **of)
     assert {"one", "one_k0", "one_constant"} <= {*pd.read_csv(stocked.scores("x"))["method"]}
+
+
+def test_newcomers_are_measured_by_one_command(stocked: Workspace, stage: Callable[..., None], capsys) -> None:
+    def ranker(evidence: str, drop: float = 0.5) -> dict:
+        rankers = {"one": {"supervision": ["held_out"], "evidence": [evidence], "drop": drop}}
+        return {"spider": {"encoder": "d", "rankers": rankers},
+                "ptms_too": {"d": {"architecture": "test_vit", "source": "s", "candidate": False}}}  # fmt: skip
+
+    stage(draw.main, **ranker("logme"))
+    stage(spider.main, "one", **ranker("logme"))
+    stage(scores.main, "x", **ranker("logme"))
+    for value, ptm in enumerate("abc"):
+        run = {"dataset": "x", "learning_rate": 0.1, "seed": 0, "validation": 0.5, "test": value / 10, "chosen": 1}
+        write_csv(pd.DataFrame([run | {"task": "image_classification"}]), stocked.truth(ptm))
+    stage(newcomers.main, "one", "--ptms", "2", **ranker("logme"))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines if len(line) == 5] == ["a", "c"] and ["ptm", "k"] in lines
+    assert [line[0] for line in lines if line[1:2] and line[1][:1] in "+-" and len(line) == 4][-2:] == ["0", "3"]
+    with pytest.raises(UserError, match=r"x\.csv has no 'probe', which 'one' looks at"):
+        stage(newcomers.main, "one", **ranker("probe"))
+    with pytest.raises(UserError, match="give it 'drop'"):
+        stage(newcomers.main, "one", **ranker("logme", drop=0.0))

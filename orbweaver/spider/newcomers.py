@@ -1,0 +1,95 @@
+"""What is lost when a PTM is ranked that the ranker never learned from: by its card and its evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from orbweaver.core import device as compute
+from orbweaver.core.errors import UserError
+from orbweaver.core.settings import RankerSettings, SpiderSettings
+from orbweaver.metrics.tau import weighted_tau
+from orbweaver.models.card import Card
+from orbweaver.spider import training
+from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.inference import Batcher, scores_at
+from orbweaver.spider.ranker import Ranker
+from orbweaver.spider.strangers import Facts, Strangers, facts_of
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A target whose truth (M,) is known, NaN where it is not; as an episode of the same M PTMs."""
+
+    target: str
+    episode: Episodes
+    truth: np.ndarray
+
+
+def tau_lost(
+    found: Episodes,
+    cards: Sequence[Card],
+    exams: Sequence[Exam],
+    spec: RankerSettings,
+    settings: SpiderSettings,
+    seed: int,
+    threads: int,
+    count: int = 10,
+) -> pd.DataFrame:
+    """Each of `count` PTMs, spread over the zoo, left out of training in turn and then ranked among the others.
+
+    found: the episodes; cards: of its PTMs, in their order.
+
+    Returns ptm, target, k, known, new, lost: weighted tau over all PTMs by rankers that learned from all, by those that
+    did not learn from `ptm`, and the difference; with k = 0 PTMs forwarded (a newcomer has its card alone) and with all
+    (its evidence too). Raises UserError for a ranker without `drop`, which can rank nobody that it did not learn from.
+    """
+    if not spec.drop:
+        raise UserError("a ranker learns to rank PTMs that it never saw by dropping some; give it 'drop', say 0.3")
+    facts, spec = facts_of(cards), settings.filled(spec)
+    truth = training.supervision(found, spec, [card.source for card in cards])
+    known = _taus(exams, _trained(found, truth, spec, settings, facts, seed, threads), spec, None)
+    rows = []
+    for m in tqdm(np.unique(np.linspace(0, len(cards) - 1, count).round().astype(int)), unit="PTM", disable=None):
+        others = truth.copy()
+        others[:, m] = np.nan
+        left_out = Strangers(np.arange(len(cards)) == m, np.zeros(len(spec.evidence), bool), facts.values)
+        new = _taus(exams, _trained(found, others, spec, settings, facts, seed, threads), spec, left_out)
+        rows.append(known.rename(columns={"tau": "known"}).assign(ptm=found.ptms[m], new=new["tau"]))
+    table = pd.concat(rows, ignore_index=True)
+    return table.assign(lost=table["known"] - table["new"])[["ptm", "target", "k", "known", "new", "lost"]]
+
+
+def _trained(
+    found: Episodes,
+    truth: np.ndarray,
+    spec: RankerSettings,
+    settings: SpiderSettings,
+    facts: Facts,
+    seed: int,
+    threads: int,
+) -> list[Ranker]:
+    rankers = []
+    for number in range(spec.seeds):
+        compute.repeatable(seed + number, threads)
+        given = found, truth, spec, settings, seed + number, compute.device()
+        rankers.append(training.train(*given, facts=facts).ranker)
+    return rankers
+
+
+def _taus(
+    exams: Sequence[Exam], rankers: list[Ranker], spec: RankerSettings, strangers: Strangers | None
+) -> pd.DataFrame:
+    """target, k, tau."""
+    rows = []
+    for exam in exams:
+        batcher = Batcher(exam.episode, spec.encoder, spec, compute.device(), strangers)
+        there = ~np.isnan(exam.truth)
+        ks = [0, len(exam.truth)]
+        for k, scores in zip(ks, scores_at(rankers, batcher, np.array([0]), ks)[:, 0], strict=True):
+            rows.append({"target": exam.target, "k": k, "tau": weighted_tau(exam.truth[there], scores[there])})
+    return pd.DataFrame(rows)
