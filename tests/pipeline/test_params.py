@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orbweaver.core.cache import fingerprint
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline import params
 from orbweaver.pipeline.known import load_checked
@@ -108,6 +109,14 @@ def test_an_encoder_without_a_candidate_has_nothing_to_rank(tmp_path: Path, tiny
     tiny["spider"] |= {"encoder": "", "rankers": {}}
     tiny["ptms"]["eye"]["candidate"] = True
     assert params.Params.model_validate(tiny).ranked_by_spiders == []
+
+
+def test_to_be_a_candidate_changes_no_weights() -> None:
+    """A key of kept results that took it in would have every PTM trained again."""
+    one, other = (params.PtmSettings(architecture="x", source="s", candidate=each) for each in (True, False))
+    assert one != other and fingerprint(one) == fingerprint(other)
+    assert fingerprint(one) == {key: value for key, value in one.model_dump().items() if key != "candidate"}
+    assert fingerprint(one) != fingerprint(one.model_copy(update={"input_size": 32}))
 
 
 def test_a_ranker_takes_from_all_what_it_does_not_say(tiny: dict) -> None:

@@ -21,7 +21,8 @@ RUN = {"learning_rate": 0.003, "weight_decay": 0.05, "validation": 0.5, "second"
 @pytest.fixture
 def params() -> Params:
     spec = PtmSettings(architecture="x", source="y")
-    return Params.model_construct(targets={"digits": DatasetSettings()}, ptms={"a": spec, "b": spec}, truth="finetune")
+    ptms = {"a": spec, "b": spec, "no_candidate": spec.model_copy(update={"candidate": False})}
+    return Params.model_construct(targets={"digits": DatasetSettings()}, ptms=ptms, truth="finetune")
 
 
 @pytest.fixture
