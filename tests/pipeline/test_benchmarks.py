@@ -63,6 +63,20 @@ def test_model_spider_is_in_published_benchmarks_as_its_code_has_it(name: str) -
     assert p.ptms[paper.encoder].architecture == "vit_base_patch16_224.dino"
 
 
+def test_standard_has_the_papers_form_with_and_without_each_family_of_sources() -> None:
+    p, published = (load_checked(CLONE, known()[name]) for name in ("standard", "single_source"))
+    rankers = {name: p.spider.filled(spec) for name, spec in p.spider.rankers.items()}
+    paper = published.spider.filled(published.spider.rankers["spider_paper"])
+    assert rankers["spider_paper"] == paper.model_copy(update={"encoder": p.spider.encoder})
+    families = {DATASETS[source].family for source in p.sources if source in DATASETS}
+    for full in ("spider_paper", "spider"):
+        alike = [each for each in rankers.values() if each.model_copy(update={"without": ""}) == rankers[full]]
+        assert {each.without for each in alike} == families | {""}
+    wide = p.ptms[rankers["wide_encoder"].encoder]
+    assert not wide.candidate and wide.input_size == 224
+    assert len(p.ranked_by_spiders) == 42 and rankers["strangers"].drop > 0
+
+
 def test_the_mixtures_of_single_source_are_those_of_the_release() -> None:
     mixtures = load_checked(CLONE, known()["single_source"]).spider.episodes.mixtures
     assert mixtures == [each.classes for each in published_mixtures(CLONE.published, 10) if each.released]
