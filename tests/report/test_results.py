@@ -32,8 +32,8 @@ class FakeSplit(list):
 
 @pytest.fixture
 def params() -> Params:
-    """Two image PTMs with two targets, a captioner with one, one that is no candidate; a ranker that is a method, and one
-    that is none."""
+    """Two image PTMs with two targets, a captioner with one; one PTM that is no candidate; one ranker that is a method,
+    and one that is none."""
     ranker = RankerSettings(supervision=["held_out"])
     ptms = {name: PtmSettings(task=task, architecture="x", source="y") for name, task in PTMS.items()}
     ptms["eye"] = PtmSettings(task="extractive_qa", architecture="x", source="y", candidate=False)
