@@ -22,17 +22,20 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_dataset
 from orbweaver.pipeline import params
 from orbweaver.tasks import ZOO, task
-from orbweaver.tasks.finetune import finetune, published_truth, truth_rows
+from orbweaver.tasks.finetune import finetune, protocol, published_runs, published_truth, runs_of, truth_rows
 from orbweaver.tasks.stored import Stored, stored
 
 THREADS = 1  # a run; targets run side by side instead, which scales better and gives the same bytes on any machine
 
 
 def runs_on(
-    target: str, ptm: Stored, train: Split, test: Split, how: FinetuneSettings, seed: int, cache: Cache
-) -> list[dict]:
-    of_target = task(train.task)
-    return truth_rows(finetune(of_target, ptm, train, test, how, seed, THREADS, cache), target, of_target)
+    target: str, ptm: Stored, train: Split, test: Split, how: FinetuneSettings, seed: int, cache: Cache,
+    published: pd.DataFrame | None,
+) -> list[dict]:  # fmt: skip
+    of_target, of_runs = task(train.task), protocol(how, len(train), len(test))
+    known = [] if published is None else runs_of(published, ptm.card.name, target, of_runs)
+    runs = finetune(of_target, ptm, train, test, how, seed, THREADS, cache, known)
+    return truth_rows(runs, target, of_target, of_runs)
 
 
 def main() -> None:
@@ -52,15 +55,16 @@ def main() -> None:
         ]
         if not p.ptms[name].candidate:
             targets = []
-        if p.truth != "finetune":
-            folder = workspace.published / p.truth
+        folder = workspace.published / p.truth
+        published = None if p.truth == "finetune" else published_runs(folder)
+        if p.truth != "finetune" and published is None:
             rows = {target: published_truth(folder, name, target, splits[target].task) for target in targets}
         else:
             with forked(len(targets)) as pool, tqdm(total=len(targets), desc=name, unit="target", disable=None) as bar:
                 waiting = {}
                 for target in targets:
                     test = read_dataset(workspace, "targets", target, "test")
-                    job = pool.submit(runs_on, target, ptm, splits[target], test, p.finetune, p.seed, cache)
+                    job = pool.submit(runs_on, target, ptm, splits[target], test, p.finetune, p.seed, cache, published)
                     waiting[job] = target
                 for done in as_completed(waiting):
                     rows[waiting[done]] = done.result()

@@ -1,8 +1,8 @@
-"""Names that a user gives, held against those that are known."""
+"""Names that a user gives, held against those that are known; names in a message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from orbweaver.core.errors import UnknownName
@@ -20,3 +20,8 @@ def check_known(name: str, known: Iterable[str], what: str) -> None:
     known = list(known)
     if name not in known:
         raise UnknownName(f"unknown {what} '{name}': {did_you_mean(name, known)}")
+
+
+def first_few(names: Sequence[str], most: int = 4, between: str = ", ") -> str:
+    """The first names of a list, for a message, and how many more there are."""
+    return between.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

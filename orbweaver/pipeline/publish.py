@@ -1,7 +1,8 @@
 """python -m orbweaver.pipeline.publish NAME: puts a benchmark's results where git keeps them, as small tables.
 
 docs/NAME/ gets scores, the report's tables and figures, and dvc.lock; data/published/NAME/truth.csv every fine-tuning
-run, so that `truth: NAME` in params.yaml rebuilds features and scores without fine-tuning anything.
+run, so that `truth: NAME` in params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other
+PTMs and targets, further seeds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class PublishError(UserError):
 def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
     """Writes the tables and returns their paths. Raises FileError when a result is missing.
 
-    Where the truth is a table of data/published itself, no other is written.
+    Where the truth is a paper's table, or another benchmark's, no other is written.
     """
     folder, written = workspace.root / "docs" / name, []
 
@@ -39,8 +40,8 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
         write_csv(table, path)
         written.append(path)
 
-    if params.truth == "finetune":
-        ptms = [name for name, ptm in params.ptms.items() if ptm.candidate]
+    if params.truth in ("finetune", name):
+        ptms = [ptm for ptm, spec in params.ptms.items() if spec.candidate]
         runs = [read_csv(workspace.truth(ptm), ["dataset", "seed", "test"]).assign(ptm=ptm) for ptm in ptms]
         table = pd.concat(runs, ignore_index=True).round(DIGITS)
         put(table[["ptm", *table.columns.drop("ptm")]], workspace.published / name / "truth.csv")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from orbweaver.core.names import first_few
 from orbweaver.metrics.tau import weighted_tau
 from orbweaver.select.expected import Calibration
 from orbweaver.select.order import ahead
@@ -17,7 +18,6 @@ from orbweaver.select.progress import minutes
 BEHIND = 0.05  # a PTM that is ahead of the leader on fewer of the half-samples is told apart from it
 CLOSE = 0.01  # of the unit: one point of accuracy; for values 1 % of the best error
 FEWEST_FOR_TAU = 5
-NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ def advice(
     if len(tied) > 1:
         of = f"all {len(names)} PTMs" if len(tied) == len(names) else f"{len(tied)} of {len(names)} PTMs"
         sizes = table.set_index("ptm")["parameters"].reindex(tied)
-        said.append(f"These {what} cannot tell {of} apart: {_few(tied)}. The smallest of them is {sizes.idxmin()}.")
+        said.append(
+            f"These {what} cannot tell {of} apart: {first_few(tied)}. The smallest of them is {sizes.idxmin()}."
+        )
     forgotten = [name for name in names if name not in tied]
     advised = list(tied)
     if calibration is not None:
@@ -96,7 +98,7 @@ def advice(
     if forgotten:
         dropped = int(table.set_index("ptm")["dropped"].reindex(forgotten).sum())
         early = f"; {dropped} of them were dropped early" if dropped else ""
-        said.append(f"Forget {_few(forgotten)}: clearly behind on the same {what}{early}.")
+        said.append(f"Forget {first_few(forgotten)}: clearly behind on the same {what}{early}.")
     if cheap := _cheapest(table, unit):
         said.append(cheap)
     if calibration is not None and len(advised) in calibration.regret:
@@ -197,8 +199,3 @@ def verdict(table: pd.DataFrame, held_out: str, metric: str, rates: dict[str, fl
         tau = weighted_tau(table["real"], table["score"])
         said.append(f"Weighted tau of the score and what fine-tuning gave, over these {len(table)}: {tau:.2f}.")
     return said
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = list(names[:NAMED])
-    return ", ".join(shown) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -6,6 +6,7 @@ import numpy as np
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.keys import key_of
+from orbweaver.core.names import first_few
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split
 from orbweaver.select import doctor
@@ -13,7 +14,6 @@ from orbweaver.select.looks import Look, looks, looks_of_texts
 
 UNREADABLE = 0.01  # share of unreadable pictures above which something is wrong with all of them
 FEW, IMBALANCE = 5, 20
-NAMED = 5  # how many of many a message names
 
 
 def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, list[Look], list[str]]:
@@ -27,8 +27,7 @@ def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, li
         raise DataError(f"'{listing.name}': no images or texts")
     digests, seen = looks(images, cache) if len(images) else looks_of_texts(texts)
     bad = [i for i, one in enumerate(seen) if one.reason]
-    named = "; ".join(f"{listing.names[rows[i]]} ({seen[i].reason})" for i in bad[:NAMED])
-    named += f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    named = first_few([f"{listing.names[rows[i]]} ({seen[i].reason})" for i in bad], between="; ")
     what = doctor.things(images)
     if len(bad) > UNREADABLE * len(seen):
         raise DataError(
@@ -69,8 +68,7 @@ def _class_sizes(split: Split) -> list[str]:
     counts = _counts(split.targets, len(split.classes))
     told = []
     if few := [f"'{split.classes[i]}' {counts[i]}" for i in np.argsort(counts, kind="stable") if counts[i] < FEW]:
-        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-        told.append(f"classes of under {FEW} {doctor.things(split.images)} tell little: {', '.join(few[:NAMED])}{more}")
+        told.append(f"classes of under {FEW} {doctor.things(split.images)} tell little: {first_few(few)}")
     if counts.max() > IMBALANCE * counts.min():
         large, small = split.classes[int(counts.argmax())], split.classes[int(counts.argmin())]
         told.append(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.names import first_few
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_split
 from orbweaver.models.card import Card
@@ -144,15 +145,15 @@ def about_ptms(
     for source, ptms in trained_on.items():
         if shared := len(mine & _contents(source, benchmark, cache)):
             told.append(
-                f"{_few(ptms)} were trained on '{source}', which holds {shared} of these {things(split.images)}"
+                f"{first_few(ptms)} were trained on '{source}', which holds {shared} of these {things(split.images)}"
             )
             continue
         theirs = {part.strip().lower() for card in cards if card.source == source for name in card.source_classes
                   for part in name.split(",")}  # fmt: skip
         if len(classes & theirs) >= max(2, len(classes) / 2):
             told.append(
-                f"{_few(ptms)} were trained on '{source}', which has the classes {_few(sorted(classes & theirs))}: "
-                f"these {things(split.images)} may be among its own"
+                f"{first_few(ptms)} were trained on '{source}', which has the classes "
+                f"{first_few(sorted(classes & theirs))}: these {things(split.images)} may be among its own"
             )
     return told + by_name(f"{place} {split.name}", cards)
 
@@ -165,8 +166,8 @@ def by_name(data: str, cards: Sequence[Card]) -> list[str]:
         if ptms and words & {*called}:
             were = "was" if len(ptms) == 1 else "were"
             told.append(
-                f"these data are called after {corpus}, which {_few(ptms)} {were} trained on: what they reach here may "
-                "be memory"
+                f"these data are called after {corpus}, which {first_few(ptms)} {were} trained on: what they reach "
+                "here may be memory"
             )
     return told
 
@@ -182,7 +183,7 @@ def _small(seen: list[Look], cards: Sequence[Card]) -> list[str]:
         return []
     least, most = small[0][0], small[-1][0]
     if least == most:
-        said = f"the {least} pixels of {_few([name for _, name in small])}"
+        said = f"the {least} pixels of {first_few([name for _, name in small])}"
         return [f"{int((sides < least).sum())} of {len(sides)} images are smaller than {said} and are enlarged"]
     return [
         f"images are smaller than PTMs' inputs and are enlarged: {int((sides < least).sum())} of {len(sides)} for "
@@ -197,8 +198,3 @@ def _contents(source: str, benchmark: Workspace | None, cache: Cache) -> set[str
     split = read_split(path, cache)
     seen = looks(split.images, cache) if len(split.images) else looks_of_texts(split.texts)
     return {one.content for one in seen[1]}
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

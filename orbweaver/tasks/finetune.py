@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.device import repeatable
 from orbweaver.core.errors import UserError
 from orbweaver.core.files import write_text
 from orbweaver.core.formats.tables import read_published
+from orbweaver.core.keys import key_of
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.split import Split
 from orbweaver.models.training import Fit
@@ -55,11 +58,13 @@ def _run(path: Path, cache: Cache, task: Task, ptm: Stored, train: Split, test: 
 
 
 def finetune(
-    task: Task, ptm: Stored, train: Split, test: Split, p: FinetuneSettings, seed: int, threads: int, cache: Cache
-) -> list[Run]:
+    task: Task, ptm: Stored, train: Split, test: Split, p: FinetuneSettings, seed: int, threads: int, cache: Cache,
+    known: Sequence[Run] = (),
+) -> list[Run]:  # fmt: skip
     """All runs of a PTM on a target: the grid with the first seed, then the best of it with the others.
 
-    Each run is kept; those that were done before are not repeated. Raises TargetError where nothing can be learned.
+    Each run is kept; those that were done before are not repeated. known: runs of this protocol from a table, which
+    stand for the grid; seeds that they lack are added. Raises TargetError where nothing can be learned.
     """
 
     def run(rate: float, decay: float, number: int) -> Run:
@@ -68,10 +73,11 @@ def finetune(
         return Run(**json.loads(path.read_text()))
 
     task.check(train)
-    grid = [run(rate, decay, 0) for rate, decay in product(p.learning_rates, p.weight_decays)]
-    best = best_run(grid)
-    again = [run(best.learning_rate, best.weight_decay, number) for number in range(1, p.seeds)]
-    return [Run(**asdict(one) | {"chosen": one is best or one in again}) for one in [*grid, *again]]
+    grid = [*known] or [run(rate, decay, 0) for rate, decay in product(p.learning_rates, p.weight_decays)]
+    counted = [one for one in known if one.chosen] or [best_run(grid)]
+    rate, decay, seeds = counted[0].learning_rate, counted[0].weight_decay, {one.seed for one in counted}
+    added = [run(rate, decay, number) for number in range(p.seeds) if seed + number not in seeds]
+    return [Run(**asdict(one) | {"chosen": one in counted or one in added}) for one in [*grid, *added]]
 
 
 def best_run(runs: list[Run]) -> Run:
@@ -79,30 +85,53 @@ def best_run(runs: list[Run]) -> Run:
     return min(runs, key=lambda run: (-run.validation, run.learning_rate, run.weight_decay))
 
 
-def truth_rows(runs: list[Run], target: str, task: Task) -> list[dict]:
+def protocol(p: FinetuneSettings, train: int, test: int) -> str:
+    """What runs of one truth have in common, as a short digest: the settings but `seeds`, the number of images."""
+    return key_of(p.model_dump(exclude={"seeds"}), train, test)[:8]
+
+
+def truth_rows(runs: list[Run], target: str, task: Task, protocol: str) -> list[dict]:
     """Runs on one target as rows of scores/finetune/<ptm>.csv."""
-    return [{"dataset": target, **asdict(run), "chosen": int(run.chosen), "task": task.name} for run in runs]
+    common = {"task": task.name, "protocol": protocol}
+    return [{"dataset": target, **asdict(run), "chosen": int(run.chosen), **common} for run in runs]
 
 
 UNITS = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}  # of published tables, in the truth's unit
 
 
-def published_truth(folder: Path, ptm: str, target: str, task: str) -> list[dict]:
-    """A published table's value instead of runs of ours: nothing about it is known but the result.
+def published_runs(folder: Path) -> pd.DataFrame | None:
+    """A table of runs, as `orbweaver.pipeline.publish` writes it; None where the folder has a paper's results."""
+    path = folder / "truth.csv"
+    table = read_published(path, ["dataset", "ptm"]) if path.exists() else pd.DataFrame()
+    return table if "protocol" in table else None
 
-    A table of runs, as scores/finetune/<ptm>.csv has them, gives those of the pair. Raises UserError when the table has
-    no value for the pair.
+
+def runs_of(table: pd.DataFrame, ptm: str, target: str, protocol: str) -> list[Run]:
+    """The runs of a pair in a table of runs; none where it lacks the pair. Raises UserError for another protocol's."""
+    rows = table[(table["dataset"] == target) & (table["ptm"] == ptm)]
+    if not (rows["protocol"] == protocol).all():
+        raise UserError(
+            f"truth: the table's runs of PTM '{ptm}' on target '{target}' were made with other settings under "
+            "'finetune', or on other numbers of images; set these back, or let 'truth: finetune' make all runs anew"
+        )
+    names = list(Run.__dataclass_fields__)
+    records = rows[names].astype(object).where(rows[names].notna(), None).to_dict("records")
+    return [Run(**record | {"chosen": bool(record["chosen"])}) for record in records]
+
+
+def published_truth(folder: Path, ptm: str, target: str, task: str) -> list[dict]:
+    """A paper's value instead of runs of ours: nothing about it is known but the result.
+
+    Raises UserError when the table has no value for the pair.
     """
     for path in sorted(folder.glob("truth*.csv")):
         table = read_published(path, ["dataset", "ptm"])
         rows = table[(table["dataset"].str.lower() == target) & (table["ptm"] == ptm)]
-        if "seed" in table and len(rows):
-            return rows.drop(columns="ptm").assign(task=task).to_dict("records")
         for unit in UNITS.keys() & {*table.columns}:
             for value in rows[unit]:
                 unknown = {"learning_rate": "", "weight_decay": "", "seed": "", "validation": ""}
                 known = {"test": round(float(value) * UNITS[unit], 6), "second": "", "chosen": 1, "task": task}
-                return [{"dataset": target, **unknown, **known}]
+                return [{"dataset": target, **unknown, **known, "protocol": folder.name}]
     raise UserError(
         f"truth: {folder} has no value of PTM '{ptm}' on target '{target}'; drop one of them, or let "
         "'truth: finetune' find out"

@@ -13,9 +13,10 @@ from orbweaver.core.settings import DatasetSettings, PtmSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.params import Params
 from orbweaver.pipeline.publish import publish
-from orbweaver.tasks.finetune import published_truth
+from orbweaver.tasks.finetune import published_runs, runs_of
 
-RUN = {"learning_rate": 0.003, "weight_decay": 0.05, "validation": 0.5, "second": None, "task": "image_classification"}
+RUN = {"learning_rate": 0.003, "weight_decay": 0.05, "validation": 0.5, "second": None}
+RUN |= {"task": "image_classification", "protocol": "abc"}
 
 
 @pytest.fixture
@@ -52,10 +53,16 @@ def test_the_tables_that_git_keeps(workspace: Workspace, params: Params) -> None
 
 def test_the_published_runs_are_a_truth(workspace: Workspace, params: Params) -> None:
     publish(workspace, params, "small")
-    rows = published_truth(workspace.published / "small", "a", "digits", "image_classification")
-    assert [(row["seed"], row["test"], row["chosen"]) for row in rows] == [(0, 0.123457, 1), (1, 1.123457, 1)]
-    again = publish(workspace, params.model_copy(update={"truth": "small"}), "small")
-    assert not any(path.name == "truth.csv" for path in again), "it would publish what was published"
+    table = published_runs(workspace.published / "small")
+    rows = runs_of(table, "a", "digits", "abc")
+    assert [(run.seed, run.test, run.chosen) for run in rows] == [(0, 0.123457, True), (1, 1.123457, True)]
+
+
+@pytest.mark.parametrize(("truth", "written"), [("finetune", True), ("small", True), ("parc", False)])
+def test_only_runs_are_published(workspace: Workspace, params: Params, truth: str, written: bool) -> None:
+    """Its own table may have got seeds and PTMs that it lacked; a paper's table is nobody's runs."""
+    paths = publish(workspace, params.model_copy(update={"truth": truth}), "small")
+    assert any(path.name == "truth.csv" for path in paths) == written
 
 
 def test_what_is_missing_is_named(workspace: Workspace, params: Params) -> None:

@@ -20,7 +20,16 @@ from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.split import Split
 from orbweaver.models.training import Fit
 from orbweaver.tasks import ZOO, task
-from orbweaver.tasks.finetune import Run, best_run, finetune, published_truth, truth_rows
+from orbweaver.tasks.finetune import (
+    Run,
+    best_run,
+    finetune,
+    protocol,
+    published_runs,
+    published_truth,
+    runs_of,
+    truth_rows,
+)
 
 from .examples import FINETUNE, MakePtm, both, pictures, scenes
 
@@ -65,11 +74,12 @@ def test_the_grid_then_the_best_with_further_seeds(ptm_for: MakePtm, store: Cach
     chosen = {(best.learning_rate, best.weight_decay, seed) for seed in (0, 1, 2)}
     assert {setting for setting, run in zip(settings, runs, strict=True) if run.chosen} == chosen
     assert sum(run.chosen for run in runs) == 3
-    rows = truth_rows(runs, "toy", task("image_classification"))
+    rows = truth_rows(runs, "toy", task("image_classification"), "abc")
     assert [row["chosen"] for row in rows] == [int(run.chosen) for run in runs]
     assert {(row["dataset"], row["task"]) for row in rows} == {("toy", "image_classification")}
     assert [*rows[0]] == [
         "dataset", "learning_rate", "weight_decay", "seed", "validation", "test", "second", "chosen", "task",
+        "protocol",
     ]  # fmt: skip
 
 
@@ -104,7 +114,7 @@ def test_classes_are_learnt(ptm_for: MakePtm, store: Cache) -> None:
 def test_a_target_of_several_labels_goes_all_the_way(ptm_for: MakePtm, store: Cache) -> None:
     """As VOC2007: from pictures with the classes that apply to rows of truth, in mean average precision."""
     (run,) = runs = finetuned("multilabel", ptm_for, store, LONGER)
-    (row,) = truth_rows(runs, "voc", task("multilabel"))
+    (row,) = truth_rows(runs, "voc", task("multilabel"), "abc")
     assert (row["task"], row["chosen"], row["test"], row["second"]) == ("multilabel", 1, run.test, None)
     shares = pictures("multilabel", 20, seed=1).targets.mean(0)
     assert run.test > 0.9 > shares.max()
@@ -207,22 +217,54 @@ def test_published_truth_stands_in_the_truths_unit(tmp_path: Path) -> None:
     (row,) = published_truth(tmp_path, "resnet", "pets", "image_classification")
     assert (row["dataset"], row["test"], row["chosen"], row["task"]) == ("pets", 0.8406, 1, "image_classification")
     assert {row[name] for name in ("learning_rate", "weight_decay", "seed", "validation", "second")} == {""}
-    assert row.keys() == truth_rows([Run(0.1, 0, 0, 0.5, 0.5)], "pets", task("image_classification"))[0].keys()
+    assert row.keys() == truth_rows([Run(0.1, 0, 0, 0.5, 0.5)], "pets", task("image_classification"), "abc")[0].keys()
     assert published_truth(tmp_path, "resnet", "dsprites", "regression")[0]["test"] == -0.045
     with pytest.raises(UserError, match=r"has no value of PTM 'resnet' on target 'cars'; drop one of them, or let"):
         published_truth(tmp_path, "resnet", "cars", "image_classification")
 
 
-def test_a_table_of_runs_gives_the_runs_of_the_pair(tmp_path: Path) -> None:
-    runs = [Run(0.003, 0.05, seed, 0.5, 0.4 + seed / 100, chosen=True) for seed in range(3)]
-    of_task = task("image_classification")
-    table = pd.DataFrame([{"ptm": "lite", **row} for row in truth_rows(runs, "pets", of_task)])
+def test_a_table_of_runs_is_added_to(ptm_for: MakePtm, store: Cache, tmp_path: Path, monkeypatch) -> None:
+    """What a table of runs has is not done again; what it lacks, further seeds or a whole pair, is done as ever."""
+    of, data = task("image_classification"), both("image_classification")
+    p = FINETUNE.model_copy(update={"learning_rates": [0.001, 0.01]})
+    runs, name = finetuned("image_classification", ptm_for, store, p), protocol(p, *map(len, data))
+    table = pd.DataFrame([{"ptm": "lite", **row} for row in truth_rows(runs, "pets", of, name)])
     write_csv(table, tmp_path / "truth.csv")
-    rows = published_truth(tmp_path, "lite", "pets", "image_classification")
-    again = pd.DataFrame(truth_rows(runs, "pets", of_task)).astype({"second": float})
-    pd.testing.assert_frame_equal(pd.DataFrame(rows)[list(again)], again, check_dtype=False)
-    with pytest.raises(UserError, match="no value of PTM 'lite' on target 'cars'"):
-        published_truth(tmp_path, "lite", "cars", "image_classification")
+    known = runs_of(published_runs(tmp_path), "lite", "pets", name)
+    assert [dataclasses.replace(run, validation=0, test=0) for run in known] == [
+        dataclasses.replace(run, validation=0, test=0) for run in runs
+    ]
+    np.testing.assert_allclose([run.test for run in known], [run.test for run in runs], rtol=1e-11)
+    more = finetune(of, ptm_for("image_classification"), *data, p, 0, 1, store, known[:2] + known[3:])
+    assert runs_of(published_runs(tmp_path), "lite", "cars", name) == []
+
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("a run that is known is done again")
+
+    monkeypatch.setattr(of, "fit", computed)
+    nowhere = Cache(tmp_path / "empty")
+    assert finetune(of, ptm_for("image_classification"), *data, p, 0, 1, nowhere, known) == known
+    assert sorted(run.seed for run in more if run.chosen) == sorted(run.seed for run in runs if run.chosen)
+    further = p.model_copy(update={"seeds": p.seeds + 1})
+    with pytest.raises(AssertionError, match="done again"):
+        finetune(of, ptm_for("image_classification"), *data, further, 0, 1, nowhere, known)
+
+
+def test_runs_of_another_protocol_are_refused(tmp_path: Path) -> None:
+    assert protocol(FINETUNE, 80, 400) == protocol(FINETUNE.model_copy(update={"seeds": 9}), 80, 400)
+    others = {protocol(FINETUNE, 81, 400), protocol(FINETUNE, 80, 401)}
+    others.add(protocol(FINETUNE.model_copy(update={"batch_size": 7}), 80, 400))
+    assert len(others | {protocol(FINETUNE, 80, 400)}) == 4
+    row = truth_rows([Run(0.1, 0, 0, 0.5, 0.5)], "pets", task("image_classification"), "abc")[0]
+    write_csv(pd.DataFrame([{"ptm": "lite", **row}]), tmp_path / "truth.csv")
+    with pytest.raises(UserError, match=r"PTM 'lite' on target 'pets' were made with other settings under 'finetune'"):
+        runs_of(published_runs(tmp_path), "lite", "pets", "another")
+
+
+def test_a_papers_table_is_no_table_of_runs(tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_text("dataset,ptm,accuracy_percent\nPets,resnet,84.06\n")
+    assert published_runs(tmp_path) is None
+    assert published_runs(tmp_path / "nothing") is None
 
 
 def test_published_truth_of_a_paper() -> None:
