@@ -92,7 +92,7 @@ def test_what_is_wrong_about_encoders_is_named(tmp_path: Path, tiny: dict, chang
     tiny["ptms"] |= {"eye": vit | {"candidate": False}, "reader": vit | {"task": "caption"}}
     tiny["spider"]["encoder"] = "eye"
     p = params.Params.model_validate(tiny)
-    assert p.ranked_by_spiders == ["vit_sprites", "byobnet_sprites"]
+    assert sorted(p.ranked_by_spiders) == ["byobnet_sprites", "vit_sprites"]
     tiny["spider"] |= change
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny))
     with pytest.raises(params.ParamsError) as error:
