@@ -47,8 +47,8 @@ class PtmSettings(Section):
     this task can be fine-tuned on (`orbweaver.tasks.ZOO`). Beyond images, `arch` is "<timm>+<text>" (a timm name with
     its tag starts from public weights), "<text>" where there are no images, or "<owner>/<name>" of the Hugging Face
     hub; texts are `orbweaver.models.text.ARCHITECTURES` and `PUBLIC`. samples: how many of the source to train on; all
-    where it is not said. objective: what it learns on its source (`orbweaver.tasks.objectives`), its task where it is not
-    said; the source may then be of another task.
+    where it is not said. objective: what it learns on its source (`orbweaver.tasks.objectives`) where that is not its
+    task; the source may then be of another one.
     """
 
     task: Name = "image_classification"

@@ -135,8 +135,8 @@ def check_names(
 ) -> None:
     """Checks the names of things that live elsewhere, before anything runs.
 
-    zoo: every task, with the one that PTMs for it are pre-trained to do. objectives: that PTMs learn by instead, with the
-    tasks that can, and of which tasks the sources are. datasets: all that are known, with their task.
+    zoo: every task, with the one that PTMs for it are pre-trained to do. objectives: by which PTMs can learn
+    instead, of which tasks, on sources of which tasks. datasets: all that are known, with their task.
     sized: those of them that need numbers of samples and take an image size. corpora: sources that are known by name
     only. methods: of `orbweaver.methods`. tables: published truths. Raises ParamsError naming the key.
     """

@@ -48,7 +48,7 @@ CACHE = "cache" if "cache" in signature(BertLMHeadModel.forward).parameters else
 class Captioner(nn.Module):
     """`image`: pixels to tokens (B, S, E); `bridge`: these to the width that `decoder` looks for.
 
-    joint, grid, wide, words, both: as of `orbweaver.models.seeing.Seeing`, by which it learns to do other things than captions.
+    joint, grid, wide, words, both: as of `orbweaver.models.seeing.Seeing`, so that heads of other tasks fit on it.
     """
 
     joint = False

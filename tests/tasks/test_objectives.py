@@ -147,7 +147,8 @@ def test_words_see_no_later_word_in_captioning(tmp_path: Path, store: Cache) -> 
 def test_words_of_a_package_begin_with_its_weights(tmp_path: Path, store: Cache) -> None:
     """And a PTM that began so comes back from its folder without the package's weights."""
     workspace, on = Workspace(tmp_path), source("caption")
-    spec = PtmSettings(task="vqa", architecture="test_vit+minilm_one", source="x", input_size=32, objective="contrastive")
+    spec = PtmSettings(task="vqa", architecture="test_vit+minilm_one", source="x", input_size=32,
+                       objective="contrastive")  # fmt: skip
     one, two = (learning(task("vqa"), "contrastive").build(spec, on, workspace.raw("weights")) for _ in range(2))
     words = [ptm.network.reader.text.state_dict() for ptm in (one, two)]
     assert len(one.network.reader.text.encoder.layer) == 1

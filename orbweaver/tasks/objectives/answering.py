@@ -1,4 +1,4 @@
-"""answering: the head and the loss of the task vqa, on a network of another task."""
+"""answering: what is the answer? The head and loss of the task vqa, on a network of another task."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """captioning: what is said of the picture, word by word, by a network that reads pictures and words together.
 
-The words see the picture and the words before them (a prefix language model, as in SimVLM, arXiv 2108.10904); the loss is
-the cross-entropy of each next word.
+The words see the picture and the words before them (a prefix language model, as in SimVLM, arXiv 2108.10904); the loss
+is the cross-entropy of each next word.
 """
 
 from __future__ import annotations

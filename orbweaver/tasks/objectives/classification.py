@@ -1,4 +1,4 @@
-"""classification: of which class is it? A picture by its encoder alone, or a text where the network reads no pictures."""
+"""classification: of which class is it? Of a picture by its encoder alone, of a text where there are no pictures."""
 
 from __future__ import annotations
 

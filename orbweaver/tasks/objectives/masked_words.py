@@ -1,8 +1,8 @@
 """masked_words: which word is hidden? Beside a picture, where the network reads one.
 
-As BERT (Devlin et al. 2019, arXiv 1810.04805): a random share of the words is put in place of the mask's token, or of the
+As BERT (Devlin et al. 2019, arXiv 1810.04805): in place of a random share of the words stands the mask's token, or the
 unknown word's where the vocabulary has no mask, and the loss is the cross-entropy of what stood there. The share is
-larger than BERT's 0.15, as texts are short, and all of them are masked, as in RoBERTa anew each time.
+larger than BERT's 0.15, as texts are short; it is drawn anew each time, as in RoBERTa.
 """
 
 from __future__ import annotations
