@@ -1,10 +1,10 @@
 """contrastive: which text of the batch is this picture's? Without pictures: which is the same text, seen again?
 
 InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) in both directions, as CLIP has it (Radford et al. 2021, arXiv
-2103.00020): with unit vectors u of pictures and v of texts, logits u v^T / t, t learnt from 0.07, and cross-entropy of
-rows and of columns; texts that are the same word by word share the probability. Of a text alone two views are matched,
-each without a random third of its words (after SimCSE, arXiv 2104.08821, whose views differ by dropout, which these
-networks have not).
+2103.00020): with unit vectors u of pictures and v of texts, standardised over the batch before, logits u v^T / t, t
+learnt from 0.07, and cross-entropy of rows and of columns; texts that are the same word by word share the probability.
+Of a text alone two views are matched, each without a random third of its words (after SimCSE, arXiv 2104.08821, whose
+views differ by dropout, which these networks have not).
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ class Matching(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network, self.towers = network, Towers(network)
-        self.look = nn.Linear(self.towers.width, self.towers.width)
-        self.read = nn.Linear(self.towers.width, self.towers.width)
+        self.look, self.read = (_projection(self.towers.width) for _ in range(2))
         self.sharpness = nn.Parameter(torch.tensor(-math.log(TEMPERATURE)))
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
@@ -44,6 +43,11 @@ class Matching(nn.Module):
         same = (batch["ids"][:, None] == batch["ids"][None]).all(2).float()
         wanted = same / same.sum(1, keepdim=True)
         return (functional.cross_entropy(logits, wanted) + functional.cross_entropy(logits.T, wanted)) / 2
+
+
+def _projection(width: int) -> nn.Module:
+    """Standardised over the batch: what random networks make of two samples is else nearly the same vector."""
+    return nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width, affine=False))
 
 
 def _thinned(batch: Batch) -> Batch:
