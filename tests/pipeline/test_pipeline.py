@@ -161,7 +161,7 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_tiny_benchmark_of_every_objective(tmp_path: Path) -> None:
-    """Through all stages: a PTM of each objective that `tasks_standard` has, of every task two at least; then EMMS' study."""
+    """Through all stages: a PTM of each task and objective of `tasks_standard`; then EMMS' study."""
     root = clone_repository(tmp_path / "tasks", TINY)
     values = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/tasks_standard.yaml").read_text())
     values["encoders"].pop("glove")

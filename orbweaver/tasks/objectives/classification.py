@@ -27,6 +27,6 @@ class Sorting(nn.Module):
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
     batch: Batch = {"label": torch.from_numpy(source.targets)}
-    if not source.images:
+    if not len(source.images):
         batch |= encoded(texts_of(source), ptm.vocabulary)
     return Lesson(Sorting(ptm.network, len(source.classes)), batch, np.arange(len(source)))
