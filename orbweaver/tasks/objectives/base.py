@@ -64,6 +64,8 @@ class Pretraining:
     def fit(
         self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
     ) -> None:
+        if not self.task.pictures:
+            split = replace(split, images=[])
         lesson = import_module(f"{__package__}.{self.objective}").lesson(ptm, split.take(samples))
         pictures = images(split, ptm.preprocessing, cache)[samples[lesson.rows]]
         learn(lesson.learner.to(device()), ptm.preprocessing, pictures, lesson.batch, how, progress)
