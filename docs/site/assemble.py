@@ -26,9 +26,13 @@ def assemble(root: Path, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     for path in folder.rglob("*.md"):
-        beside = root if path.name in ("changelog.md", "contributing.md") else root / "docs" / path.relative_to(folder)
-        text = outside_code(path.read_text(encoding="utf-8"), lambda part, at=beside: without_code_links(part, at, root))
-        path.write_text(with_mathml(text), encoding="utf-8")
+        notes = path.name in ("changelog.md", "contributing.md")
+        page = root / path.name.upper() if notes else root / "docs" / path.relative_to(folder)
+
+        def in_clone(part: str, page: Path = page) -> str:
+            return without_code_links(part, page, root)
+
+        path.write_text(with_mathml(outside_code(path.read_text(encoding="utf-8"), in_clone)), encoding="utf-8")
 
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
@@ -45,8 +49,7 @@ def without_code_links(text: str, page: Path, root: Path) -> str:
 
     def change(found: re.Match[str]) -> str:
         words, target, _ = found.groups()
-        path = (page if page.is_dir() else page.parent) / target
-        path = path.resolve()
+        path = (page.parent / target).resolve()
         if "://" in target or not path.exists() or not path.is_relative_to(root):
             return found[0]
         if path.is_relative_to(root / "docs") and path.is_file():

@@ -18,18 +18,29 @@ def page(root: Path) -> str:
     stages = yaml.safe_load(text)["stages"]
     said = dict(re.findall(r"^  (\w+): +# (.+)$", text, re.MULTILINE))
     said |= {name: note for name, note in re.findall(r"^  (\w+): *\n    cmd: .*# (.+)$", text, re.MULTILINE)}
-    lines = ["# Pipeline", "", "`dvc.yaml`, as it is read when this page is made. A stage with `foreach` is one stage for each",
-             "entry there; what it reads of our own code is left out.", "", f'<div class="pipeline">{picture(stages)}</div>',
-             "", "| stage | for each of | reads | writes | parameters |", "|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "# Pipeline",
+        "",
+        "`dvc.yaml`, as it is when this page is made. A stage with *for each of* is one stage for each entry there.",
+        "What a stage reads of our own code is left out.",
+        "",
+        f'<div class="pipeline">{picture(stages)}</div>',
+        "",
+        "| stage | for each of | reads | writes | parameters |",
+        "|---|---|---|---|---|",
+    ]
     for name, stage in stages.items():
         do = stage.get("do", stage)
         reads = [dep for dep in do["deps"] if not dep.startswith(("stages", "orbweaver"))]
-        writes = [*do["outs"], *do.get("metrics", [])]
+        cells = [_code(items) for items in (reads, [*do["outs"], *do.get("metrics", [])], do["params"])]
         each = f"`{stage['foreach'].strip('${}')}`" if "foreach" in stage else "one"
-        row = [f"`{name}`", each, *(", ".join(f"`{item}`" for item in items) for items in (reads, writes, do["params"]))]
-        lines.append("| " + " | ".join(cell.replace("${key}", "{name}").replace("${item.source}", "{source}") for cell in row) + " |")  # fmt: skip
+        lines.append(f"| {' | '.join([f'`{name}`', each, *cells])} |")
     lines += ["", *(f"- **{name}**: {note}" for name, note in said.items() if name in stages), ""]
     return "\n".join(lines)
+
+
+def _code(items: list[str]) -> str:
+    return ", ".join(f"`{item.replace('${key}', '{name}').replace('${item.source}', '{source}')}`" for item in items)
 
 
 def waits_for(stages: dict) -> dict[str, set[str]]:
@@ -84,6 +95,4 @@ def picture(stages: dict) -> str:
     ]
     told = "; ".join(f"{name} waits for {', '.join(sorted(needed[name]))}" for name in order if needed[name])
     size = f"0 0 {10 + (len(columns) - 1) * COLUMN + WIDTH + 10} {10 + tallest * ROW}"
-    return (
-        f'<svg viewBox="{size}" role="img" aria-label="{escape(told)}">{"".join(arrows)}{"".join(boxes)}</svg>'
-    )
+    return f'<svg viewBox="{size}" role="img" aria-label="{escape(told)}">{"".join(arrows)}{"".join(boxes)}</svg>'

@@ -60,8 +60,8 @@ def python() -> str:
     lines = [
         "# Python",
         "",
-        "`import orbweaver` gives `rank`, `Ranking`, `METHODS`, `Split`, `Task` and `task`; nothing heavy is loaded before",
-        "it is used. Modules whose names begin with `_` are not for use from outside.",
+        "`import orbweaver` gives `rank`, `Ranking`, `METHODS`, `Split`, `Task` and `task`; nothing heavy is loaded",
+        "before it is used. Modules whose names begin with `_` are not for use from outside.",
     ]
     for title, names in PYTHON.items():
         lines += ["", f"## {title}", *(f"\n::: {name}" for name in names)]
@@ -110,13 +110,13 @@ def params() -> str:
     lines = [
         "# params.yaml",
         "",
-        "Every key, as the models in `orbweaver/core/settings.py` check it. A misspelt key, an unknown name or a value of the",
-        "wrong type stops whatever reads it, with a message that names the key. `{name}` stands for a name of your own: small",
-        "letters, digits, `_` and `-`.",
+        "Every key, as the models in `orbweaver/core/settings.py` check it. A misspelt key, an unknown name or a value",
+        "of the wrong type stops whatever reads it, with a message that names the key. `{name}` stands for a name of your",
+        "own: small letters, digits, `_` and `-`.",
         "",
     ]
     for place, model in _sections(Params, ""):
-        lines += [f"## {place or 'The whole file'}", "", prose(model.__doc__ or "").replace("`orbweaver", "`orbweaver")]
+        lines += [f"## {place or 'The whole file'}", "", prose(model.__doc__ or "")]
         lines += ["", "| key | value | if left out |", "|---|---|---|"]
         for name, field in model.model_fields.items():
             default = "it must be there" if field.is_required() else f"`{_shown(field.default)}`"

@@ -1,7 +1,7 @@
 """Pages of benchmarks' results, and `python -m docs.site.results`: committed results between their marks in pages.
 
-Nothing is measured here. What `python -m orbweaver.pipeline.publish` left in docs/<benchmark>/, and what the replays left
-in docs/replays/, is put where people read it; a test compares.
+Nothing is measured here. What `python -m orbweaver.pipeline.publish` left in docs/<benchmark>/, and what the replays
+left in docs/replays/, is put where people read it; a test compares.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def standard(root: Path) -> str:
     if (folder / "rankers_table.md").exists():
         lines += ["## Forms of Model Spider", "", (folder / "rankers_table.md").read_text(encoding="utf-8")]
     tables = ", ".join(f"[{path.name}](../standard/{path.name})" for path in sorted(folder.glob("*.csv")))
-    return "\n".join([*lines, f"All numbers: {tables}. Every fine-tuning run: `data/published/standard/truth.csv`.", ""])
+    return "\n".join(
+        [*lines, f"All numbers: {tables}. Every fine-tuning run: `data/published/standard/truth.csv`.", ""]
+    )
 
 
 # --- what stands between marks ---------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ def _file(name: str) -> Callable[[Path], str | None]:
 
 def blind_table(docs: Path) -> str:
     """What rankings that never look at the target reach on published tables; mean weighted tau over their targets."""
-    replays = pd.read_csv(docs / "replays/replays.csv")
+    replays = pd.read_csv(docs / "replays/replays.csv").query("known == 0")
     order, names = list(dict.fromkeys(replays["zoo"])), ["parameters", "source_accuracy", "mean_truth_elsewhere"]
     means = replays.pivot(index="zoo", columns="method", values="mean").reindex(order, columns=names)
     return _markdown(means)
@@ -83,7 +85,9 @@ def blind_table(docs: Path) -> str:
 def laboratories_table(docs: Path) -> str:
     """How far laboratories agree that fine-tuned the same PTMs on the same datasets."""
     agreement = pd.read_csv(docs / "replays/agreement.csv")
-    return _markdown(agreement.groupby(["truth", "scores"], sort=False)["weighted_tau"].mean().unstack())
+    names = list(dict.fromkeys(agreement["truth"]))
+    means = agreement.groupby(["truth", "scores"])["weighted_tau"].mean().unstack()
+    return _markdown(means.reindex(index=names, columns=names))
 
 
 def _markdown(table: pd.DataFrame) -> str:
