@@ -69,12 +69,9 @@ def _index(groups: dict[str, dict[str, dict]], found: pd.DataFrame) -> str:
 
 def _card(name: str, card: dict, group: str, known: set[str], root: Path, found: pd.DataFrame) -> str:
     said, beside = _said(name, card, root)
-    wanted = [each for each in inspect.signature(METHODS[name]).parameters.values()] if name in METHODS else []
-    needs = [card["needs"]] if "needs" in card else []
-    needs += [NEEDS[each.name] + (" (or)" if each.default is None else "") for each in wanted if each.name != "seed"]
-    blind = name in TARGET_BLIND or group == "Records on other targets"
+    blind = name in TARGET_BLIND or name == "spider_constant" or group == "Records on other targets"
     cost = card["cost"].replace(GRAM, "one Gram matrix and its eigendecomposition, which methods share")
-    passes = "none" if blind else "see cost" if "needs" in card else "each PTM, once over the target's training split"
+    passes = "none" if blind else "see cost" if "of" in card else "each PTM, once over the target's training split"
     links = dict(card.get("links", {}))
     for text, address in [
         *((f"arXiv {number}", f"https://arxiv.org/abs/{number}") for number in ARXIV.findall(f"{said}\n{beside}")),
@@ -91,7 +88,7 @@ def _card(name: str, card: dict, group: str, known: set[str], root: Path, found:
         "",
         "| | |",
         "|---|---|",
-        f"| needs | {'; '.join(needs).replace(' (or);', ' or').replace(' (or)', '')} |",
+        f"| needs | {_needs(name, card)} |",
         f"| forward passes | {passes} |",
         f"| cost | {cost[0].upper() + cost[1:]} |",
         f"| papers | {', '.join(f'[{text}]({address})' for text, address in links.items()) or '-'} |",
@@ -107,8 +104,20 @@ def _card(name: str, card: dict, group: str, known: set[str], root: Path, found:
     return "\n".join([*lines, "", f"Code: `{module.replace('.', '/')}.py`", ""])
 
 
+def _needs(name: str, card: dict) -> str:
+    """What a method takes, from its parameters; of those that may be left out it takes one."""
+    if "needs" in card:
+        return card["needs"]
+    wanted = [each for each in inspect.signature(METHODS[name]).parameters.values() if each.name != "seed"]
+    always = [NEEDS[each.name] for each in wanted if each.default is each.empty]
+    one_of = " or ".join(NEEDS[each.name] for each in wanted if each.default is not each.empty)
+    return "; ".join(filter(None, [*always, one_of]))
+
+
 def _said(name: str, card: dict, root: Path) -> tuple[str, str]:
     """The docstring of a method and, beside a method of METHODS, that of its file; read, not imported."""
+    if "text" in card:
+        return card["text"], ""
     if "of" in card:
         module, _, wanted = card["of"].rpartition(".")
     else:

@@ -35,7 +35,7 @@ def page(root: Path) -> str:
         cells = [_code(items) for items in (reads, [*do["outs"], *do.get("metrics", [])], do["params"])]
         each = f"`{stage['foreach'].strip('${}')}`" if "foreach" in stage else "one"
         lines.append(f"| {' | '.join([f'`{name}`', each, *cells])} |")
-    lines += ["", *(f"- **{name}**: {note}" for name, note in said.items() if name in stages), ""]
+    lines += ["", *(f"- **{name}**: {note.partition(';')[0]}" for name, note in said.items() if name in stages), ""]
     return "\n".join(lines)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from pydantic.fields import FieldInfo
 
 from docs.site import pipeline
 from docs.site.cards import prose
+from orbweaver.core.settings import Name
 
 # What may be relied on, by what it is for.
 PYTHON = {
@@ -111,18 +114,35 @@ def params() -> str:
         "# params.yaml",
         "",
         "Every key, as the models in `orbweaver/core/settings.py` check it. A misspelt key, an unknown name or a value",
-        "of the wrong type stops whatever reads it, with a message that names the key. `{name}` stands for a name of your",
-        "own: small letters, digits, `_` and `-`.",
+        "of the wrong type stops whatever reads it, with a message that names the key. `{name}` stands for a name of",
+        "your own: small letters, digits, `_` and `-`.",
         "",
     ]
+    places: dict[type[BaseModel], list[str]] = {}
     for place, model in _sections(Params, ""):
-        lines += [f"## {place or 'The whole file'}", "", prose(model.__doc__ or "")]
-        lines += ["", "| key | value | if left out |", "|---|---|---|"]
+        places.setdefault(model, []).append(place)
+    for model, named in places.items():
+        said, keys = _told(model)
+        lines += [f"## {', '.join(named) or 'The whole file'}", "", said, ""]
+        lines += ["| key | value | if left out | what it is |", "|---|---|---|---|"]
         for name, field in model.model_fields.items():
             default = "it must be there" if field.is_required() else f"`{_shown(field.default)}`"
-            lines.append(f"| `{name}` | {_kind(field)} | {default} |")
+            lines.append(f"| `{name}` | {_kind(field)} | {default} | {keys.get(name, '')} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _told(model: type[BaseModel]) -> tuple[str, dict[str, str]]:
+    """What a model's docstring says of the whole, and of each key: `key: words.` or `key, key: words.`"""
+    text = " ".join(inspect.cleandoc(model.__doc__ or "").split())
+    key = "|".join(model.model_fields)
+    parts = re.split(rf"(?:^|(?<=[.)] ))((?:{key})(?:, (?:{key}))*): ", text)
+    keys = {
+        name: prose(words.strip())
+        for names, words in zip(parts[1::2], parts[2::2], strict=True)
+        for name in names.split(", ")
+    }
+    return prose(parts[0].strip()), keys
 
 
 def _sections(model: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -148,8 +168,13 @@ def _shown(default: object) -> str:
 
 
 def _kind(field: FieldInfo) -> str:
+    if any(getattr(each, "pattern", None) == NAME for each in field.metadata):
+        return "a name"
     bounds = [_bound(each) for each in field.metadata]
     return " ".join([_type(field.annotation), *filter(None, bounds)])
+
+
+NAME = Name.__metadata__[0].pattern
 
 
 def _bound(each: Any) -> str:
