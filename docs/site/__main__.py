@@ -19,7 +19,8 @@ def main() -> None:
     print(*found, sep="\n", file=sys.stderr)
     if built.returncode or found:
         sys.exit(1)
-    print(f"{len(list((ROOT / 'site').rglob('*.html')))} pages: {ROOT / 'site/index.html'}")
+    pages = len(list((ROOT / "site").rglob("*.html")))
+    print(f"{pages} pages in site/. To read and search them: python -m http.server --directory site")
 
 
 if __name__ == "__main__":

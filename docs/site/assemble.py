@@ -17,7 +17,7 @@ FENCE = re.compile(r"(^ *(`{3,}).*?^ *\2 *$)", re.MULTILINE | re.DOTALL)
 def assemble(root: Path, folder: Path) -> None:
     """Writes the sources of the site: docs/ of a clone at `root`, its notes on changes, and what is generated."""
     shutil.rmtree(folder, ignore_errors=True)
-    ignored = shutil.ignore_patterns("__pycache__", "*.py", "*.lock", "*.yaml")
+    ignored = shutil.ignore_patterns("site", "__pycache__", "*.py", "*.lock", "*_table.md")
     shutil.copytree(root / "docs", folder, ignore=ignored)
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
         shutil.copyfile(root / name, folder / name.lower())

@@ -28,7 +28,9 @@ MADE |= {f"reference/{name}.md" for name in ("python", "command-line", "params",
 
 
 def code_in(page: Path) -> str:
-    return "\n".join(re.findall(r"^```(?:console|bash)?\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL))
+    """What its blocks of commands hold."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return "\n".join(code for language, code in found if language in ("", "console"))
 
 
 # --- committed results ---
@@ -172,7 +174,7 @@ def test_commands_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixtur
     code = code_in(page)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {*re.findall(r"^(?:\$ )?make ([a-z-]+)", code, re.MULTILINE)} <= {*targets}
-    for module in re.findall(r"python -m ((?:orbweaver|stages|docs)[\w.]*)", page.read_text()):
+    for module in re.findall(r"python -m ((?:orbweaver|stages|docs)[\w.]*\w)", page.read_text()):
         assert importlib.util.find_spec(module), module
     for line in re.findall(r"^(?:\$ )?orbweaver ([^#\n]*)", code, re.MULTILINE):
         try:
