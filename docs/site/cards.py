@@ -101,7 +101,7 @@ def _card(name: str, card: dict, group: str, known: set[str], root: Path, found:
     if (root / f"docs/standard/scatter_{name}.svg").exists():
         lines += ["", "## Scores against truth on `standard`", "", f"![{name}](../standard/scatter_{name}.svg)"]
     module = card["of"].rpartition(".")[0] if "of" in card else METHODS[name].__module__
-    return "\n".join([*lines, "", f"Code: `{module.replace('.', '/')}.py`", ""])
+    return "\n".join([*lines, "", f"Code: `{module.replace('.', '/')}.py` · [All methods](index.md)", ""])
 
 
 def _needs(name: str, card: dict) -> str:

@@ -66,33 +66,67 @@ def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def picture(stages: dict) -> str:
-    """An SVG: a column a step, a box a stage; what the others already say is not drawn again."""
+    """An SVG: a box a stage, as late as it may be; what other arrows already say is not drawn again."""
     edges = waits_for(stages)
     order = [*TopologicalSorter(edges).static_order()]
-    level, above = {}, {}
+    above: dict[str, set[str]] = {}
     for name in order:
-        level[name] = 1 + max((level[each] for each in edges[name]), default=-1)
         above[name] = set().union(*(above[each] | {each} for each in edges[name]))
-    needed = {n: {e for e in edges[n] if not any(e in above[o] for o in edges[n] if o != e)} for n in order}
-    columns = [[name for name in stages if level[name] == step] for step in range(max(level.values()) + 1)]
-    tallest = max(map(len, columns))
-    place = {
-        name: (10 + step * COLUMN, 10 + int((row + (tallest - len(column)) / 2) * ROW))
-        for step, column in enumerate(columns)
-        for row, name in enumerate(column)
-    }
-    arrows = []
-    for name in order:
-        x, y = place[name]
-        for each in sorted(needed[name]):
-            a, b = place[each][0] + WIDTH, place[each][1] + HEIGHT // 2
-            half = (a + x) // 2
-            arrows.append(f'<path d="M{a} {b} C{half} {b} {half} {y + HEIGHT // 2} {x - 2} {y + HEIGHT // 2}"/>')
-    boxes = [
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
-        f'<text x="{x + WIDTH // 2}" y="{y + HEIGHT // 2 + 5}" text-anchor="middle">{escape(name)}</text>'
-        for name, (x, y) in place.items()
-    ]
-    told = "; ".join(f"{name} waits for {', '.join(sorted(needed[name]))}" for name in order if needed[name])
-    size = f"0 0 {10 + (len(columns) - 1) * COLUMN + WIDTH + 10} {10 + tallest * ROW}"
+    needed = {n: sorted(e for e in edges[n] if not any(e in above[o] for o in edges[n] if o != e)) for n in order}
+    place, turns = _placed(order, edges, needed)
+    arrows = [_arrow(place[each], place[name], early) for (each, name), early in turns.items()]
+    boxes = []
+    for name, (column, row) in place.items():
+        x, y = 10 + column * COLUMN, 10 + row * ROW
+        boxes.append(
+            f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
+            f'<text x="{x + WIDTH // 2}" y="{y + HEIGHT // 2 + 5}" text-anchor="middle">{escape(name)}</text>'
+        )
+    told = "; ".join(f"{name} waits for {', '.join(needed[name])}" for name in order if needed[name])
+    columns, rows = (1 + max(at[i] for at in place.values()) for i in range(2))
+    size = f"0 0 {20 + (columns - 1) * COLUMN + WIDTH} {10 + rows * ROW}"
     return f'<svg viewBox="{size}" role="img" aria-label="{escape(told)}">{"".join(arrows)}{"".join(boxes)}</svg>'
+
+
+Place = tuple[int, int]  # column, row
+
+
+def _placed(
+    order: list[str], edges: dict[str, set[str]], needed: dict[str, list[str]]
+) -> tuple[dict[str, Place], dict[tuple[str, str], bool]]:
+    """Where each stage stands, and which arrows turn early: to their end's row at once, instead of just before it.
+
+    The longest chain is the first row; every other stage takes the first row that its arrows reach past no box.
+    """
+    first = {}
+    for name in order:
+        first[name] = 1 + max((first[each] for each in edges[name]), default=-1)
+    last = dict.fromkeys(order, max(first.values()))
+    for name in reversed(order):
+        for each in edges[name]:
+            last[each] = min(last[each], last[name] - 1)
+    place: dict[str, Place] = {}
+    turns: dict[tuple[str, str], bool] = {}
+
+    def free(row: int, after: int, before: int) -> bool:
+        return not any(r == row and after < c < before for c, r in place.values())
+
+    for name in sorted(order, key=lambda name: (last[name], last[name] - first[name])):
+        column = last[name]
+        for row in range(len(order)):
+            early = {each: free(row, place[each][0], column) for each in needed[name]}
+            late = {each: free(place[each][1], place[each][0], column) for each in needed[name]}
+            if (column, row) not in place.values() and all(early[each] or late[each] for each in needed[name]):
+                break
+        place[name] = column, row
+        turns |= {(each, name): early[each] for each in needed[name]}
+    return place, turns
+
+
+def _arrow(start: Place, end: Place, early: bool) -> str:
+    x, y = 10 + start[0] * COLUMN + WIDTH, 10 + start[1] * ROW + HEIGHT // 2
+    to_x, to_y = 10 + end[0] * COLUMN, 10 + end[1] * ROW + HEIGHT // 2
+    gap = COLUMN - WIDTH
+    a, b = (x, x + gap) if early else (to_x - gap, to_x)
+    half = (a + b) // 2
+    return f'<path d="M{x} {y} L{a} {y} C{half} {y} {half} {to_y} {b} {to_y} L{to_x} {to_y}"/>'

@@ -96,7 +96,7 @@ def test_a_card_has_formula_needs_cost_and_papers() -> None:
     logme, index = made["methods/logme.md"], made["methods/index.md"]
     assert "<math" in logme and "https://arxiv.org/abs/2102.11005" in logme
     assert "the target's classes (N,) or the target's values (N, T)" in logme
-    assert "one Gram matrix" in logme and "```text\nD/2 log alpha" in logme
+    assert "| cost | One Gram matrix" in logme and "```text\nD/2 log alpha" in logme
     assert "never looks at the target" in made["methods/gmacs.md"] and "| none |" in made["methods/gmacs.md"]
     assert "[`sfda`](sfda.md)" in made["methods/ped_sfda.md"]
     assert all(f"({name}.md)" in index for name in CARDS)
