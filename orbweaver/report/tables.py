@@ -11,6 +11,7 @@ from orbweaver.report.cells import gain_cell, number, passes, span
 from orbweaver.report.compare import BUDGETS, TOP, honest, leaders, typical_width
 from orbweaver.report.comparisons import variances
 from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
+from orbweaver.report.same import Same
 
 DIGITS = 6  # in files: enough for any reader, few enough to be the same from one BLAS to the next
 OVERVIEW = (
@@ -231,7 +232,10 @@ def metrics(evaluations: dict[str, Evaluation]) -> dict[str, dict]:
 
 
 def files(
-    evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame], published: pd.DataFrame | None = None
+    evaluations: dict[str, Evaluation],
+    spreads: dict[str, pd.DataFrame],
+    sames: dict[str, Same],
+    published: pd.DataFrame | None = None,
 ) -> dict[str, str]:
     """Name and content of every table that the report keeps. The zoo stands in front where there are several.
 
@@ -248,6 +252,10 @@ def files(
         "pairs.csv": _csv(_stacked({zoo: evaluation.pairs for zoo, evaluation in evaluations.items()})),
         "regret.csv": _csv(_stacked({zoo: evaluation.regret for zoo, evaluation in evaluations.items()})),
         "by.csv": _csv(_stacked({zoo: evaluation.by for zoo, evaluation in evaluations.items()})),
+        "alike.csv": _csv(_stacked({zoo: found.alike.pairs() for zoo, found in sames.items()})),
+        "fewest.csv": _csv(_stacked({zoo: found.fewest for zoo, found in sames.items()})),
+        "thinned.csv": _csv(_stacked({zoo: found.thinned for zoo, found in sames.items()})),
+        "sub_zoos.csv": _csv(_stacked({zoo: found.sub_zoos for zoo, found in sames.items()})),
         "variance.csv": _csv(variances(evaluations, published)),
         "metrics.json": json.dumps(metrics(evaluations), indent=2) + "\n",
     }
