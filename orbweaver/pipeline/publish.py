@@ -2,7 +2,7 @@
 
 docs/NAME/ gets scores, the report's tables and figures, those tables that README.md and docs/ show (`make docs-results`
 puts them there), and dvc.lock; data/published/NAME/truth.csv every fine-tuning run, so that `truth: NAME` in
-params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other PTMs and targets, further seeds.
+params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other PTMs, targets, further seeds.
 """
 
 from __future__ import annotations
