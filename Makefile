@@ -1,45 +1,40 @@
-# make benchmark: environment, the benchmark in params.yaml as `dvc repro` makes it but several stages at once
-#                 (JOBS=1: one), the result table; BENCHMARK=name puts one of orbweaver/pipeline/benchmarks there first (mini is
-#                 the committed one)
-# make test:      environment, linter, tests
-# make test-slow: everything that takes longer than that; of it
-#   make drills:         runs of a tiny benchmark that are killed, out of space, twice at once, on nodes that die
-#   make drills-mini:    the mini benchmark on Ray nodes that die
-#   make test-catalogue: every PTM of the catalogue at its real size
-# make test-lowest: the tests with the oldest versions that pyproject.toml allows (an environment of its own: 6 GB)
+# `make` lists what there is. JOBS: stages at once. BENCHMARK: of orbweaver/pipeline/benchmarks; mini is the committed one.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: benchmark benchmark-tasks test test-slow test-lowest drills drills-mini test-catalogue lint clean
+.PHONY: help benchmark benchmark-tasks test test-slow test-lowest drills drills-mini test-catalogue lint docs docs-results clean
 
-benchmark: .venv/installed
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+benchmark: .venv/installed ## environment, the benchmark in params.yaml (or BENCHMARK=name), several stages at once, its table
 	$(if $(BENCHMARK),$(BIN)/python -m orbweaver.pipeline.choose $(BENCHMARK))
 	$(BIN)/python -m orbweaver.pipeline.run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/python -m stages.reports --show
 
-benchmark-tasks:
+benchmark-tasks: ## captions, questions, boxes: the benchmark `tasks`
 	$(MAKE) benchmark BENCHMARK=tasks
 
-test: .venv/installed lint
+test: .venv/installed lint ## environment, linter, tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: .venv/installed
+test-slow: .venv/installed ## every test that takes longer than that
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
-test-catalogue: .venv/installed
+test-catalogue: .venv/installed ## of these: every PTM of the catalogue at its real size
 	$(BIN)/python -m pytest -m slow tests/models
 
-drills: .venv/installed
+drills: .venv/installed ## of these: runs that are killed, out of space, twice at once, on nodes that die
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
 	mkdir -p .store
 	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow -k 'not mini' tests/pipeline/test_run.py tests/pipeline/test_prune.py tests/drills
 
-drills-mini: .venv/installed
+drills-mini: .venv/installed ## of these: mini on Ray nodes that die
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
 	$(BIN)/python -m pytest -n 0 -m slow -k mini tests/drills/test_cluster.py
 
-test-lowest: .lowest/installed
+test-lowest: .lowest/installed ## the tests with the oldest versions that pyproject.toml allows (6 GB)
 	PATH=$(CURDIR)/.lowest/bin:$$PATH .lowest/bin/python -m pytest -n auto --dist worksteal
 
 .lowest/installed: pyproject.toml
@@ -50,10 +45,20 @@ test-lowest: .lowest/installed
 	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --no-deps --editable .
 	touch $@
 
-lint: .venv/installed
+lint: .venv/installed ## ruff, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+
+docs: .venv/docs ## the documentation site, into site/; a warning or a dead link fails
+	$(BIN)/python -m docs.site
+
+docs-results: .venv/installed ## committed results into the pages that show them
+	$(BIN)/python -m docs.site.results
+
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	touch $@
 
 # Made once; again when the dependencies change.
 .venv/installed: pyproject.toml
@@ -61,6 +66,5 @@ lint: .venv/installed
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-# What the pipeline made here; the environment and DVC's cache stay.
-clean:
-	rm -rf .store .pytest_cache .ruff_cache .hypothesis data/sources data/targets data/zoo features labels scores reports
+clean: ## remove what the pipeline made here; the environment and DVC's cache stay
+	rm -rf .store .docs site .pytest_cache .ruff_cache .hypothesis data/sources data/targets data/zoo features labels scores reports

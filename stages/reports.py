@@ -9,43 +9,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from orbweaver.core.errors import FileError, tell
+from orbweaver.core.errors import tell
 from orbweaver.core.files import write_text
 from orbweaver.core.workspace import Workspace
-from orbweaver.metrics.tau import tau_by_k
 from orbweaver.pipeline.params import Params, ParamsError, load
-from orbweaver.report import figures, results
+from orbweaver.report import results
 from orbweaver.report.build import build
-from orbweaver.report.evaluate import evaluate
 from orbweaver.report.inside import inside
+from orbweaver.report.marked import between
 from orbweaver.report.published import replay
-from orbweaver.report.tables import markdown_table, rankers_table, text_table
-
-
-def renew(page: Path, table: str, text: str) -> None:
-    """Puts a table between its two marks in a page. Raises FileError when they are not there."""
-    begin, end = f"<!-- {table} -->", f"<!-- end of {table} -->"
-    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, last, after = rest.partition(end)
-    if not found or not last:
-        raise FileError(f"{page}: no place for the {table}; it stands between '{begin}' and '{end}'")
-    write_text(page, f"{before}{begin}\n{text}{end}{after}")
+from orbweaver.report.shown import shown
+from orbweaver.report.tables import text_table
 
 
 def renew_readme(workspace: Workspace, params: Params) -> None:
-    """The table of the benchmark; of one zoo also its heat map and the table of its rankers."""
-    zoos = results.zoos(workspace, params)
-    evaluations = {name: evaluate(zoo, params.seed, params.reports.bootstrap) for name, zoo in zoos.items()}
-    readme = workspace.root / "README.md"
-    if len(evaluations) > 1:
-        renew(readme, "tasks table", markdown_table(evaluations))
-        return
-    (evaluation,) = evaluations.values()
-    write_text(workspace.root / "docs/heat_map.svg", figures.heat_map(evaluation))
-    renew(readme, "result table", markdown_table(evaluations))
-    if (rankers := results.rankers(workspace, params)) is not None:
-        of_headline = tau_by_k(rankers, evaluation.truth.loc[evaluation.headline])
-        renew(readme, "rankers table", rankers_table(of_headline, results.chosen_k(workspace, params)))
+    """The table of the benchmark that was built here and, of one zoo, its heat map."""
+    made, readme = shown(workspace, params), workspace.root / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    write_text(readme, between(text, readme, "result table", made["result_table.md"]))
+    if "heat_map.svg" in made:
+        write_text(workspace.root / "docs/heat_map.svg", made["heat_map.svg"])
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
 from orbweaver.pipeline import params
 from orbweaver.tasks import task
+from orbweaver.tasks.objectives import learning
 from orbweaver.tasks.zoo import fetch_ptm, train_ptm
 
 
@@ -29,6 +30,7 @@ def main() -> None:
             fetch_ptm(name, of_ptm, spec, train.classes, folder, raw)
         else:
             test = read_dataset(workspace, "sources", spec.source, "test")
+            of_ptm = learning(of_ptm, spec.objective)
             train_ptm(name, of_ptm, spec, train, test, p.pretrain, p.seed, p.threads, workspace.cache, folder, raw)
 
 

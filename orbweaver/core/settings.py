@@ -46,9 +46,10 @@ class PtmSettings(Section):
     public weights or from random ones. task: what it was pre-trained to do; it is paired with the targets that PTMs of
     this task can be fine-tuned on (`orbweaver.tasks.ZOO`). Beyond images, `arch` is "<timm>+<text>" (a timm name with
     its tag starts from public weights), "<text>" where there are no images, or "<owner>/<name>" of the Hugging Face
-    hub; texts are `orbweaver.models.text.ARCHITECTURES`. samples: how many of the source to train on; all where it is
-    not said. candidate: nobody asks whether to fine-tune one that is none; it is there as a general encoder of Model
-    Spider.
+    hub; texts are `orbweaver.models.text.ARCHITECTURES` and `PUBLIC`. samples: how many of the source to train on; all
+    where it is not said. objective: what it learns on its source (`orbweaver.tasks.objectives`) where that is not its
+    task; the source may then be of another one. candidate: nobody asks whether to fine-tune one that is none; it is
+    there as a general encoder of Model Spider.
     """
 
     task: Name = "image_classification"
@@ -57,6 +58,7 @@ class PtmSettings(Section):
     input_size: int | None = Field(default=None, ge=8)
     samples: int | None = Field(default=None, ge=2)
     init: Literal["random", "public"] | None = None
+    objective: Name | None = None
     candidate: bool = True
 
     @property

@@ -30,11 +30,11 @@ class Classes:
         """The sample indices of each class."""
         return np.split(self.order, self.ends[:-1])
 
-    def sums(self, rows: np.ndarray, where: slice = slice(None)) -> np.ndarray:
-        """(C, D) sums over each class of the rows (n, D) of the samples `where`."""
+    def sums(self, rows: np.ndarray, where: slice = slice(None), weights: np.ndarray | None = None) -> np.ndarray:
+        """(C, D) sums over each class of the rows (n, D) of the samples `where`, times the weights (N,) of all."""
         codes = self.codes[where]
-        indicator = sparse.csr_array((np.ones(len(codes)), codes, np.arange(len(codes) + 1)), (len(codes), len(self)))
-        return indicator.T @ rows
+        each = np.ones(len(codes)) if weights is None else weights[where]
+        return sparse.csr_array((each, codes, np.arange(len(codes) + 1)), (len(codes), len(self))).T @ rows
 
     def alike(self, other: "Classes") -> bool:
         """Whether other classes part the same samples just as these do."""

@@ -1,7 +1,7 @@
 """ETran (Gholami et al. 2023, ICCV): its parts."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from ._checked import Classes, ScoreError, classes_or_targets
 from ._matrix import FeatureMatrix, labelled, row_blocks
@@ -45,7 +45,11 @@ def etran_energy(features: np.ndarray | FeatureMatrix) -> float:
     features (N, D). Raises ValueError for unsound arrays.
     """
     array = FeatureMatrix.of(features).array
-    energy = np.concatenate([logsumexp(block, axis=1) for _, block in row_blocks(array)])
+    energy = np.empty(len(array))
+    for where, block in row_blocks(array):  # by hand, with fewer passes than scipy's logsumexp
+        top = block.max(axis=1)
+        block -= top[:, None]
+        energy[where] = np.log(np.exp(block, out=block).sum(axis=1)) + top
     count = max(PER_MILLE * len(energy) // 1000, 1)
     return float(np.partition(energy, count - 1)[:count].mean())
 

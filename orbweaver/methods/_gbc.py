@@ -25,7 +25,7 @@ def gbc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> f
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
     matrix, classes = labelled(features, labels)
-    points = matrix.centred.coordinates(DIMENSIONS)
+    points = matrix.leading(DIMENSIONS)
     counts = classes.counts[:, None]
     means = classes.sums(points) / counts
     variances = np.maximum(classes.sums((points - means[classes.codes]) ** 2) / counts, FLOOR)

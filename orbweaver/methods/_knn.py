@@ -99,7 +99,9 @@ def _searched(matrix: FeatureMatrix, classes: Classes | None, seed: int) -> _Nei
     by_angle, by_distance = [], []
     for part in np.split(queries, range(BLOCK, len(queries), BLOCK)):
         cosine = units[part] @ units.T
-        far = lengths**2 - 2 * lengths[part, None] * lengths * cosine  # squared, less the query's own length
+        far = cosine * lengths  # becomes the squared distance, less the query's own squared length
+        far *= -2 * lengths[part, None]
+        far += lengths**2
         itself = np.arange(len(part)), part
         cosine[itself], far[itself] = -np.inf, np.inf
         by_angle.append(_largest(cosine))

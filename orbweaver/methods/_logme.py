@@ -92,13 +92,15 @@ def _best_evidence(s: np.ndarray, powers: np.ndarray, residuals: np.ndarray, n: 
     if not len(s):
         return -n / 2 * np.log(2 * np.pi * np.e * residuals / n)
 
+    columns = np.ascontiguousarray(powers.T)
+
     def evidence(u: np.ndarray) -> np.ndarray:
         """(T,) at u (T,), or (G, T) at a grid u (G, 1)."""
         ratio = s / np.exp(u)[..., None]
         if u.ndim == 2:
             q = residuals + (1 / (1 + ratio[:, 0])) @ powers
         else:
-            q = residuals + (powers.T / (1 + ratio)).sum(axis=1)
+            q = residuals + (columns / (1 + ratio)).sum(axis=1)
         return -n / 2 * np.log(2 * np.pi * np.e * q / n) - np.log1p(ratio).sum(axis=-1) / 2
 
     # At the ends the features explain nothing (t far above s) or all that they can (t far below).
@@ -106,21 +108,26 @@ def _best_evidence(s: np.ndarray, powers: np.ndarray, residuals: np.ndarray, n: 
     best = evidence(grid[:, None]).argmax(axis=0)
     low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
     u = grid[best]
+    active = np.arange(len(u))  # columns that still move: a few take many rounds, and the others need not wait
     for _ in range(ROUNDS):
-        w = s / (s + np.exp(u)[:, None])  # (T, k), rising s/t
+        y, at = columns[active], u[active]
+        w = s / (s + np.exp(at)[:, None])  # (T, k), rising s/t
         bend = w * (1 - w)
-        q = residuals + (powers.T * (1 - w)).sum(axis=1)
-        q1 = (powers.T * bend).sum(axis=1) / q
-        q2 = (powers.T * bend * (1 - 2 * w)).sum(axis=1) / q
+        q = residuals[active] + np.einsum("tk,tk->t", y, 1 - w)
+        bent = y * bend
+        q1 = bent.sum(axis=1) / q
+        q2 = q1 - 2 * np.einsum("tk,tk->t", bent, w) / q
         slope = (w.sum(axis=1) - n * q1) / 2
         curve = -(bend.sum(axis=1) + n * (-q2 - q1**2)) / 2
-        low, high = np.where(slope > 0, u, low), np.where(slope > 0, high, u)
-        step = np.divide(-slope, curve, out=np.full_like(u, np.inf), where=curve < 0)
-        inside = (u + step > low) & (u + step < high)
-        following = np.where(inside, u + step, (low + high) / 2)
-        moved, u = np.abs(following - u).max(), following
-        if moved < 1e-7:
+        low[active] = np.where(slope > 0, at, low[active])
+        high[active] = np.where(slope > 0, high[active], at)
+        step = np.divide(-slope, curve, out=np.full_like(at, np.inf), where=curve < 0)
+        inside = (at + step > low[active]) & (at + step < high[active])
+        u[active] = np.where(inside, at + step, (low[active] + high[active]) / 2)
+        moved = np.abs(u[active] - at)
+        active = active[moved >= 1e-7]
+        if not len(active):
             break
     else:
-        warnings.warn(f"LogME did not converge: log(alpha/beta) still moves by {moved:.2g}", stacklevel=3)
+        warnings.warn(f"LogME did not converge: log(alpha/beta) still moves by {moved.max():.2g}", stacklevel=3)
     return evidence(u)

@@ -18,6 +18,7 @@ from ._checked import Classes, checked_labels, checked_matrix
 if TYPE_CHECKING:
     from torch import Tensor
 
+LEADING = 64  # principal axes that are kept for all methods: as many as any of them looks along
 BLOCK = 1 << 21  # values in a float64 block: 16 MB, large enough for BLAS to run at full speed
 Other = TypeVar("Other")
 Made = TypeVar("Made")
@@ -171,6 +172,37 @@ class FeatureMatrix:
         # Eigenvalues of a Gram matrix carry an absolute error of about eps * largest: what lies below is noise.
         kept = values > max(values[-1], 0) * max(self.shape) * np.finfo(float).eps
         return Spectrum(self.array, centre, values[kept][::-1], np.ascontiguousarray(basis[:, kept][:, ::-1]))
+
+    def leading(self, count: int) -> np.ndarray:
+        """(N, count): the samples along their leading principal axes, count <= LEADING; fewer where there are fewer."""
+        return self._leading[:, :count]
+
+    @cached_property
+    def _leading(self) -> np.ndarray:
+        return self.centred.coordinates(LEADING)
+
+    def moved(self, classes: Classes, moves: np.ndarray) -> "FeatureMatrix":
+        """The features in float64, each sample moved by its class's row of moves (C, D).
+
+        Scatter within classes stays as it is, so that with Z the centred features, T_c their class sums and m_c a move
+        less the mean move, the tall Gram matrix is Z^T Z + sum_c (T_c m_c^T + m_c T_c^T + n_c m_c m_c^T): no second
+        pass over pairs of features.
+        """
+        mean = self.mean + classes.counts @ moves / len(self)
+        apart = moves - (mean - self.mean)
+        out, lengths, along_mean = np.empty(self.shape), np.empty(len(self)), np.empty(len(self))
+        for where, block in row_blocks(self.array, self.mean):
+            block += apart[classes.codes[where]]
+            lengths[where] = np.einsum("ij,ij->i", block, block)
+            along_mean[where] = block @ mean
+            np.add(block, mean, out=out[where])
+        moved = FeatureMatrix(out)
+        if self.tall:
+            sums = self.class_sums(classes)
+            crossed = sums.T @ apart
+            gram = self.moments.gram + crossed + crossed.T + (apart.T * classes.counts) @ apart
+            moved.mean, moved.moments = mean, Moments(gram, lengths, along_mean)
+        return moved
 
     def once(self, make: "Callable[[FeatureMatrix, Other], Made]", other: Other) -> Made:
         """make(self, other), computed once; kept as long as this matrix and the other object live."""

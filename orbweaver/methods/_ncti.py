@@ -67,7 +67,7 @@ def _parts(matrix: FeatureMatrix, classes: Classes) -> _Parts:
     n = len(matrix)
     if len(classes) == n:
         raise ScoreError("each class has one sample, so that there is no spread within classes")
-    points = matrix.centred.coordinates(DIMENSIONS)
+    points = matrix.leading(DIMENSIONS)
     if not points.shape[1]:
         raise ScoreError("the features are the same for all samples")
     scatter = matrix.centred.values[: points.shape[1]]

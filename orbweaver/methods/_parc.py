@@ -33,28 +33,45 @@ def parc(
     matrix = FeatureMatrix.of(features)
     n = len(matrix)
     classes, targets = classes_or_targets(n, labels, targets)
-    points = matrix.centred.coordinates(DIMENSIONS)
+    points = matrix.leading(DIMENSIONS)
     if points.shape[1] < 2:
         raise ScoreError("the features vary in fewer than two directions, where a correlation of rows says nothing")
     chosen = sampled(n, SAMPLES, seed, classes)
     pairs = np.triu_indices(len(chosen), 1)
     points = _standardised(points[chosen])
     points *= np.where((points**3).sum(axis=0) < 0, -1, 1)
-    near = _ranks(_correlations(points)[pairs])
+    near = _correlations(points)[pairs]
     if targets is None:
         codes = classes.codes[chosen]
-        # Two values only: their ranks would be an affine function of them.
-        alike = (codes[:, None] == codes)[pairs].astype(np.float64)
-    elif targets.shape[1] > 1 and multi_hot(targets):
+        return _percent(*_with_two_values(near, (codes[:, None] == codes)[pairs]))
+    if targets.shape[1] > 1 and multi_hot(targets):
         alike = _ranks(np.round(_correlations(targets[chosen])[pairs], 9))  # few distinct values: equal are equal
     else:
         alike = _ranks(np.round(-_squared_distances(_standardised(targets[chosen]))[pairs], 9))
+    near = _ranks(near)
     near -= near.mean()
     alike -= alike.mean()
-    size = np.sqrt((near @ near) * (alike @ alike))
-    if size == 0:
+    return _percent(near @ alike, (near @ near) * (alike @ alike))
+
+
+def _percent(product: float, squares: float) -> float:
+    if squares == 0:
         raise ScoreError("all pairs of samples are equally far apart")
-    return float(100 * (near @ alike) / size)
+    return float(100 * product / np.sqrt(squares))
+
+
+def _with_two_values(values: np.ndarray, true: np.ndarray) -> tuple[float, float]:
+    """Product of the centred ranks of values (P,) and the centred booleans (P,), and that of their squared lengths.
+
+    Ranks of two values would be an affine function of them. So the ranks of the true ones are enough, and of all how
+    often each value occurs; in whole numbers, which for the P of 2,000 samples stay below 2^63.
+    """
+    ordered, some = np.sort(values), np.sort(values[true])
+    ranks = (np.searchsorted(ordered, some) + np.searchsorted(ordered, some, "right") - 1) / 2
+    p, k = len(values), len(some)
+    repeats = np.diff(np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)), prepend=-1)
+    squares = (p**3 - p - int((repeats**3 - repeats).sum())) / 12
+    return (ranks - (p - 1) / 2).sum(), squares * k * (p - k) / p
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -72,11 +72,7 @@ def _declined(matrix: FeatureMatrix, classes: Classes, source: FeatureMatrix) ->
     # The origin matters to no distance, so means count from the target's own.
     means = matrix.class_sums(classes) / classes.counts[:, None] / spread
     radii = np.sqrt((matrix.class_variances(classes) / spread**2).sum(axis=1))
-    moves = (repelled(means, radii) - means) * spread
-    out = np.empty(matrix.shape)
-    for where, block in row_blocks(matrix.array):
-        np.add(block, moves[classes.codes[where]], out=out[where])
-    return FeatureMatrix(out)
+    return matrix.moved(classes, (repelled(means, radii) - means) * spread)
 
 
 def repelled(means: np.ndarray, radii: np.ndarray) -> np.ndarray:

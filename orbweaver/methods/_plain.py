@@ -42,9 +42,14 @@ def naive_bayes(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Class
         np.square(block, out=block)
         with np.errstate(divide="ignore", invalid="ignore"):
             share = (own / (own - 1))[:, None]
-            without = np.maximum(share * variances[codes] - share / (own - 1)[:, None] * block, 0) + added
-            block *= share**2 / without
-            logs[rows, codes] = np.log(own - 1) - (np.log(without) + block).sum(axis=1) / 2
+            without = variances[codes]  # in place from here on: new blocks cost more than the sums
+            without *= share
+            without -= share / (own - 1)[:, None] * block
+            without = np.maximum(without, 0, out=without)
+            without += added
+            block *= share**2
+            block /= without
+            logs[rows, codes] = np.log(own - 1) - (np.log(without, out=without) + block).sum(axis=1) / 2
         logs[rows[own == 1], codes[own == 1]] = -np.inf
         hits += (logs.argmax(axis=1) == codes).sum()
     return float(hits / len(matrix))
@@ -98,7 +103,7 @@ def kmeans_nmi(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classe
     from sklearn.metrics import normalized_mutual_info_score
 
     matrix, classes = labelled(features, labels)
-    points = matrix.centred.coordinates(DIMENSIONS)
+    points = matrix.leading(DIMENSIONS)
     if not points.shape[1]:
         raise ScoreError("the features are the same for all samples")
     with warnings.catch_warnings():

@@ -1,7 +1,5 @@
 """SFDA (Shao et al. 2022, arXiv 2207.03036)."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import eigsh
@@ -42,34 +40,35 @@ def sfda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> 
 
     means = sums / classes.counts[:, None]
     within = _within(scatter, sums, means, n)
-    strength = max(np.exp(-5 * _largest_eigenvalue(within)), 1e-10)
+    strength = _strength(within)
     weights, offsets = _discriminants(within, means, classes, strength, width, least)
     trust = np.empty(n)
     for where, block in row_blocks(points, centre):
         posterior = softmax(softmax(block @ weights + offsets, axis=1), axis=1)
         trust[where] = posterior[np.arange(len(posterior)), classes.codes[where]]
 
+    # With o the mean of the others' means, the mixed samples are o + w, w = p (x - o): what is the same for a class
+    # comes from its sums, so that samples are read twice more and never written.
     others = (means.sum(axis=0) - means) / (len(classes) - 1)
-
-    def mixed() -> Iterator[tuple[slice, np.ndarray]]:
-        for where, block in row_blocks(points, centre):
-            block -= others[classes.codes[where]]
-            block *= trust[where, None]
-            block += others[classes.codes[where]]
-            yield where, block
-
-    scatter, sums = np.zeros_like(scatter), np.zeros_like(sums)
-    for where, block in mixed():
+    scatter, firsts, seconds = np.zeros_like(scatter), np.zeros_like(sums), np.zeros_like(sums)
+    for where, block in row_blocks(points, centre):
+        block *= trust[where, None]
         scatter += block.T @ block
-        sums += classes.sums(block, where)
-    means = sums / classes.counts[:, None]
-    within = _within(scatter, sums, means, n)
-    weights, offsets = _discriminants(within, means, classes, strength, width, least)
-    total = 0.0
-    for where, block in mixed():
-        posterior = softmax(block @ weights + offsets, axis=1)
-        total += posterior[np.arange(len(posterior)), classes.codes[where]].sum()
-    return float(total / n)
+        firsts += classes.sums(block, where)
+        seconds += classes.sums(block, where, trust)
+    total, squares = (np.bincount(classes.codes, trust**power)[:, None] for power in (1, 2))
+    crossed = seconds.T @ others
+    scatter += (others * squares).T @ others - crossed - crossed.T
+    sums = firsts - total * others
+    mixed = sums / classes.counts[:, None]
+    within = _within(scatter, sums, mixed, n)
+    weights, offsets = _discriminants(within, others + mixed, classes, strength, width, least)
+    along, found = others @ weights, 0.0
+    for where, block in row_blocks(points, centre):
+        codes, p = classes.codes[where], trust[where, None]
+        posterior = softmax(p * (block @ weights) + (1 - p) * along[codes] + offsets, axis=1)
+        found += posterior[np.arange(len(posterior)), codes].sum()
+    return float(found / n)
 
 
 def _within(scatter: np.ndarray, sums: np.ndarray, means: np.ndarray, n: int) -> np.ndarray:
@@ -77,6 +76,13 @@ def _within(scatter: np.ndarray, sums: np.ndarray, means: np.ndarray, n: int) ->
     within += scatter
     within /= n
     return within
+
+
+def _strength(within: np.ndarray) -> float:
+    # tr(S^2) / tr(S) is a mean of the eigenvalues, so none needs finding where it is beyond log(1e10) / 5.
+    if (within**2).sum() > 5 * np.trace(within):
+        return 1e-10
+    return max(np.exp(-5 * _largest_eigenvalue(within)), 1e-10)
 
 
 def _largest_eigenvalue(matrix: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """TMI, entropy of the features within classes (Xu and Kang 2023, ICCV)."""
 
 import numpy as np
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.special import digamma
 
 from ._checked import Classes, ScoreError
@@ -49,10 +49,11 @@ def tmi(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed
 
 
 def _to_neighbour(points: np.ndarray) -> np.ndarray:
-    """(n,): each point's distance, in the maximum norm, to its third nearest other one."""
+    """(n,): each point's distance, in the maximum norm, to its third nearest other one (its own, 0, is none)."""
+    if len(points) <= BLOCK:
+        return np.partition(squareform(pdist(points, "chebyshev")), NEIGHBOURS, axis=1)[:, NEIGHBOURS]
     found = []
     for start in range(0, len(points), BLOCK):
         distances = cdist(points[start : start + BLOCK], points, "chebyshev")
-        # The smallest is the point's own, 0.
         found.append(np.partition(distances, NEIGHBOURS, axis=1)[:, NEIGHBOURS])
     return np.concatenate(found)

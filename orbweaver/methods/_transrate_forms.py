@@ -87,16 +87,31 @@ def transrate_rows(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cl
     matrix, classes = labelled(features, labels)
     array, n = matrix.array, len(matrix)
     mean = sum(_units(block).sum(axis=0) for _, block in row_blocks(array)) / n
-    values = np.linalg.eigvalsh(_gram(array, np.arange(n), mean))
-    rank = int((values > max(values[-1], 0) * max(matrix.shape) * np.finfo(float).eps).sum())
-    if not values[-1] > 1e-9:
+    whole = _gram(array, np.arange(n), mean)
+    if not np.trace(whole) > 1e-9:
         raise ScoreError("all samples point the same way")
-    rate = np.log1p(np.maximum(values, 0) / EPS).sum()
-    for members in classes.members():
-        gram = _gram(array, members, mean) / EPS
-        gram.flat[:: len(gram) + 1] += 1
-        rate -= len(members) / n * 2 * np.log(np.diag(np.linalg.cholesky(gram))).sum()
-    return float(rate / (2 * rank))
+    within = sum(len(members) / n * _logdet(_gram(array, members, mean)) for members in classes.members())
+    return float((_logdet(whole) - within) / (2 * _rank(whole, max(matrix.shape) * np.finfo(float).eps)))
+
+
+def _logdet(gram: np.ndarray) -> float:
+    """logdet(I + G / eps)"""
+    gram = gram / EPS
+    gram.flat[:: len(gram) + 1] += 1
+    return 2 * np.log(np.diag(np.linalg.cholesky(gram))).sum()
+
+
+def _rank(gram: np.ndarray, level: float) -> int:
+    """How many eigenvalues of G are above the level times the largest one."""
+    # No eigenvalue exceeds the trace; ten times the level is beyond the rounding of the factorisation.
+    above = gram.copy()
+    above.flat[:: len(gram) + 1] -= 10 * level * np.trace(gram)
+    try:
+        np.linalg.cholesky(above)
+        return len(gram)
+    except np.linalg.LinAlgError:
+        values = np.linalg.eigvalsh(gram)
+        return int((values > level * values[-1]).sum())
 
 
 def _units(block: np.ndarray) -> np.ndarray:

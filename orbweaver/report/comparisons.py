@@ -51,15 +51,33 @@ def top_rows(evaluation: Evaluation) -> pd.DataFrame:
 def where_rows(evaluation: Evaluation) -> pd.DataFrame:
     """Mean tau by groups of targets, those columns of which there are two groups at least; targets in brackets."""
     by = evaluation.by[evaluation.by.groupby("by")["group"].transform("nunique") > 1]
-    sizes = by.groupby(["by", "group"])["n_targets"].max()
+    return _by_group(by, "n_targets", evaluation.tau)
+
+
+def sub_zoo_rows(sub_zoos: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
+    """Mean tau by groups of PTMs, of the methods in `sub_zoos`; PTMs in brackets."""
+    return _by_group(sub_zoos, "n_ptms", evaluation.tau[evaluation.tau.index.isin(sub_zoos["method"])])
+
+
+def _by_group(by: pd.DataFrame, size: str, tau: pd.DataFrame) -> pd.DataFrame:
+    sizes = by.groupby(["by", "group"])[size].max()
     table = by.pivot(index="method", columns=["by", "group"], values="tau")
-    table = table.reindex(evaluation.tau.index, columns=dict.fromkeys(zip(by["by"], by["group"], strict=True)))
+    table = table.reindex(tau.index, columns=dict.fromkeys(zip(by["by"], by["group"], strict=True)))
     rows = {f"{column}: {group} ({sizes[column, group]})": table[column, group].map(number) for column, group in table}
+    return pd.DataFrame(rows, index=tau.index).rename_axis("method").reset_index().set_index(tau["group"])
+
+
+def fewest_words(fewest: pd.DataFrame) -> str:
+    """How many methods are enough, in a sentence; nothing without rows."""
+    if fewest.empty:
+        return ""
+    if not fewest["enough"].any():
+        return f"No set of up to {fewest['size'].max()} methods ranks other families as well as all methods together."
+    last = fewest[fewest["enough"]].iloc[0]
+    chosen = ", ".join(fewest["method"][: last["size"]])
     return (
-        pd.DataFrame(rows, index=evaluation.tau.index)
-        .rename_axis("method")
-        .reset_index()
-        .set_index(evaluation.tau["group"])
+        f"Sets of {last['size']}, each chosen without the family that it is tested on, rank as well as all methods "
+        f"together ({last['left_out']:.2f} against {last['everything']:.2f}); chosen on all families: {chosen}."
     )
 
 

@@ -119,7 +119,7 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
         raise ValueError(f"truth: no card for PTM {', '.join(strangers)}")
     targets = _targets(truth)
     tasks, families = dict(targets["task"]), dict(targets["family"])
-    if reserved := sorted(set(tasks) & {"zoo", "method", "group", *SUMMARY}):
+    if reserved := sorted(set(tasks) & {"zoo", "method", "other", "group", *SUMMARY}):
         raise ValueError(f"a target may not be called {reserved[0]!r}")
     table = _pivot(truth, "value", list(tasks), list(cards["ptm"]))
     tables = {name: _pivot(rows, "score", *table.axes) for name, rows in scores.groupby("method", sort=False)}

@@ -9,11 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orbweaver.report.cells import number
-from orbweaver.report.comparisons import gain_rows, top_rows, where_rows
+from orbweaver.report.comparisons import fewest_words, gain_rows, sub_zoo_rows, top_rows, where_rows
 from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.figures import PANELS
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import TOLERANCE, Replay
+from orbweaver.report.same import ALIKE, Same
 from orbweaver.report.tables import OVERVIEW, notes, short_rows, tau_rows
 from orbweaver.tasks import FRACTIONS
 
@@ -33,6 +34,7 @@ def part(
     prefix: str,
     evaluation: Evaluation,
     spread: pd.DataFrame,
+    same: Same,
     figures: dict[str, str],
     seconds: pd.DataFrame | None = None,
 ) -> dict[str, object]:
@@ -42,8 +44,9 @@ def part(
         name: of the zoo; prefix: of the ids of its sections and figures.
         evaluation: what `orbweaver.report.evaluate.evaluate` gave.
         spread: what `orbweaver.metrics.spread.truth_spread` gave.
-        figures: SVG by name: heat_map, intervals, truth_spread, legend, regret, scatter_<method> for the methods to be
-            shown; and, where there is something to show, critical_difference, cost, by_k and weights.
+        same: what `orbweaver.report.same.same` gave.
+        figures: SVG by name: heat_map, intervals, truth_spread, legend, regret, same, scatter_<method> for the methods
+            to be shown; and, where there is something to show, critical_difference, cost, by_k and weights.
         seconds: what scores cost here; columns dataset, ptm, method, seconds.
     """
     return {
@@ -63,6 +66,12 @@ def part(
         "gain": gain_rows(evaluation),
         "top": top_rows(evaluation),
         "where": where_rows(evaluation),
+        "alike": ALIKE,
+        "fewest": _strings(same.fewest),
+        "fewest_words": fewest_words(same.fewest),
+        "thinned": _strings(same.thinned),
+        "sub_zoos": sub_zoo_rows(same.sub_zoos, evaluation),
+        "same_width": 8 + 1.5 * len(same.alike.groups),
         "notes": notes(evaluation),
         "spread": _spread_rows(spread, evaluation.variance),
         "costs": _cost_rows(evaluation),

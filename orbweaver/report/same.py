@@ -1,7 +1,7 @@
 """Which scores are the same score? How alike methods rank, how few of them say it all, and what stays with less data.
 
-All here are functions of the same tables: `truth`, one row a target and one column a PTM, and `scores`, for each method
-a table of that shape; higher is better, NaN where there is none.
+`same` is all of it for a zoo. The others are functions of the same tables: `truth`, one row a target and one column a
+PTM, and `scores`, for each method a table of that shape; higher is better, NaN where there is none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,14 @@ from scipy.spatial.distance import squareform
 
 from orbweaver.metrics.intervals import interval, nan_mean
 from orbweaver.metrics.tau import weighted_taus
+from orbweaver.report.compare import honest
+from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.figures import DIVERGING, svg
 
 Scores = Mapping[str, pd.DataFrame]
 ALIKE = 0.9  # rank correlation from which on methods are called the same
 LEAST_PTMS = 3
+SIZES = ("small", "middle", "large")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,43 @@ class Alike:
     by_target: dict[str, pd.DataFrame]
     pooled: pd.DataFrame
     groups: pd.Series
+
+    def pairs(self) -> pd.DataFrame:
+        """One row a pair: method, other, group (the one that both are of, or none), mean correlation, each target."""
+        names, group = self.groups.index, self.groups.to_numpy()
+        first, second = np.triu_indices(len(names), 1)
+        both = pd.Series(group[first], dtype="Int64").where(group[first] == group[second])
+        rows = {"method": names[first], "other": names[second], "group": both}
+        tables = {"mean": self.pooled} | self.by_target
+        return pd.DataFrame(rows | {k: t.loc[names, names].to_numpy()[first, second] for k, t in tables.items()})
+
+
+@dataclass(frozen=True)
+class Same:
+    """What `alike`, `fewest`, `thinned` and `sub_zoos` find in a zoo."""
+
+    alike: Alike
+    fewest: pd.DataFrame
+    thinned: pd.DataFrame
+    sub_zoos: pd.DataFrame
+
+
+def same(evaluation: Evaluation, cards: pd.DataFrame, seed: int) -> Same:
+    """All of this file on a zoo's headline targets.
+
+    A row that learned from the target's family has no part where the same without it stands beside it. Sets are made of
+    single methods that look at the target, if there are any: of all rows, the constant ones would win by the prior.
+    """
+    truth = evaluation.truth.loc[evaluation.headline]
+    names = honest(list(evaluation.tau.index))
+    scores = {name: evaluation.scores[name].loc[evaluation.headline] for name in names}
+    single = {name: scores[name] for name in names if evaluation.tau.loc[name, "group"] == "method"}
+    return Same(
+        alike(scores),
+        fewest(truth, single or scores, evaluation.families),
+        thinned(truth, scores, seed=seed),
+        sub_zoos(truth, scores, cards),
+    )
 
 
 def alike(scores: Scores, level: float = ALIKE) -> Alike:
@@ -74,23 +114,18 @@ def fewest(truth: pd.DataFrame, scores: Scores, families: Mapping[str, str], mos
     tau, families counting alike; of equal ones the first.
 
     Args:
-        families: of each target in truth. Two or more.
+        families: of each target in truth. There are no rows for fewer than two, since none could be left out.
         most: methods in the largest set.
 
     Returns:
         one row a size: size; method, which the set of this size has and the one before has not, chosen on all
         families; tau on all families; left_out, mean tau on each family of the set chosen on the others; everything,
         that of all methods together; enough, whether left_out reaches everything.
-
-    Raises:
-        ValueError: fewer than two families.
     """
     family = np.array([families[target] for target in truth.index])
-    if len(np.unique(family)) < 2:
-        raise ValueError("targets of two families or more are needed, so that one can be left out")
     names, values = list(scores), truth.to_numpy(float)
     ranks = np.stack([_places(scores[name].reindex_like(truth)).to_numpy() for name in names])
-    sizes = range(1, min(most, len(names)) + 1)
+    sizes = range(1, min(most, len(names)) + 1 if len(np.unique(family)) > 1 else 1)
     chosen, taus = _greedy(values, ranks, family, len(sizes))
     left_out = []
     for one in np.unique(family):
@@ -106,9 +141,9 @@ def fewest(truth: pd.DataFrame, scores: Scores, families: Mapping[str, str], mos
     means = nan_mean(np.array(left_out), axis=0)
     return pd.DataFrame(
         {
-            "size": sizes,
-            "method": [names[number] for number in chosen],
-            "tau": taus,
+            "size": np.array(sizes, int),
+            "method": np.array(names, object)[chosen],
+            "tau": np.array(taus, float),
             "left_out": means,
             "everything": float(everything),
             "enough": means >= everything,
@@ -127,7 +162,7 @@ def thinned(
     """
     values = truth.to_numpy(float)
     table = np.stack([scores[name].reindex_like(truth).to_numpy(float) for name in scores])
-    cells = weighted_taus(values[None], table)
+    cells = _taus(values, table)
     whole = pd.Series(nan_mean(cells, axis=1))
     generator = np.random.default_rng(seed)
     rows = []
@@ -136,7 +171,7 @@ def thinned(
             found, stays = [], []
             for _ in range(draws):
                 kept = np.sort(generator.permutation(size)[n:])
-                some = weighted_taus(values[None, :, kept], table[..., kept]) if what == "ptms" else cells[:, kept]
+                some = _taus(values[:, kept], table[..., kept]) if what == "ptms" else cells[:, kept]
                 means = pd.Series(nan_mean(some, axis=1))
                 found.append(means.corr(whole, "spearman"))
                 stays.append(means.idxmax() == whole.idxmax())
@@ -146,6 +181,28 @@ def thinned(
                  "high": float(high), "best_stays": float(np.mean(stays))}
             )  # fmt: skip
     return pd.DataFrame(rows, columns=["what", "n", "agreement", "low", "high", "best_stays"])
+
+
+def sub_zoos(truth: pd.DataFrame, scores: Scores, cards: pd.DataFrame) -> pd.DataFrame:
+    """How methods rank PTMs of one architecture, and of about one size, where there are three or more of them.
+
+    Sizes are thirds of the zoo by number of parameters, PTMs of one number together. A group that is the whole zoo is
+    left out. cards: columns ptm, architecture, n_parameters.
+
+    Returns columns method, by (architecture or size), group, n_ptms, tau (mean weighted tau over targets).
+    """
+    of = cards.set_index("ptm").reindex(truth.columns)
+    third = np.floor(3 * (of["n_parameters"].rank() - 0.5) / of["n_parameters"].count())
+    groups = {"architecture": of["architecture"], "size": third.map(dict(enumerate(SIZES)))}
+    table = np.stack([scores[name].reindex_like(truth).to_numpy(float) for name in scores])
+    rows = []
+    for by, values in groups.items():
+        for group in SIZES if by == "size" else values.dropna().unique():
+            kept = (values == group).to_numpy()
+            if LEAST_PTMS <= kept.sum() < len(kept):
+                means = nan_mean(_taus(truth.to_numpy(float)[:, kept], table[..., kept]), axis=1)
+                rows += [(name, by, group, kept.sum(), mean) for name, mean in zip(scores, means, strict=True)]
+    return pd.DataFrame(rows, columns=["method", "by", "group", "n_ptms", "tau"])
 
 
 @svg
@@ -177,6 +234,11 @@ def _places(table: pd.DataFrame) -> pd.DataFrame:
     return (ranks - 1).div(table.notna().sum(axis=1).sub(1).where(lambda n: n > 0), axis=0)
 
 
+def _taus(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(M, T) of truth (T, n) and scores (M, T, n), by method: all pairs of PTMs at once would fill the memory."""
+    return np.stack([weighted_taus(truth, one) for one in scores])
+
+
 def _tau(truth: np.ndarray, ranks: np.ndarray, family: np.ndarray) -> float:
     """Mean weighted tau of the methods' mean rank (M, T, n), over targets of a family and then over families."""
     return float(_by_family(weighted_taus(truth, np.round(nan_mean(ranks, axis=0), 12))[None], family)[0])
@@ -197,7 +259,7 @@ def _greedy(truth: np.ndarray, ranks: np.ndarray, family: np.ndarray, size: int)
         with np.errstate(invalid="ignore"):
             means = np.round((total + filled) / (count + known), 12)
         means[chosen] = np.nan
-        found = _by_family(weighted_taus(truth[None], means), family)
+        found = _by_family(_taus(truth, means), family)
         best = int(
             np.nanargmax(np.where(np.isin(np.arange(len(found)), chosen), -np.inf, np.nan_to_num(found, nan=-2)))
         )

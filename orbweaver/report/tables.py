@@ -11,17 +11,19 @@ from orbweaver.report.cells import gain_cell, number, passes, span
 from orbweaver.report.compare import BUDGETS, TOP, honest, leaders, typical_width
 from orbweaver.report.comparisons import variances
 from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
+from orbweaver.report.same import Same
 
 DIGITS = 6  # in files: enough for any reader, few enough to be the same from one BLAS to the next
 OVERVIEW = (
     "Mean weighted tau over a zoo's targets with its 95 % bootstrap interval over families of targets, their targets "
-    "and PTMs, with the noise of the truth. * cannot be told from the highest mean of its zoo; - has no value there. "
+    "and PTMs, with the noise of the truth; in brackets the mean symmetric tau, which EMMS, SFDA and LogME report. "
+    "* cannot be told from the highest mean of its zoo; - has no value there. "
     "The first rows never look at the target."
 )
 
 
 def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The main table as strings: method, mean, interval, gain, headline targets, other targets, average rank.
+    """The main table as strings: method, mean, symmetric mean, interval, gain, headline targets, others, average rank.
 
     A `*` behind the mean marks the methods that cannot be told from the best, a `~` behind a value that the method
     scored only some of the PTMs, a `-` that there is no value. With `seconds` (columns dataset, ptm, method, seconds)
@@ -29,11 +31,11 @@ def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.
     index is the group of each method.
     """
     others = [target for target in evaluation.tasks if target not in evaluation.headline]
-    partial = _partial(evaluation)
+    partial, symmetric = _partial(evaluation), symmetric_means(evaluation)
     rows = []
     for method, line in evaluation.tau.iterrows():
         mark = "*" if line["tied_with_best"] else " "
-        row = {"method": method, "mean": number(line["mean"]) + mark}
+        row = {"method": method, "mean": number(line["mean"]) + mark, "symmetric": number(symmetric[method])}
         row |= {"95 % interval": span(line["low"], line["high"]), "gain": gain_cell(line)}
         for target in [*evaluation.headline, *others]:
             row[target] = number(line[target]) + ("~" if (method, target) in partial.index else " ")
@@ -45,6 +47,12 @@ def tau_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.
         cost = here.groupby("method")["seconds"].mean().reindex(table["method"])
         table["s/score"] = [number(value) for value in cost]
     return table
+
+
+def symmetric_means(evaluation: Evaluation) -> pd.Series:
+    """By method: the mean over the headline targets of the tau that weighs by both orders, NaN where there is none."""
+    rows = evaluation.measures[evaluation.measures["dataset"].isin(evaluation.headline)]
+    return rows.groupby("method")["weighted_tau_symmetric"].mean().reindex(evaluation.tau.index)
 
 
 def short_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -60,11 +68,11 @@ def short_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> p
     regret = evaluation.regret.set_index(["method", "k"])["regret"].unstack()
     rows = tau_rows(evaluation, seconds).assign(group=evaluation.tau["group"].to_numpy()).set_index("method")
     rows = rows.loc[[*blind, *looking]]
-    columns = ["mean", "95 % interval", "gain", *(["s/score"] if seconds is not None else [])]
+    columns = ["mean", "symmetric", "95 % interval", "gain", *(["s/score"] if seconds is not None else [])]
     short = rows[columns].copy()
-    short.insert(3, "its interval", [span(*gain.loc[m, ["gain_low", "gain_high"]]) for m in short.index])
+    short.insert(4, "its interval", [span(*gain.loc[m, ["gain_low", "gain_high"]]) for m in short.index])
     above = gain.loc[short.index, "gain_low"]
-    short.insert(4, "above 0", ["-" if np.isnan(low) else "yes" if low > 0 else "no" for low in above])
+    short.insert(5, "above 0", ["-" if np.isnan(low) else "yes" if low > 0 else "no" for low in above])
     for k in (k for k in BUDGETS if k in regret):
         short[f"regret@{k}"] = [number(value, 2) for value in regret.loc[short.index, k]]
     short["forward passes"] = [passes(value) for value in gain.loc[short.index, "forward_passes"]]
@@ -72,7 +80,7 @@ def short_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> p
 
 
 def overview(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
-    """Strings, a row a method and a column a zoo: "mean low .. high"; by group, then by the mean over zoos.
+    """Strings, a row a method and a column a zoo: "mean low .. high (symmetric)"; by group, then by the mean over zoos.
 
     The index is the group of each method.
     """
@@ -80,12 +88,14 @@ def overview(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
     group = tau["group"].groupby("method").first().astype(pd.CategoricalDtype(GROUPS, ordered=True))
     place = -tau["mean"].unstack("zoo").mean(axis=1)
     order = pd.DataFrame({"group": group, "place": place}).sort_values(["group", "place"])
+    symmetric = {zoo: symmetric_means(evaluation) for zoo, evaluation in evaluations.items()}
 
     def cell(zoo: str, method: str) -> str:
         if (zoo, method) not in tau.index or np.isnan(tau.loc[(zoo, method), "mean"]):
             return "-"
         row = tau.loc[(zoo, method)]
-        return f"{row['mean']:+.2f}{'*' if row['tied_with_best'] else ' '} {row['low']:+.2f} .. {row['high']:+.2f}"
+        mean = f"{row['mean']:+.2f}{'*' if row['tied_with_best'] else ' '}"
+        return f"{mean} {row['low']:+.2f} .. {row['high']:+.2f} ({symmetric[zoo][method]:+.2f})"
 
     rows = [{"method": method} | {zoo: cell(zoo, method) for zoo in evaluations} for method in order.index]
     return pd.DataFrame(rows, index=list(order["group"]))
@@ -96,7 +106,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     headline, n_blind = evaluation.headline, int((evaluation.tau["group"] == "blind").sum())
     task, n_ptms = evaluation.tasks[headline[0]].replace("_", " "), evaluation.truth.shape[1]
     lines = [
-        f"Weighted tau, weights by the true order; 1 is the true ranking, 0 is chance. Mean over {len(headline)} "
+        "Weighted tau, weights by the true order; 1 is the true ranking, 0 is chance. Symmetric: by both orders, as "
+        f"EMMS, SFDA and LogME report it. Mean over {len(headline)} "
         f"{task} targets of {_count(evaluation)}, {n_ptms} PTMs; 95 % bootstrap interval over families, targets and "
         "PTMs, with the noise of the truth where it is known."
     ]
@@ -221,7 +232,10 @@ def metrics(evaluations: dict[str, Evaluation]) -> dict[str, dict]:
 
 
 def files(
-    evaluations: dict[str, Evaluation], spreads: dict[str, pd.DataFrame], published: pd.DataFrame | None = None
+    evaluations: dict[str, Evaluation],
+    spreads: dict[str, pd.DataFrame],
+    sames: dict[str, Same],
+    published: pd.DataFrame | None = None,
 ) -> dict[str, str]:
     """Name and content of every table that the report keeps. The zoo stands in front where there are several.
 
@@ -238,6 +252,10 @@ def files(
         "pairs.csv": _csv(_stacked({zoo: evaluation.pairs for zoo, evaluation in evaluations.items()})),
         "regret.csv": _csv(_stacked({zoo: evaluation.regret for zoo, evaluation in evaluations.items()})),
         "by.csv": _csv(_stacked({zoo: evaluation.by for zoo, evaluation in evaluations.items()})),
+        "alike.csv": _csv(_stacked({zoo: found.alike.pairs() for zoo, found in sames.items()})),
+        "fewest.csv": _csv(_stacked({zoo: found.fewest for zoo, found in sames.items()})),
+        "thinned.csv": _csv(_stacked({zoo: found.thinned for zoo, found in sames.items()})),
+        "sub_zoos.csv": _csv(_stacked({zoo: found.sub_zoos for zoo, found in sames.items()})),
         "variance.csv": _csv(variances(evaluations, published)),
         "metrics.json": json.dumps(metrics(evaluations), indent=2) + "\n",
     }

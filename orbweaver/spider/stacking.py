@@ -77,15 +77,3 @@ def _tau(truth: np.ndarray, scores: np.ndarray) -> float:
 def learned(scores: np.ndarray, truth: np.ndarray, families: Sequence[str]) -> np.ndarray:
     """(Q,) weights from T datasets, with the penalty that left-out families choose."""
     return weights(scores, truth, best_penalty(scores, truth, families))
-
-
-def left_out(scores: np.ndarray, truth: np.ndarray, families: Sequence[str], by_family: bool = True) -> np.ndarray:
-    """(T, M): each dataset scored by weights from datasets of other families; by_family=False: from all others.
-
-    The penalty is chosen without the dataset, too.
-    """
-    groups, out = np.asarray(families), np.full(truth.shape, np.nan)
-    for t in range(len(truth)):
-        others = groups != groups[t] if by_family else np.arange(len(truth)) != t
-        out[t] = combined(scores[t], learned(scores[others], truth[others], list(groups[others])))
-    return out

@@ -24,9 +24,10 @@ from orbweaver.data.split import Split
 from orbweaver.models import networks, training
 from orbweaver.models.card import Card, Preprocessing
 from orbweaver.models.pixels import images, look
+from orbweaver.models.text import vocabulary_for
 from orbweaver.models.text_encoders import packaged
 from orbweaver.models.training import Fit
-from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts, build_vocabulary
+from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts
 from orbweaver.tasks.base import PTM, Measured, Public
 
 MEASURED = 100  # samples a batch
@@ -57,7 +58,7 @@ class TextTask(ABC):
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> nn.Module:
-        """Random weights, but for the pictures' part where its name has a tag and `raw` is given."""
+        """Random weights; where `raw` is given, public ones of a part whose name stands for such."""
 
     @abstractmethod
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
@@ -112,7 +113,8 @@ class TextTask(ABC):
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
         if spec.init == "public" and "/" in spec.architecture:
             return self.from_public(spec, raw)
-        config, vocabulary = self.preprocessing(spec), build_vocabulary(all_texts(source.texts))
+        text = spec.architecture.rpartition("+")[2]
+        config, vocabulary = self.preprocessing(spec), vocabulary_for(text, all_texts(source.texts))
         network = self.network(spec.architecture, config.input_size[1], vocabulary, source.classes, raw)
         return PTM(network, config, vocabulary)
 
@@ -156,17 +158,9 @@ class TextTask(ABC):
     def fit(
         self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
     ) -> None:
-        ptm.network = ptm.network.to(device())
         chosen = split.take(samples)
         batch, rows = self.batch(chosen, ptm.vocabulary), samples[self.rows(chosen)]
-
-        def loss(pixels: Tensor, wanted: Tensor) -> Tensor:
-            some = {name: tensor[wanted.cpu()].to(pixels.device) for name, tensor in batch.items()}
-            with autocast(how.precision):
-                return ptm.network.loss(pixels, some)
-
-        pictures = images(split, ptm.preprocessing, cache)[rows]
-        training.fit(_PixelsOn(ptm.network), ptm.preprocessing, pictures, torch.arange(len(rows)), loss, how, progress)
+        learn(ptm.network, ptm.preprocessing, images(split, ptm.preprocessing, cache)[rows], batch, how, progress)
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
         pictures, place = images(split, ptm.preprocessing, cache)[samples], device()
@@ -177,6 +171,20 @@ class TextTask(ABC):
                 split.take(samples),
                 lambda some: networks.normalise(look(pictures, some).to(place), ptm.preprocessing),
             )
+
+
+def learn(
+    network: nn.Module, preprocessing: Preprocessing, pictures: Tensor, batch: Batch, how: Fit, progress: str | None
+) -> None:
+    """Trains a network in place by its `loss(pixels, batch)`. pictures, batch: a row each."""
+    network.to(device())
+
+    def loss(pixels: Tensor, wanted: Tensor) -> Tensor:
+        some = {name: tensor[wanted.cpu()].to(pixels.device) for name, tensor in batch.items()}
+        with autocast(how.precision):
+            return network.loss(pixels, some)
+
+    training.fit(_PixelsOn(network), preprocessing, pictures, torch.arange(len(pictures)), loss, how, progress)
 
 
 class _PixelsOn(nn.Module):

@@ -46,12 +46,17 @@ CACHE = "cache" if "cache" in signature(BertLMHeadModel.forward).parameters else
 
 
 class Captioner(nn.Module):
-    """`image`: pixels to tokens (B, S, E); `bridge`: these to the width that `decoder` looks for."""
+    """`image`: pixels to tokens (B, S, E); `bridge`: these to the width that `decoder` looks for.
+
+    joint, grid, wide, words, both: as of `orbweaver.models.seeing.Seeing`, so that heads of other tasks fit on it.
+    """
+
+    joint = False
 
     def __init__(self, image: nn.Module, bridge: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
         self.image, self.bridge, self.decoder = image, bridge, decoder
-        self.width = decoder.config.hidden_size
+        self.width = self.wide = self.words = decoder.config.hidden_size
         decoder.generation_config = GenerationConfig()  # not what a hub's repository asks for: beams, no repetition
 
     def see(self, pixels: Tensor) -> Tensor:
@@ -60,6 +65,15 @@ class Captioner(nn.Module):
     def forward(self, seen: Tensor, ids: Tensor, mask: Tensor):
         return self.decoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=seen, output_hidden_states=True,
                             use_cache=False)  # fmt: skip
+
+    @property
+    def grid(self) -> list[int]:
+        return self.image.grid
+
+    def both(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Image tokens (B, S, width), and the mean of the words' last layer (B, width)."""
+        seen = self.see(pixels)
+        return seen, masked_mean(self(seen, ids, mask).hidden_states[-1], mask)
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
         batch = trimmed(batch)

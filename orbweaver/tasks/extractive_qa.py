@@ -24,7 +24,7 @@ from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models import hub
 from orbweaver.models.card import Card
-from orbweaver.models.text import config, masked_mean, padded, trimmed
+from orbweaver.models.text import config, masked_mean, padded, trimmed, with_public_weights
 from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
 from orbweaver.tasks._measures import exact_match, f1
 from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
@@ -73,7 +73,8 @@ class ExtractiveQA(TextTask):
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> Reader:
-        return Reader(AutoModelForQuestionAnswering.from_config(config(architecture, vocabulary)))
+        network = AutoModelForQuestionAnswering.from_config(config(architecture, vocabulary))
+        return Reader(with_public_weights(network, architecture, raw))
 
     def public(self, spec: PtmSettings, raw: Path) -> Public:
         network = hub.model_of(AutoModelForQuestionAnswering, spec.architecture, raw)

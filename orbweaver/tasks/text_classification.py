@@ -23,7 +23,7 @@ from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models import hub, text_encoders
 from orbweaver.models.card import Card
-from orbweaver.models.text import ARCHITECTURES, config, masked_mean, padded, trimmed
+from orbweaver.models.text import ARCHITECTURES, PUBLIC, config, masked_mean, padded, trimmed, with_public_weights
 from orbweaver.models.vocabulary import LIMIT, Vocabulary, of_tokenizer
 from orbweaver.tasks._classes import check_classes, stratified
 from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
@@ -89,12 +89,13 @@ class TextClassification(TextTask):
         return stratified(train, train.targets, fraction)
 
     def is_public(self, spec: PtmSettings) -> bool:
-        return spec.init is None and spec.architecture not in ARCHITECTURES
+        return spec.init is None and spec.architecture not in (*ARCHITECTURES, *PUBLIC)
 
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> TextClassifier:
-        return TextClassifier(AutoModel.from_config(config(architecture, vocabulary)), len(classes))
+        encoder = AutoModel.from_config(config(architecture, vocabulary))
+        return TextClassifier(with_public_weights(encoder, architecture, raw), len(classes))
 
     def _public(self, name: str, classes: int, raw: Path) -> PTM:
         if name == TABLE:

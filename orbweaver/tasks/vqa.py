@@ -58,7 +58,7 @@ class Vqa(TextTask):
     name, metric, second_metric, label_rows = "vqa", "accuracy", "", "class"
 
     def label_texts(self, split: Split, template: str) -> list[str]:
-        return list(split.classes)
+        return [template.replace("{}", name) for name in split.classes]
 
     def example(self, split: Split, sample: int) -> str:
         return f"{split.texts['question'][sample]} {split.classes[split.targets[sample]]}"

@@ -74,9 +74,10 @@ def train_ptm(
 ) -> Card:
     """Writes the folder of a PTM that is trained here; training that was finished before is not repeated.
 
-    raw: the folder of downloads. Raises UserError, naming the PTM, when it cannot be trained on its source.
+    task: its own, or a `Pretraining` of it. raw: the folder of downloads. Raises UserError, naming the PTM, when it
+    cannot be trained on its source.
     """
-    if train.task != task.name:
+    if spec.objective is None and train.task != task.name:
         raise UserError(f"ptms.{name}: its task is {task.name}, but its source '{spec.source}' is {train.task}")
     if not len(train):
         raise UserError(
@@ -92,10 +93,12 @@ def train_ptm(
         raise type(error)(f"ptms.{name}: {error}") from None
     with safe_open(weights, "pt") as file:
         truth = float(file.metadata()["truth"])
+    # An objective's own measure is not its task's; and heads that it put on the network are gone.
+    accuracy, classes = (truth, train.classes) if spec.objective is None else (None, [])
     folder.mkdir(parents=True, exist_ok=True)
     link(weights, folder / "model.safetensors")
-    origin = f"trained here on {spec.source}"
-    return _card(name, task, spec, ptm, train.classes, truth, train.licence, origin, folder, len(part))
+    origin = f"trained here on {spec.source}" + (f" by {spec.objective}" if spec.objective else "")
+    return _card(name, task, spec, ptm, classes, accuracy, train.licence, origin, folder, len(part))
 
 
 def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path) -> Card:
@@ -103,6 +106,8 @@ def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str
 
     raw: the folder of downloads. Raises UserError, naming the PTM, when the weights cannot be had.
     """
+    if spec.objective:
+        raise UserError(f"ptms.{name}: '{spec.architecture}' has its public weights; remove 'objective'")
     try:
         ptm, accuracy, licence, origin = task.public(spec, raw)
     except UserError as error:

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import weightedtau
+from scipy.stats import spearmanr, weightedtau
 
 from orbweaver.methods import METHODS as M
 from orbweaver.methods import ScoreError, ScoreInputs, aggregated, borda, joined, score
+from orbweaver.methods._matrix import FeatureMatrix, labelled
+from orbweaver.methods._parc import _with_two_values
 from orbweaver.methods._ped import declined, repelled
 from orbweaver.methods.tables import FORMS, JOINED
 from tests.methods import oracles
@@ -252,3 +254,26 @@ def test_data_free_rows_take_their_sign():
         "what one input costs the PTM is not known",
         "the PTM's number of features is not known",
     ]
+
+
+@pytest.mark.parametrize("shape", [{"n": 60, "d": 12}, {"n": 40, "d": 70}])
+def test_classes_that_move_keep_their_scatter(shape):
+    """Moments without a second look at all pairs of features are those of the features themselves."""
+    data = sample(seed=4, **shape)
+    matrix, classes = labelled(data["features"].astype(np.float32), data["labels"])
+    moves = 3 * np.random.default_rng(0).normal(size=(len(classes), shape["d"])) + 1
+    moved, plain = matrix.moved(classes, moves), FeatureMatrix(matrix.array + moves[classes.codes])
+    np.testing.assert_allclose(moved.array, plain.array, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(moved.mean, plain.mean, rtol=1e-12, atol=1e-12)
+    for part in ("gram", "lengths", "along_mean"):
+        found, expected = (getattr(each.moments, part) for each in (moved, plain))
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("levels", [2, 6, 10**6])
+def test_a_rank_correlation_with_two_values_needs_the_ranks_of_one(levels):
+    r = np.random.default_rng(levels)
+    values, true = r.integers(0, levels, 400).astype(float), r.random(400) < 0.2
+    product, squares = _with_two_values(values, true)
+    assert product / np.sqrt(squares) == pytest.approx(spearmanr(values, true).statistic, rel=1e-12)
+    assert _with_two_values(np.ones(400), true)[1] == 0

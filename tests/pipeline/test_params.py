@@ -13,6 +13,8 @@ from orbweaver.pipeline import params
 from orbweaver.pipeline.known import load_checked
 from tests.conftest import ROOT
 
+READER = {"task": "extractive_qa", "architecture": "bert_tiny", "source": "sprites_shape"}
+
 
 def load(tmp_path: Path, values: dict) -> params.Params:
     path = tmp_path / "params.yaml"
@@ -59,6 +61,21 @@ def test_the_default_benchmark_is_valid() -> None:
             "ptms",
             {"x": {"architecture": "bert_tiny", "source": "sprites_shape", "task": "extractive_qa"}},
             "its task is extractive_qa, but that of its source 'sprites_shape' is image_classification",
+        ),
+        (
+            "ptms",
+            {"x": READER | {"objective": "masked_word"}},
+            "unknown objective 'masked_word': did you mean 'masked_words'",
+        ),
+        (
+            "ptms",
+            {"x": READER | {"objective": "detection"}},
+            "a PTM of extractive_qa cannot learn by 'detection'; it can by contrastive, masked_words, classification",
+        ),
+        (
+            "ptms",
+            {"x": READER | {"objective": "masked_words"}},
+            "'masked_words' is learnt on extractive_qa, text_classification, caption, vqa, but its source",
         ),
         ("ptms", {"A B": {"architecture": "test_vit", "source": "sprites_shape"}}, "'ptms.A B"),
     ],

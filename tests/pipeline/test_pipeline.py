@@ -20,6 +20,7 @@ import yaml
 from orbweaver.core.errors import UnknownName
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.plan import out_of_date
+from orbweaver.tasks.objectives import OBJECTIVES
 from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, run
 
 
@@ -156,3 +157,36 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
     assert np.isfinite(by_gcv["score"]).all()
     assert emms[emms["score"].isna()]["reason"].str.contains("fit any label").all()
     assert not ran(run(tmp_path / "tasks", "dvc", "repro"))
+
+
+@pytest.mark.slow
+def test_a_tiny_benchmark_of_every_objective(tmp_path: Path) -> None:
+    """Through all stages: a PTM of each task and objective of `tasks_standard`; then EMMS' study."""
+    root = clone_repository(tmp_path / "tasks", TINY)
+    values = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/tasks_standard.yaml").read_text())
+    values["encoders"].pop("glove")
+    kinds: dict[tuple, dict] = {}
+    for name, spec in values["ptms"].items():
+        if "minilm" not in name:
+            kinds.setdefault(
+                (spec["task"], spec.get("objective")),
+                {name: spec | ({"input_size": 32} if "input_size" in spec else {})},
+            )
+    values["ptms"] = {name: spec for one in kinds.values() for name, spec in one.items()}
+    assert {spec.get("objective") for spec in values["ptms"].values()} == {None, *OBJECTIVES}
+    few = {"train": 40, "test": 20, "image_size": 32}
+    read = {spec["source"] for spec in values["ptms"].values()}
+    values["sources"] = {name: few for name in values["sources"] if name in read}
+    values["targets"] = {name: few for name in values["targets"] if name.startswith(("night", "chalk"))}
+    values["pretrain"]["epochs"] = values["finetune"]["epochs"] = 1
+    values["finetune"] |= {"seeds": 1, "learning_rates": [0.001]}
+    values["reports"]["bootstrap"] = 20
+    (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    run(root, "dvc", "repro")
+    table = pd.read_csv(root / "reports/tau.csv")
+    assert {"caption", "vqa", "extractive_qa", "grounding"} == {*table["zoo"]}
+    run(root, "python", "-m", "orbweaver.pipeline.emms_study")
+    changed = pd.read_csv(root / "docs/emms/ablation.csv")
+    assert {"minilm + wordllama", "minilm", "wordllama"} == {*changed["encoders"]}
+    assert (pd.read_csv(root / "docs/emms/seconds.csv")["emms"] > 0).all()
+    assert "emms_speed.svg" in (root / "docs/emms.md").read_text()

@@ -41,6 +41,8 @@ def test_two_builds_give_the_same_bytes(built):
     assert first == second
     assert {"tau.csv", "measures.csv", "truth.csv", "metrics.json", "index.html"} <= set(first)
     assert {"gain.csv", "pairs.csv", "regret.csv", "by.csv", "variance.csv"} <= set(first)
+    assert {"alike.csv", "fewest.csv", "thinned.csv", "sub_zoos.csv", "figures/same.svg"} <= set(first)
+    assert first["alike.csv"].decode().startswith("method,other,group,mean,digits,")
     assert first["by.csv"].decode().splitlines()[0] == "method,by,group,n_targets,tau"
     assert b"multi_source,all,42,0.657364" in first["variance.csv"]
     assert json.loads(first["metrics.json"])["weighted_tau"]["good"]["mean"] > 0.7
@@ -70,6 +72,7 @@ def test_sections_appear_with_what_they_show(built, small, some_rankers, tmp_pat
     for section in ("ranking", "gain", "where", "weights", "truth", "scores", "regret", "variance", "published"):
         assert f'<section id="{section}">' in html
     assert '<section id="inside">' in html and '<section id="provenance">' in html
+    assert '<section id="same">' in html and "each chosen without the family" in html
     assert "The first ten against each other" in html
     assert "Which differences are established" in html and "a &lt;b&gt;place" in html
     assert 'id="time"' not in html and 'id="spider"' not in html

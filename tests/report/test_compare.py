@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import weightedtau
 
 from orbweaver.metrics import intervals
 from orbweaver.metrics.gain import general_order
@@ -46,6 +47,15 @@ def test_a_row_that_learned_from_the_family_is_no_headline(evaluation):
     assert "Learned from the target's family too, and not to be relied on: mean_truth_elsewhere, fair." in notes(
         evaluation
     )
+
+
+def test_the_symmetric_mean_stands_beside_ours(evaluation):
+    """Of every method over the headline targets: what scipy gives by default, which weighs by both orders."""
+    truth, scores = evaluation.truth, evaluation.scores["good"]
+    taus = [weightedtau(truth.loc[target], scores.loc[target]).statistic for target in evaluation.headline]
+    for rows in (short_rows, tau_rows):
+        shown = rows(evaluation).set_index("method")["symmetric"]
+        assert float(shown["good"]) == pytest.approx(np.mean(taus), abs=5.1e-4)
 
 
 def test_other_families_tell_the_prior(evaluation):

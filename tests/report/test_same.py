@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.report.same import alike, correlation_map, fewest, thinned
+from orbweaver.report.evaluate import Zoo, evaluate
+from orbweaver.report.same import alike, correlation_map, fewest, same, sub_zoos, thinned
 
 TARGETS, PTMS = [f"t{i}" for i in range(6)], [f"p{i}" for i in range(9)]
 FAMILIES = dict(zip(TARGETS, "aabbcc", strict=True))
@@ -42,6 +43,12 @@ def test_copies_are_one_group(world):
     assert found.groups.tolist() == sorted(found.groups)
     assert found.pooled.index.tolist() == found.pooled.columns.tolist() == found.groups.index.tolist()
     assert alike({"one": scores["one"]}).groups.to_dict() == {"one": 1}
+    rows = found.pairs().set_index(["method", "other"])
+    assert len(rows) == 4 * 5 // 2 + 5 and rows["group"].notna().sum() == 1
+    pair = ("one", "copy") if ("one", "copy") in rows.index else ("copy", "one")
+    assert rows.loc[pair, "group"] == found.groups["one"] and rows.loc[pair, "t0"] == pytest.approx(1)
+    pair = ("two", "three") if ("two", "three") in rows.index else ("three", "two")
+    assert rows.loc[pair, "mean"] == pytest.approx(np.mean(each))
     drawn = correlation_map(found)
     assert drawn.startswith("<svg") and all(name in drawn for name in found.groups.index)
     assert drawn == correlation_map(alike(scores))
@@ -60,8 +67,7 @@ def test_the_fewest_are_chosen_without_the_family_that_tests_them(world):
     assert found["tau"][4] == pytest.approx(found["everything"][4])  # all five are everything
     assert found["left_out"][4] == pytest.approx(found["everything"][4])
     assert found["enough"].tolist() == (found["left_out"] >= found["everything"]).tolist() and found["enough"][2]
-    with pytest.raises(ValueError, match="two families or more"):
-        fewest(truth, scores, dict.fromkeys(TARGETS, "a"))
+    assert fewest(truth, scores, dict.fromkeys(TARGETS, "a")).empty, "with one family, none can be left out"
 
 
 def test_a_method_that_is_right_by_its_own_family_alone_does_not_pass(world):
@@ -98,3 +104,30 @@ def test_thinner_tables(world):
     assert found["agreement"][2] < found["agreement"][1] < 1
     assert (found["low"] <= found["agreement"] + 1e-12).all() and found["best_stays"].between(0, 1).all()
     pd.testing.assert_frame_equal(found, thinned(truth, scores, (0, 2, 5, 6), draws=20))
+
+
+def test_ptms_of_one_architecture_and_of_one_size(world):
+    truth, scores = world
+    cards = pd.DataFrame(
+        {"ptm": PTMS[::-1], "architecture": [*"aaaaaabb", None], "n_parameters": [9.0, *[5] * 5, 1, 1, 2]}
+    )
+    found = sub_zoos(truth, scores, cards)
+    groups = found.drop_duplicates(["by", "group"]).set_index(["by", "group"])["n_ptms"]
+    assert groups.to_dict() == {("architecture", "a"): 6, ("size", "small"): 3, ("size", "middle"): 5}
+    six = cards["ptm"][:6]
+    expected = np.mean([weighted_tau(truth.loc[t, six], scores["two"].loc[t, six]) for t in TARGETS])
+    assert found.set_index(["method", "group"]).loc[("two", "a"), "tau"] == pytest.approx(expected)
+    assert sub_zoos(truth, scores, cards.assign(architecture="a", n_parameters=1.0)).empty, "the whole zoo is no group"
+
+
+def test_a_zoo_in_the_report(made_up):
+    truth, scores, cards = made_up
+    zoo = Zoo(truth.assign(family=truth["dataset"].replace({"games": "digits"})), scores, cards)
+    twice = pd.concat([scores, scores[scores["method"] == "good"].assign(method="good_family_out")])
+    found = same(evaluate(Zoo(zoo.truth, twice, cards), 0, 20), cards, 0)
+    assert "good" not in found.alike.groups.index, "the row without the family stands beside it"
+    assert {"parameters", "good_family_out"} <= {*found.alike.groups.index}
+    assert [*found.alike.by_target] == ["digits", "games", "solar", "scale"], "headline targets"
+    assert "good_family_out" in {*found.fewest["method"]} and "parameters" not in {*found.fewest["method"]}
+    assert {*found.thinned["what"]} == {"ptms", "targets"}
+    assert {*found.sub_zoos["by"]} == {"size"}, "all PTMs are of one architecture"

@@ -73,6 +73,7 @@ def test_two_builds_give_the_same_bytes(zoos: dict[str, Zoo]) -> None:
 def test_one_table_of_all(report: Report) -> None:
     table = tables.overview(report.evaluations).set_index("method")
     assert table.loc["emms", "caption"].startswith("+1.00*")
+    assert table.loc["emms", "caption"].endswith("(+1.00)")  # the symmetric mean
     assert table.loc["logme", "extractive_qa"] == "-"
     text = tables.text_table(report.evaluations)
     assert "emms" in text and text.count("cannot be told from the highest mean (") == 2  # each zoo has its own notes

@@ -48,18 +48,6 @@ def test_units_of_a_dataset_do_not_matter(seed, scale, shift):
     )
 
 
-def test_a_dataset_is_never_scored_by_its_own_family():
-    scores, truth, families = drawn(3)
-    before = stacking.left_out(scores, truth, families)
-    changed = truth.copy()
-    changed[[0, 1]] = -changed[[0, 1]]  # the family of the first two
-    after = stacking.left_out(scores, changed, families)
-    np.testing.assert_array_equal(after[:2], before[:2])
-    assert (after[2:] != before[2:]).any()
-    by_dataset = stacking.left_out(scores, changed, families, by_family=False)
-    assert (by_dataset[0] != before[0]).any(), "its relative takes part where only the dataset itself is left out"
-
-
 def test_missing_scores_say_nothing_and_missing_truth_is_not_learned_from():
     scores, truth, families = drawn(4)
     lacking = scores.copy()

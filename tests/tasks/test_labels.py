@@ -42,7 +42,10 @@ def test_texts_by_task() -> None:
     assert texts_of("image_classification", classes=names) == [*names]  # as they are spelt
     photos = texts_of("multilabel", classes=("cat",), template="a photo of a {}.")
     assert photos == ["a photo of a cat."]
-    assert texts_of("vqa", classes=("yes", "No"), template="a photo of a {}.") == ["yes", "No"]
+    assert texts_of("vqa", classes=("yes", "No"), template="the answer is {}.") == [
+        "the answer is yes.",
+        "the answer is No.",
+    ]
     assert texts_of("caption", captions=[["A Dog."], ["two cats", "Cats"]]) == ["a dog.", "two cats", "cats"]
     assert texts_of("extractive_qa", answers=[["In Paris", "Paris"], [""]]) == ["In Paris", ""]
     assert texts_of("grounding", [[0.003, 0.02, 0.4081, 0.3069]]) == ["<3,20,408,307>"]

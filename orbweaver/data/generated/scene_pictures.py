@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -32,7 +33,10 @@ Scene = tuple[Thing, ...]
 
 @dataclass(frozen=True)
 class Style:
-    """How scenes look and are told. palette: RGB of each of COLOURS; radii: of small and large, in cells."""
+    """How scenes look and are told. palette: RGB of each of COLOURS; radii: of small and large, in cells.
+
+    fill: whole shapes, outlines, or stripes. asks: kinds of questions; who stands here twice is asked twice as often.
+    """
 
     palette: tuple[tuple[int, int, int], ...]
     ground: str
@@ -40,6 +44,8 @@ class Style:
     radii: tuple[float, float]
     turned: bool
     wording: int
+    fill: Literal["whole", "outline", "stripes"] = "whole"
+    asks: tuple[str, ...] = ("colour", "colour", "shape", "shape", "count", "exists", "relation")
 
 
 STYLES = {
@@ -62,6 +68,14 @@ STYLES = {
     "crowd": Style(
         ((220, 60, 80), (40, 180, 110), (70, 110, 230), (230, 210, 60), (170, 70, 220), (240, 150, 50)),
         "gradient", (3, 5), (0.22, 0.36), True, 3,
+    ),
+    "chalk": Style(
+        ((235, 140, 140), (150, 230, 160), (150, 180, 250), (240, 235, 150), (215, 160, 240), (245, 190, 130)),
+        "board", (2, 4), (0.26, 0.44), False, 4, "outline", ("shape", "count", "relation"),
+    ),
+    "paper": Style(
+        ((190, 40, 50), (30, 130, 70), (40, 60, 170), (190, 160, 20), (120, 40, 150), (215, 110, 20)),
+        "ruled", (2, 3), (0.22, 0.42), True, 5, "stripes", ("colour", "exists"),
     ),
 }  # fmt: skip
 
@@ -112,6 +126,13 @@ def _ground(ground: str, side: int, random: np.random.Generator) -> np.ndarray:
         field = np.fft.irfft2(waves / frequency, (side, side))
         field = field / field.std(axis=(1, 2), keepdims=True) * 28 + random.uniform(70, 150, (3, 1, 1))
         return field.transpose(1, 2, 0)
+    if ground == "board":  # green, wiped in one direction
+        wiped = random.normal(0, 10, (side, 1, 1)) + random.normal(0, 6, (side, side, 1))
+        return np.array([28.0, 62.0, 48.0]) + wiped
+    if ground == "ruled":  # pale, with blue lines
+        paper = np.full((side, side, 3), random.uniform(235, 250)) + random.normal(0, 2, (side, side, 1))
+        paper[random.integers(4) :: max(4, side // 10)] -= [50, 35, 5]
+        return paper
     return np.zeros((side, side, 3))
 
 
@@ -125,7 +146,14 @@ def draw(style: Style, scene: Scene, side: int, random: np.random.Generator) -> 
             points = points @ np.linalg.matrix_power(np.array([[0, 1], [-1, 0]]), int(random.integers(4)))
         points = (points + 1) / 2 * [x1 - x0, y1 - y0] + [x0, y0]
         mask = Image.new("L", (big, big))
-        ImageDraw.Draw(mask).polygon([tuple(p * big) for p in points], fill=255)
+        corners = [tuple(p * big) for p in points]
+        if style.fill == "outline":
+            ImageDraw.Draw(mask).polygon(corners, outline=255, width=max(4, round(0.035 * big)))
+        else:
+            ImageDraw.Draw(mask).polygon(corners, fill=255)
+        if style.fill == "stripes":
+            stripes = np.asarray(mask) * (np.add.outer(np.arange(big), np.arange(big)) // (big // 24) % 3 > 0)
+            mask = Image.fromarray(stripes.astype(np.uint8))
         cover = np.asarray(mask.resize((side, side), Image.Resampling.BOX), dtype=np.float64)[..., None] / 255
         paint = np.array(style.palette[COLOURS.index(thing.colour)], dtype=np.float64)
         if style.ground == "noise":

@@ -1,6 +1,6 @@
 """Scenes of coloured shapes in the manner of ShapeWorld and CLEVR, drawn anew, with texts that are true of them.
 
-A scene is two to five things on a 3 x 3 grid, no two in one cell: a shape, a colour, a size each. Five styles draw
+A scene is two to five things on a 3 x 3 grid, no two in one cell: a shape, a colour, a size each. Seven styles draw
 them and word their texts differently, and each style gives a dataset of every task:
 
     <style>_image      which colour and shape has the one large thing?
@@ -72,6 +72,8 @@ def captions(style: Style, scene: Scene, random: np.random.Generator) -> list[st
         "there is a {a} {r} a {b} .",
         "{r} a {b} stands a {a} .",
         "we see one {a} which lies {r} another thing , a {b} .",
+        "somebody drew a {a} which hangs {r} a {b} .",
+        "here the {a} can be found {r} the {b} .",
     )[style.wording]
     first, second = scene[:2]
     way = int(random.integers(len(relations(first, second))))
@@ -84,25 +86,29 @@ def name(thing: Thing) -> str:
     return f"{thing.size} {thing.colour} {thing.shape}"
 
 
-QUESTIONS = {  # in the four wordings
+QUESTIONS = {  # in the six wordings
     "colour": ("what colour is the large thing ?", "which colour has the large thing ?",
-               "the large thing is of what colour ?", "can you name the colour of the large thing ?"),
+               "the large thing is of what colour ?", "can you name the colour of the large thing ?",
+               "tell me the colour of the large thing .", "of what colour did they paint the large thing ?"),
     "shape": ("what shape is the large thing ?", "which shape has the large thing ?", "the large thing is a what ?",
-              "can you name the shape of the large thing ?"),
+              "can you name the shape of the large thing ?", "tell me the shape of the large thing .",
+              "of what shape did they make the large thing ?"),
     "count": ("how many things are there ?", "what is the number of things ?", "count the things .",
-              "can you count all things in the picture ?"),
+              "can you count all things in the picture ?", "tell me how many things somebody drew .",
+              "how many did they put there ?"),
     "exists": ("is there any {c} thing ?", "does it show any {c} thing ?", "any {c} thing , yes or no ?",
-               "can you find any {c} thing in the picture ?"),
+               "can you find any {c} thing in the picture ?", "tell me if somebody drew any {c} thing .",
+               "did they paint any thing {c} ?"),
     "relation": ("is the {a} {r} the {b} ?", "does the {a} lie {r} the {b} ?", "the {a} is {r} the {b} , yes or no ?",
-                 "can you say whether the {a} stands {r} the {b} ?"),
+                 "can you say whether the {a} stands {r} the {b} ?", "tell me if the {a} was drawn {r} the {b} .",
+                 "did they put the {a} {r} the {b} ?"),
 }  # fmt: skip
-TOPICS = ("colour", "colour", "shape", "shape", "count", "exists", "relation")
 OPPOSITE = {"above": "below", "below": "above", "left of": "right of", "right of": "left of"}
 
 
 def question(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str, str]:
     """A question about the picture, and its answer."""
-    topic = TOPICS[random.integers(len(TOPICS))]
+    topic = style.asks[random.integers(len(style.asks))]
     thing, other = (scene[i] for i in random.permutation(len(scene))[:2])
     large = next(t for t in scene if t.size == "large")
     words = {"a": name(thing), "b": name(other)}
@@ -123,7 +129,7 @@ def passage(style: Style, scene: Scene, random: np.random.Generator) -> tuple[st
     """A passage, a question, the answer and the place of its first character in the passage.
 
     One sentence a thing tells its size and colour, one its place beside the next thing; things go by their shape and
-    a number where shapes repeat, and the question asks for what one sentence says.
+    a number where shapes repeat, and the question asks for what one sentence says: a size, or what the style asks.
     """
     order = [scene[i] for i in random.permutation(len(scene))]
     names = [f"{thing.shape} {NUMBERS[i + 1]}" for i, thing in enumerate(order)]
@@ -132,24 +138,30 @@ def passage(style: Style, scene: Scene, random: np.random.Generator) -> tuple[st
         ("there is a {z} {c} thing , the {n} .", "the {n} lies {r} the {m} ."),
         ("{c} and {z} is the {n} .", "{r} the {m} stands the {n} ."),
         ("we see the {n} which is painted {c} and looks {z} .", "its place is {r} the {m} ."),
+        ("somebody drew the {n} with {c} chalk , a {z} one .", "they drew it {r} the {m} ."),
+        ("{z} , and {c} all over , they made the {n} .", "they put the {n} {r} the {m} ."),
     )[style.wording]
     ask = (
         ("what colour is the {n} ?", "what size is the {n} ?", "what is the {n} {r} ?"),
         ("which colour has the {n} ?", "which size has the {n} ?", "the {n} lies {r} what ?"),
         ("the {n} is of what colour ?", "the {n} is of what size ?", "{r} what stands the {n} ?"),
         ("name the colour of the {n} .", "name the size of the {n} .", "name what the {n} is {r} ."),
+        ("tell me the colour of the {n} .", "tell me the size of the {n} .", "tell me what they drew the {n} {r} ."),
+        ("which colour did they give the {n} ?", "how big is the {n} ?", "they put the {n} {r} what ?"),
     )[style.wording]  # fmt: skip
     sentences: list[str] = []
     asked: list[tuple[str, str, int]] = []  # question, answer, sentence
     for i, thing in enumerate(order):
         values = {"n": names[i], "z": thing.size, "c": thing.colour}
-        asked += [(ask[0].format(**values), thing.colour, len(sentences))]
+        if "colour" in style.asks:
+            asked += [(ask[0].format(**values), thing.colour, len(sentences))]
         asked += [(ask[1].format(**values), thing.size, len(sentences))]
         sentences.append(tell[0].format(**values))
         if i + 1 < len(order):
             found = relations(thing, order[i + 1])
             values |= {"m": names[i + 1], "r": found[random.integers(len(found))]}
-            asked += [(ask[2].format(**values), names[i + 1], len(sentences))]
+            if "relation" in style.asks:
+                asked += [(ask[2].format(**values), names[i + 1], len(sentences))]
             sentences.append(tell[1].format(**values))
     text, answer, place = asked[random.integers(len(asked))]
     start = sum(len(sentence) + 1 for sentence in sentences[:place]) + sentences[place].index(answer)
@@ -159,7 +171,8 @@ def passage(style: Style, scene: Scene, random: np.random.Generator) -> tuple[st
 def phrase(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str, Thing]:
     """Words that fit one thing of the scene, which is told by the fewest of shape, colour and size, and the thing."""
     thing = scene[random.integers(len(scene))]
-    told = ("{} {} {}", "the {} {} {}", "find the {} {} {}", "where is the {} {} {} ?")[style.wording]
+    told = ("{} {} {}", "the {} {} {}", "find the {} {} {}", "where is the {} {} {} ?",
+            "tell me where somebody drew the {} {} {} .", "they put a {} {} {} there")[style.wording]  # fmt: skip
     for attributes in (("colour", "shape"), ("size", "colour", "shape")):
         if sum(all(getattr(t, a) == getattr(thing, a) for a in attributes) for t in scene) == 1:
             words = [getattr(thing, a) if a in attributes else "" for a in ("size", "colour", "shape")]

@@ -1,0 +1,119 @@
+"""Pages of benchmarks' results, and `python -m docs.site.results`: committed results between their marks in pages.
+
+Nothing is measured here. What `python -m orbweaver.pipeline.publish` left in docs/<benchmark>/, and what the replays
+left in docs/replays/, is put where people read it; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from orbweaver.core.files import write_text
+from orbweaver.report.marked import between
+
+FIGURES = {
+    "heat_map": "Weighted tau of every method on every target",
+    "intervals": "Mean weighted tau with its 95 % interval",
+    "critical_difference": "Which average ranks differ",
+    "regret": "What is lost when the first k are fine-tuned and the best is kept",
+    "by_k": "Model Spider by the number of PTMs that are run",
+    "truth_spread": "The truth: every PTM on every target",
+}
+
+
+def pages(root: Path) -> dict[str, str]:
+    """The page of the benchmark `standard`: its tables and figures, or how to make them where none are committed."""
+    return {"results/standard.md": standard(root)}
+
+
+def standard(root: Path) -> str:
+    folder = root / "docs/standard"
+    head = ["# Standard", "", (root / "docs/site/standard.md").read_text(encoding="utf-8").strip(), ""]
+    if not (folder / "result_table.md").exists():
+        return "\n".join([
+            *head, "## Results", "", "None are committed yet. They are made, and put here, by", "",
+            "```console", "make benchmark BENCHMARK=standard", "python -m orbweaver.pipeline.publish standard",
+            "make docs-results docs", "```", "",
+        ])  # fmt: skip
+    lines = [*head, "## Results", "", (folder / "result_table.md").read_text(encoding="utf-8")]
+    for name, words in FIGURES.items():
+        if (folder / f"{name}.svg").exists():
+            lines += [f"## {words}", "", f"![{words}](../standard/{name}.svg)", ""]
+    if (folder / "rankers_table.md").exists():
+        lines += ["## Forms of Model Spider", "", (folder / "rankers_table.md").read_text(encoding="utf-8")]
+    tables = ", ".join(f"[{path.name}](../standard/{path.name})" for path in sorted(folder.glob("*.csv")))
+    return "\n".join(
+        [*lines, f"All numbers: {tables}. Every fine-tuning run: `data/published/standard/truth.csv`.", ""]
+    )
+
+
+# --- what stands between marks ---------------------------------------------------------------------------------------
+
+
+def renewed(root: Path) -> dict[Path, str]:
+    """Every page with a place for committed results, as it should be. A result that is not committed changes nothing.
+
+    Raises FileError where a page has no such place.
+    """
+    found: dict[Path, str] = {}
+    for page, table, make in PLACES:
+        text = make(root / "docs")
+        if text is not None:
+            path = root / page
+            found[path] = between(found.get(path) or path.read_text(encoding="utf-8"), page, table, text)
+    return found
+
+
+def _file(name: str) -> Callable[[Path], str | None]:
+    def read(docs: Path) -> str | None:
+        return (docs / name).read_text(encoding="utf-8") if (docs / name).exists() else None
+
+    return read
+
+
+def blind_table(docs: Path) -> str:
+    """What rankings that never look at the target reach on published tables; mean weighted tau over their targets."""
+    replays = pd.read_csv(docs / "replays/replays.csv").query("known == 0")
+    order, names = list(dict.fromkeys(replays["zoo"])), ["parameters", "source_accuracy", "mean_truth_elsewhere"]
+    means = replays.pivot(index="zoo", columns="method", values="mean").reindex(order, columns=names)
+    return _markdown(means)
+
+
+def laboratories_table(docs: Path) -> str:
+    """How far laboratories agree that fine-tuned the same PTMs on the same datasets."""
+    agreement = pd.read_csv(docs / "replays/agreement.csv")
+    names = list(dict.fromkeys(agreement["truth"]))
+    means = agreement.groupby(["truth", "scores"])["weighted_tau"].mean().unstack()
+    return _markdown(means.reindex(index=names, columns=names))
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = [table.index.name, *table.columns]
+    rows = [[name, *("-" if pd.isna(value) else f"{value:.2f}" for value in row)] for name, *row in table.itertuples()]
+    lines = [head, ["---", *["---:"] * len(table.columns)], *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines).replace("_", "\\_")
+
+
+PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [
+    ("README.md", "result table", _file("standard/result_table.md")),
+    ("docs/results/mini.md", "result table", _file("mini/result_table.md")),
+    ("docs/results/mini.md", "rankers table", _file("mini/rankers_table.md")),
+    ("docs/results/tasks.md", "result table", _file("tasks/result_table.md")),
+    ("docs/explanation/blind.md", "blind table", blind_table),
+    ("docs/explanation/truth.md", "laboratories table", laboratories_table),
+]
+
+
+def main() -> None:
+    root = Path(__file__).parents[2]
+    for path, text in renewed(root).items():
+        if path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            print(path.relative_to(root))
+
+
+if __name__ == "__main__":
+    main()

