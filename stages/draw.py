@@ -30,7 +30,8 @@ def main() -> None:
         sources = {source: read_dataset(workspace, "sources", source, "train") for source in p.sources}
         families = {name: split.family for name, split in sources.items()}
         known = {name: split for name, split in sources.items() if len(split)}
-        tuning = Tuning(known, p.finetune, p.spider.episodes.tuned)
+        how = p.spider.episodes.tuned
+        tuning = None if how is None else Tuning(known, how)
         episodes = episodes_of(workspace, cards, families, p.spider.episodes, methods, p.seed, tuning, encoders)
         write_episodes(workspace.episodes(), episodes)
 

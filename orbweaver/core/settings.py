@@ -163,14 +163,20 @@ class RankerSettings(Section):
     learning_rate: float | None = Field(default=None, gt=0)
 
 
+class TunedSettings(FinetuneSettings):
+    """How all PTMs are fine-tuned on episodes; draws: on so many of them."""
+
+    draws: int = Field(ge=2)
+
+
 class EpisodeSettings(Section):
     """What episodes, Model Spider's training tasks, are drawn like.
 
     mixtures: of sources; so many at random, or these, each of so many classes of each source. alone: share of those at
     random whose sources are all of one family. draws: of each mixture. validation: share of the sources' classes, and
     of the mixtures, that only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes
-    of a regression, where none are published (`spider.tokens.PUBLISHED`). tuned: on how many all PTMs are fine-tuned,
-    where `finetuned` supervises a ranker.
+    of a regression, where none are published (`spider.tokens.PUBLISHED`). tuned: what `finetuned` means where it
+    supervises a ranker.
     """
 
     mixtures: Annotated[int, Field(ge=2)] | Annotated[list[dict[Name, Count]], Field(min_length=2)] = 13
@@ -180,7 +186,7 @@ class EpisodeSettings(Section):
     ways: int = Field(default=100, ge=2)
     shots: int = Field(default=50, ge=1)
     bins: int = Field(default=10, ge=2)
-    tuned: int = Field(default=60, ge=2)
+    tuned: TunedSettings | None = None
 
 
 class SpiderSettings(Section):

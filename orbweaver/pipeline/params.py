@@ -128,6 +128,10 @@ def _wrong_of_spider(params: Params) -> str:
     if rankers and encoder not in params.ptms:
         return f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}"
     for name, ranker in rankers.items():
+        if "finetuned" in ranker.supervision and params.spider.episodes.tuned is None:
+            return (
+                f"'spider.rankers.{name}': 'finetuned' supervises it, so 'spider.episodes.tuned' must say what it means"
+            )
         place = f"'spider.rankers.{name}.encoder'"
         if ranker.encoder and ranker.encoder not in params.ptms:
             return f"{place}: unknown PTM '{ranker.encoder}': {did_you_mean(ranker.encoder, params.ptms)}"

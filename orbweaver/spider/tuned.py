@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.settings import FinetuneSettings
+from orbweaver.core.settings import TunedSettings
 from orbweaver.data.split import Split
 from orbweaver.tasks import task
 from orbweaver.tasks.finetune import finetune
@@ -23,16 +23,15 @@ FINETUNED = "finetuned"  # its name among the methods that may supervise
 
 @dataclass(frozen=True)
 class Tuning:
-    """What fine-tuning on episodes needs. sources: the training splits of all, by name; draws: on how many episodes."""
+    """What fine-tuning on episodes needs. sources: the training splits of all, by name."""
 
     sources: dict[str, Split]
-    how: FinetuneSettings
-    draws: int
+    how: TunedSettings
 
     @property
     def fingerprint(self) -> dict:
         splits = {name: split.fingerprint for name, split in self.sources.items()}
-        return {"sources": splits, "how": self.how.model_dump(), "draws": self.draws}
+        return {"sources": splits, "how": self.how.model_dump()}
 
 
 def episode(draw: Draw, sources: dict[str, Split], of: str) -> tuple[Split, Split]:
@@ -56,12 +55,12 @@ def chosen(draws: Sequence[Draw], count: int, seed: int) -> np.ndarray:
 
 
 def tuned(draws: Sequence[Draw], ptm: Stored, tuning: Tuning, seed: int, cache: Cache) -> np.ndarray:
-    """(T,): what a PTM reaches on each episode by the protocol of the targets; NaN where it was not fine-tuned.
+    """(T,): what a PTM reaches on each episode by `tuning.how`; NaN where it was not fine-tuned.
 
     Each run is kept. Raises TargetError where nothing can be learned.
     """
     found, of = np.full(len(draws), np.nan), task(ptm.card.task)
-    for t in chosen(draws, tuning.draws, seed):
+    for t in chosen(draws, tuning.how.draws, seed):
         train, test = episode(draws[t], tuning.sources, of.name)
         runs = finetune(of, ptm, train, test, tuning.how, seed, 1, cache)
         found[t] = np.mean([run.test for run in runs if run.chosen])

@@ -96,6 +96,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, tiny: dict, section: str, change
             "'spider.rankers.x.encoder': unknown",
         ),
         ({"rankers": {"x": {"supervision": ["logme"], "encoder": "reader"}}}, "'reader' does not do the task"),
+        ({"rankers": {"x": {"supervision": ["finetuned"]}}}, "'spider.rankers.x': 'finetuned' supervises it, so"),
         ({"rankers": {}}, "ptms.eye: it is no candidate and no encoder of Model Spider"),
         ({"encoder": "vit_sprites"}, "ptms.eye: it is no candidate and no encoder of Model Spider"),
         (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.settings import EpisodeSettings
+from orbweaver.core.settings import EpisodeSettings, TunedSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.spider import tuned as module
@@ -22,6 +22,7 @@ from tests.tasks.examples import FINETUNE, pictures, texts, trained
 
 FAMILIES = dict.fromkeys(SOURCES, "toys")
 PLAN = EpisodeSettings(mixtures=8, draws=4, shots=10)
+TUNED = TunedSettings(**FINETUNE.model_dump(), draws=5)
 
 
 def source(name: str, codes: np.ndarray) -> Split:
@@ -61,22 +62,23 @@ def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], t
         return [*chosen, Run(0.01, 0.0, 0, 0.0, 9.0)]
 
     monkeypatch.setattr(module, "finetune", fake)
-    tuning = Tuning(splits, FINETUNE, 5)
+    tuning = Tuning(splits, TUNED)
     found = tuned(draws, Stored(card_of("a"), tmp_path), tuning, 0, Cache(tmp_path))
     which = chosen(draws, 5, 0)
     assert np.isnan(np.delete(found, which)).all()
     sizes = [sum(len(drawn) for _, drawn, _ in draws[t].classes) for t in which]
     np.testing.assert_allclose(found[which], np.array(sizes) / 1000 + 0.001)
     assert [each[:3] for each in asked] == [("image_classification", "a", size) for size in sizes]
-    assert all(each[4] is FINETUNE for each in asked)
+    assert all(each[4] is TUNED for each in asked)
 
 
 def test_what_it_depends_on_is_its_fingerprint(splits: dict[str, Split]) -> None:
-    one = Tuning(splits, FINETUNE, 5)
-    other = Tuning({**splits, "t": source("t", 1 - np.minimum(SOURCES["t"], 1))}, FINETUNE, 5)
-    longer = Tuning(splits, FINETUNE.model_copy(update={"epochs": 9}), 5)
-    assert one.fingerprint == Tuning(dict(splits), FINETUNE, 5).fingerprint
-    assert one.fingerprint not in (other.fingerprint, longer.fingerprint, Tuning(splits, FINETUNE, 6).fingerprint)
+    one = Tuning(splits, TUNED)
+    other = Tuning({**splits, "t": source("t", 1 - np.minimum(SOURCES["t"], 1))}, TUNED)
+    longer = Tuning(splits, TUNED.model_copy(update={"epochs": 9}))
+    more = Tuning(splits, TUNED.model_copy(update={"draws": 6}))
+    assert one.fingerprint == Tuning(dict(splits), TUNED).fingerprint
+    assert one.fingerprint not in (other.fingerprint, longer.fingerprint, more.fingerprint)
 
 
 @pytest.mark.parametrize("of", ["image_classification", "text_classification"])
@@ -86,7 +88,7 @@ def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path,
     known = {"p": pictures(of, 60), "q": pictures(of, 60, seed=1)} if of == "image_classification" else {"p": texts(60)}
     settings = PLAN.model_copy(update={"mixtures": 4, "draws": 2})
     draws = plan({name: split.targets for name, split in known.items()}, dict.fromkeys(known, ""), settings, 0)
-    tuning = Tuning(known, FINETUNE.model_copy(update={"seeds": 1}), 2)
+    tuning = Tuning(known, TUNED.model_copy(update={"seeds": 1, "draws": 2}))
     found = tuned(draws, ptm, tuning, 0, workspace.cache)
     there = found[~np.isnan(found)]
     assert len(there) == 2 and ((there >= 0) & (there <= 1)).all()
@@ -96,6 +98,6 @@ def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path,
 
     monkeypatch.setattr(type(task(of)), "fit", again)
     np.testing.assert_array_equal(tuned(draws, ptm, tuning, 0, workspace.cache), found)
-    more = Tuning(known, tuning.how, 3)
+    more = Tuning(known, tuning.how.model_copy(update={"draws": 3}))
     with pytest.raises(AssertionError, match="trained again"):
         tuned(draws, ptm, more, 0, workspace.cache)
