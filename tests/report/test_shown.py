@@ -44,7 +44,8 @@ def test_several_zoos_have_an_overview(zoo: Zoo, tmp_path: Path, monkeypatch: py
 
 
 def test_readme_is_renewed_between_its_marks(zoo: Zoo, tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("before\n<!-- result table -->\nlast week\n<!-- end of result table -->\nafter\n")
+    marks = "<!-- result table -->\nlast week\n<!-- end of result table -->"
+    (tmp_path / "README.md").write_text(f"before\n{marks}\nafter\n")
     renew_readme(Workspace(tmp_path), PARAMS)
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("before\n<!-- result table -->\n| method |") and text.endswith("table -->\nafter\n")
