@@ -28,7 +28,7 @@ def zoo(tables: tuple, monkeypatch: pytest.MonkeyPatch) -> Zoo:
 def test_a_zoo_has_its_table_and_heat_map(zoo: Zoo, tmp_path: Path) -> None:
     made = shown(Workspace(tmp_path), PARAMS)
     assert {*made} == {"result_table.md", "heat_map.svg"}
-    assert "| good | " in made["result_table.md"] and made["heat_map.svg"].startswith("<svg")
+    assert "| good | " in made["result_table.md"] and "<svg" in made["heat_map.svg"]
 
 
 def test_rankers_have_a_table(zoo: Zoo, tmp_path: Path, some_rankers: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,9 +44,9 @@ def test_several_zoos_have_an_overview(zoo: Zoo, tmp_path: Path, monkeypatch: py
 
 
 def test_readme_is_renewed_between_its_marks(zoo: Zoo, tmp_path: Path) -> None:
-    marked = "before\n<!-- result table -->\nof before\n<!-- end of result table -->\nafter\n"
-    (tmp_path / "README.md").write_text(marked)
+    marks = "<!-- result table -->\nlast week\n<!-- end of result table -->"
+    (tmp_path / "README.md").write_text(f"before\n{marks}\nafter\n")
     renew_readme(Workspace(tmp_path), PARAMS)
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("before\n<!-- result table -->\n| method |") and text.endswith("table -->\nafter\n")
-    assert "of before" not in text and (tmp_path / "docs/heat_map.svg").exists()
+    assert "last week" not in text and (tmp_path / "docs/heat_map.svg").exists()
