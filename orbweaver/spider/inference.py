@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from orbweaver.core.settings import RankerSettings
 from orbweaver.spider.episode_file import Episodes
@@ -66,12 +65,6 @@ class Batcher:
             of_strangers = (torch.from_numpy(each).to(self.device) for each in (strangers.ptms, strangers.facts))
             model_tokens = ranker.tokens_of(*of_strangers)
         specific = {p: self.means(p, which, f) for p, f in zip(self.ptms, gave.T, strict=False) if f.any()}
-        # Equal numbers of columns, so that PTMs can be stacked.
-        longest = max((rows.shape[1] for _, rows in specific.values()), default=0)
-        specific = {
-            ptm: (means, functional.pad(rows, (0, longest - rows.shape[1]), value=len(means)))
-            for ptm, (means, rows) in specific.items()
-        }
         evidence, there = None, torch.from_numpy(forwarded).to(self.device)
         if self.evidence.shape[2] and forwarded.any():
             evidence = torch.from_numpy(standardise(evidence_of, forwarded)).to(self.device)

@@ -16,7 +16,8 @@ class Ranker(nn.Module):
     LayerNorm and a linear layer at the model token's place.
 
     Since only that place is read, it alone is a query: keys and values of G are computed once an episode and shared by
-    all PTMs, O(M C d). The softmax over the sequence is put together from one softmax a block by their log-sums.
+    all PTMs, O(M C d); those of S_m never are (`_of_specific`). The softmax over the sequence is put together from one
+    softmax a block by their log-sums.
 
     widths: PTM -> D_m, in the order of the scores. evidence: number of scores in e_m, 0 for none.
     replace: where there are S_m, they stand in the place of G (the paper's text), not behind it (its code).
@@ -73,12 +74,13 @@ class Ranker(nn.Module):
         general (R, d_psi): the class means of all episodes under the encoder, one below the other; rows (B, C): which
         row is which class of which episode, R for none. forwarded (B, M): which PTMs were run on which episode; none by
         default. specific: for every PTM that was forwarded on any episode, its class means (R_m, D_m) and their rows
-        (B, C), R_m throughout where it was not. evidence (B, M, Q): standardised scores of those forwarded.
+        (B, C_m), R_m throughout where it was not. evidence (B, M, Q): standardised scores of those forwarded.
         model_tokens (M, d): in the place of the learned ones.
         """
         theta = self.model_tokens if model_tokens is None else model_tokens
         query = self.query(theta) * theta.shape[1] ** -0.5  # (M, d)
-        tokens = self._placed(self.general, general, 0, rows)  # (B, C, d)
+        tokens = self._prompted(self.general(self._unit(general)), 0)
+        tokens = functional.pad(tokens, (0, 0, 0, 1))[rows]  # (B, C, d)
         logits = torch.einsum("md,bcd->bmc", query, self.key(tokens))
         logits = logits.masked_fill((rows == len(general))[:, None], -torch.inf)
         weights = self.dropout(torch.softmax(logits, -1))
@@ -101,25 +103,30 @@ class Ranker(nn.Module):
         return self.head(self.head_norm(hidden)).squeeze(-1) + shortcut
 
     def _of_specific(self, query: Tensor, specific: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """The block of S: (B, M), minus infinity where a PTM was not forwarded, and (B, M, d)."""
-        where = torch.tensor([self.ptms.index(ptm) for ptm in specific], device=query.device)
-        tokens = torch.stack(
-            [self._placed(self.specific[m], means, 1, rows) for m, (means, rows) in specific.items()], 1
-        )
-        there = torch.stack([rows < len(means) for means, rows in specific.values()], 1)  # (B, U, C)
-        logits = torch.einsum("ud,bucd->buc", query[where], self.key(tokens))
-        # A finite stand-in keeps a PTM without any row free of NaN; its log-sum says that it is absent.
-        weights = self.dropout(torch.softmax(logits.masked_fill(~there, -1e9), -1))
-        values = torch.einsum("buc,bucd->bud", weights, self.value(tokens))
-        logits = logits.masked_fill(~there, -1e9).logsumexp(-1).masked_fill(~there.any(-1), -torch.inf)
-        shape = (len(tokens), len(self.ptms))
-        sums = torch.full(shape, -torch.inf, device=query.device).index_copy(1, where, logits)
-        return sums, torch.zeros(*shape, values.shape[-1], device=query.device).index_copy(1, where, values)
+        """The block of S: (B, M), minus infinity where a PTM was not forwarded, and (B, M, d).
 
-    def _placed(self, layer: nn.Linear, means: Tensor, kind: int, rows: Tensor) -> Tensor:
-        """Class means (R, D) projected, then put to their places (B, C, d); zeros where there is no class."""
-        projected = self._prompted(layer(functional.normalize(means, dim=-1) if self.normalise else means), kind)
-        return functional.pad(projected, (0, 0, 0, 1))[rows]
+        A PTM has one query. So keys need no projection of every class mean: with token W x + b, key K and query q,
+        q . K (W x + b) = (W' K' q) . x + q . K b. Nor do values: V sum_c w_c (W x_c + b) = V (W sum_c w_c x_c + b sum_c
+        w_c). That is O(B D d + B d^2) a PTM, C times less.
+        """
+        where = torch.tensor([self.ptms.index(ptm) for ptm in specific], device=query.device)
+        queries, sums, tokens = query[where] @ self.key.weight, [], []
+        for q, (ptm, (means, rows)) in zip(queries, specific.items(), strict=True):
+            layer = self.specific[ptm]
+            means, bias = self._unit(means), self._prompted(layer.bias, 1)
+            # A finite stand-in keeps an episode without any row free of NaN; its log-sum says that the PTM is absent.
+            logits = functional.pad(means @ (q @ layer.weight) + q @ bias, (0, 1), value=-1e9)[rows]
+            weights = self.dropout(torch.softmax(logits, -1))
+            pooled = torch.einsum("bc,bcd->bd", weights, functional.pad(means, (0, 0, 0, 1))[rows])
+            tokens.append(pooled @ layer.weight.T + weights.sum(1, keepdim=True) * bias)
+            absent = (rows == len(means)).all(1)
+            sums.append(logits.logsumexp(-1).masked_fill(absent, -torch.inf))
+        values, shape = self.value(torch.stack(tokens, 1)), (len(tokens[0]), len(self.ptms))
+        found = torch.full(shape, -torch.inf, device=query.device).index_copy(1, where, torch.stack(sums, 1))
+        return found, torch.zeros(*shape, values.shape[-1], device=query.device).index_copy(1, where, values)
+
+    def _unit(self, means: Tensor) -> Tensor:
+        return functional.normalize(means, dim=-1) if self.normalise else means
 
     def _prompted(self, tokens: Tensor, kind: int) -> Tensor:
         return tokens if self.prompts is None else tokens + self.prompts[kind]
