@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.settings import TunedSettings
 from orbweaver.data.split import Split
+from orbweaver.spider.draws import Draw
 from orbweaver.tasks import task
 from orbweaver.tasks.finetune import finetune
 from orbweaver.tasks.stored import Stored
-
-if TYPE_CHECKING:
-    from orbweaver.spider.episodes import Draw
 
 FINETUNED = "finetuned"  # its name among the methods that may supervise
 

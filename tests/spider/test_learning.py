@@ -12,6 +12,7 @@ from orbweaver.core.settings import EpisodeSettings, RankerSettings, SpiderSetti
 from orbweaver.core.workspace import Workspace
 from orbweaver.models.card import read_card, write_card
 from orbweaver.spider import checkpoint, episodes
+from orbweaver.spider.draws import plan
 from orbweaver.spider.episode_file import read_episodes, write_episodes
 from orbweaver.spider.learning import learn, learn_ptm
 from tests.spider.conftest import SOURCES, put_features
@@ -32,7 +33,7 @@ def test_episodes_hold_each_ptms_answers(stocked: Workspace) -> None:
     found = drawn(stocked)
     assert (found.ptms, found.methods, found.sources) == (THREE, ["held_out", "logme"], ["s", "t"])
     assert found.families == ["one", "another"]
-    draws = episodes.plan(SOURCES, FAMILIES, PLAN, 0)
+    draws = plan(SOURCES, FAMILIES, PLAN, 0)
     for m, ptm in enumerate(THREE):
         features = {source: read_features(stocked.features(ptm, source)).features for source in SOURCES}
         means, scores = episodes.answers_to(draws, METHODS, features, dict.fromkeys(SOURCES), {"seed": 0})

@@ -14,6 +14,7 @@ from orbweaver.core.errors import FileError, TargetError, UserError
 from orbweaver.core.settings import EpisodeSettings, RankerSettings, SpiderSettings
 from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.spider import checkpoint, episodes, inference, tokens, training
+from orbweaver.spider.draws import plan
 from orbweaver.spider.episode_file import Episodes, read_episodes, write_episodes
 from orbweaver.spider.ranker import Ranker, plackett_luce
 from tests.spider.conftest import WIDTHS, card_of
@@ -285,7 +286,7 @@ PLAN = EpisodeSettings(mixtures=8, draws=6, shots=20, ways=7)
 
 
 def test_draws_are_what_they_promise():
-    draws = episodes.plan(CODES, FAMILIES, PLAN, 0)
+    draws = plan(CODES, FAMILIES, PLAN, 0)
     seen = {False: set(), True: set()}
     for draw in draws:
         classes = [(source, CODES[source][rows[0]]) for source, rows, _ in draw.classes]
@@ -295,18 +296,18 @@ def test_draws_are_what_they_promise():
             assert len({*CODES[source][drawn], *CODES[source][rest]}) == 1
             assert not {*drawn} & {*rest} and len({*drawn}) == len(drawn) <= PLAN.shots
     assert seen[True] and seen[False] and not seen[True] & seen[False]
-    again = episodes.plan(CODES, FAMILIES, PLAN, 0)
+    again = plan(CODES, FAMILIES, PLAN, 0)
     assert all(
         np.array_equal(a[1], b[1]) for x, y in zip(draws, again, strict=True)
         for a, b in zip(x.classes, y.classes, strict=True)
     )  # fmt: skip
     with pytest.raises(UserError, match="sources"):
-        episodes.plan({}, {}, PLAN, 0)
+        plan({}, {}, PLAN, 0)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 10])
 def test_one_source_is_enough(classes):
-    draws = episodes.plan({"a": np.arange(80) % classes}, {"a": "one"}, PLAN, 0)
+    draws = plan({"a": np.arange(80) % classes}, {"a": "one"}, PLAN, 0)
     rows = {side: np.concatenate([np.concatenate(c[1:]) for d in draws if d.validation == side for c in d.classes])
             for side in (True, False)}  # fmt: skip
     assert len(rows[True]) and len(rows[False])
@@ -316,7 +317,7 @@ def test_one_source_is_enough(classes):
 def test_a_share_of_mixtures_is_of_one_family():
     def mixed(alone: float) -> list[set[str]]:
         settings = PLAN.model_copy(update={"alone": alone, "mixtures": 40})
-        return [{FAMILIES[s] for s in draw.sources} for draw in episodes.plan(CODES, FAMILIES, settings, 0)]
+        return [{FAMILIES[s] for s in draw.sources} for draw in plan(CODES, FAMILIES, settings, 0)]
 
     assert all(len(families) == 1 for families in mixed(1.0))
     assert {"one"} in mixed(1.0) and {"another"} in mixed(1.0)
@@ -327,19 +328,19 @@ def test_a_share_of_mixtures_is_of_one_family():
 def test_mixtures_can_be_listed():
     listed = [{"s": 3, "u": 1}, {"t": 4, "u": 3}] * 2
     settings = PLAN.model_copy(update={"mixtures": listed})
-    draws = episodes.plan(CODES, FAMILIES, settings, 0)
+    draws = plan(CODES, FAMILIES, settings, 0)
     seen = [{(s, CODES[s][rows[0]]) for d in draws if d.mixture == m for s, rows, _ in d.classes} for m in range(4)]
     assert {s for s, _ in seen[0]} == {"s", "u"} and sum(s == "s" for s, _ in seen[0]) == 3
     assert {s for s, _ in seen[1]} == {"t", "u"} and {d.mixture for d in draws if d.validation} == {3}
     assert not seen[3] & (seen[0] | seen[1] | seen[2])
     with pytest.raises(UserError, match=r"unknown source in a mixture.*'v'"):
-        episodes.plan(CODES, FAMILIES, PLAN.model_copy(update={"mixtures": [{"v": 1}, {"s": 2}]}), 0)
+        plan(CODES, FAMILIES, PLAN.model_copy(update={"mixtures": [{"v": 1}, {"s": 2}]}), 0)
 
 
 def test_answers_are_class_means_and_scores():
     random = np.random.default_rng(0)
     features = {s: random.normal(size=(len(c), 6)) + 3 * np.eye(8)[c, :6] for s, c in CODES.items()}
-    draws = episodes.plan(CODES, FAMILIES, PLAN, 0)[:5]
+    draws = plan(CODES, FAMILIES, PLAN, 0)[:5]
     means, scores = episodes.answers_to(
         draws, ["held_out", "probe", "nce"], features, dict.fromkeys(CODES), {"seed": 0}
     )

@@ -12,7 +12,7 @@ from orbweaver.core.settings import EpisodeSettings, TunedSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.spider import tuned as module
-from orbweaver.spider.episodes import Draw, plan
+from orbweaver.spider.draws import Draw, plan
 from orbweaver.spider.tuned import Tuning, chosen, episode, tuned
 from orbweaver.tasks import task
 from orbweaver.tasks.finetune import Run
