@@ -22,7 +22,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_dataset
 from orbweaver.pipeline import params
 from orbweaver.tasks import ZOO, task
-from orbweaver.tasks.finetune import finetune, protocol, published_runs, published_truth, runs_of, truth_rows
+from orbweaver.tasks.finetune import Run, finetune, protocol, published_runs, published_truth, runs_of, truth_rows
 from orbweaver.tasks.stored import Stored, stored
 
 THREADS = 1  # a run; targets run side by side instead, which scales better and gives the same bytes on any machine
@@ -30,10 +30,9 @@ THREADS = 1  # a run; targets run side by side instead, which scales better and 
 
 def runs_on(
     target: str, ptm: Stored, train: Split, test: Split, how: FinetuneSettings, seed: int, cache: Cache,
-    published: pd.DataFrame | None,
+    of_runs: str, known: list[Run],
 ) -> list[dict]:  # fmt: skip
-    of_target, of_runs = task(train.task), protocol(how, len(train), len(test))
-    known = [] if published is None else runs_of(published, ptm.card.name, target, of_runs)
+    of_target = task(train.task)
     runs = finetune(of_target, ptm, train, test, how, seed, THREADS, cache, known)
     return truth_rows(runs, target, of_target, of_runs)
 
@@ -51,10 +50,10 @@ def main() -> None:
         splits = {target: read_dataset(workspace, "targets", target, "train") for target in p.targets}
         # A target that a PTM was trained on is no target for it, nor one that it has no head for.
         targets = [
-            target for target, split in splits.items() if target != ptm.card.source and ZOO[split.task] == ptm.card.task
+            target
+            for target, split in splits.items()
+            if p.ptms[name].candidate and target != ptm.card.source and ZOO[split.task] == ptm.card.task
         ]
-        if not p.ptms[name].candidate:
-            targets = []
         folder = workspace.published / p.truth
         published = None if p.truth == "finetune" else published_runs(folder)
         if p.truth != "finetune" and published is None:
@@ -64,8 +63,10 @@ def main() -> None:
                 waiting = {}
                 for target in targets:
                     test = read_dataset(workspace, "targets", target, "test")
-                    job = pool.submit(runs_on, target, ptm, splits[target], test, p.finetune, p.seed, cache, published)
-                    waiting[job] = target
+                    of_runs = protocol(p.finetune, len(splits[target]), len(test))
+                    known = [] if published is None else runs_of(published, name, target, of_runs)
+                    given = target, ptm, splits[target], test, p.finetune, p.seed, cache, of_runs, known
+                    waiting[pool.submit(runs_on, *given)] = target
                 for done in as_completed(waiting):
                     rows[waiting[done]] = done.result()
                     bar.update()

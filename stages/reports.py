@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orbweaver.core.errors import tell
 from orbweaver.core.files import write_text
+from orbweaver.core.settings import candidates
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.params import Params, ParamsError, load
 from orbweaver.report import results
@@ -39,7 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     workspace = Workspace(Path())
     params = load(workspace.params)
-    if sum(ptm.candidate for ptm in params.ptms.values()) < 2:
+    if len(candidates(params.ptms)) < 2:
         raise ParamsError("params.yaml: 'ptms' names fewer than two candidates; there is nothing to rank")
     if args.readme:
         renew_readme(workspace, params)

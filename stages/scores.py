@@ -36,7 +36,7 @@ def main() -> None:
         rankers = p.spider.rankers if ptms == p.ranked_by_spiders else {}
         spiders = [checkpoint.load_card(workspace.ranker(name)) for name in rankers]
         for spider, spec in zip(spiders, rankers.values(), strict=True):
-            encoder = read_card(workspace, spec.encoder or p.spider.encoder)
+            encoder = read_card(workspace, p.spider.filled(spec).encoder)
             checkpoint.check_zoo(spider, {card.name: card.checkpoint for card in cards}, encoder)
         given = target, cards, [*p.encoders], p.methods, split.family, spiders, p.seed, p.threads
         found = scores_of_target(workspace, *given)

@@ -67,6 +67,11 @@ class PtmSettings(Section):
         return self.model_dump(mode="json", exclude={"candidate"})
 
 
+def candidates(ptms: dict[str, PtmSettings]) -> dict[str, PtmSettings]:
+    """Those of them that are fine-tuned, scored and ranked."""
+    return {name: ptm for name, ptm in ptms.items() if ptm.candidate}
+
+
 class PretrainSettings(Section):
     """augment: random crops and flips. precision: bfloat16 computes products in it, by autocast."""
 
@@ -213,7 +218,7 @@ class SpiderSettings(Section):
     @property
     def encoders(self) -> list[str]:
         """The general encoders of all rankers."""
-        return list(dict.fromkeys(spec.encoder or self.encoder for spec in self.rankers.values()))
+        return list(dict.fromkeys(self.filled(spec).encoder for spec in self.rankers.values()))
 
 
 class ReportsSettings(Section):

@@ -139,18 +139,19 @@ def ablation(scores: pd.DataFrame, truth: pd.DataFrame, listed: list[Variant]) -
     """
     both, rows = scores.merge(truth, on=["dataset", "ptm"]), []
     for (zoo, place), found in both.groupby(["zoo", "variant"], sort=False):
-        whole = [part for _, part in found.groupby("dataset", sort=False) if part["score"].notna().all()]
-        taus = [_taus(part) for part in whole]
-        mean = np.mean(taus, axis=0) if taus else (np.nan, np.nan)
         of = listed[place]
         said = {"encoders": " + ".join(of.encoders), "template": of.template, "pooling": of.pooling}
-        rows.append({"zoo": zoo, **said, "targets": len(taus), "weighted_tau": mean[0], "symmetric_tau": mean[1]})
+        rows.append({"zoo": zoo, **said, **_mean_taus(found)})
     return pd.DataFrame(rows)
 
 
-def _taus(part: pd.DataFrame) -> tuple[float, float]:
-    pair = part["value"].to_numpy(), part["score"].to_numpy()
-    return weighted_tau(*pair), weighted_tau_symmetric(*pair)
+def _mean_taus(found: pd.DataFrame) -> dict[str, float]:
+    """Over the targets on which every PTM has a score: their number, mean weighted tau and mean symmetric tau."""
+    whole = [part for _, part in found.groupby("dataset", sort=False) if part["score"].notna().all()]
+    pairs = [(part["value"].to_numpy(), part["score"].to_numpy()) for part in whole]
+    taus = [(weighted_tau(*pair), weighted_tau_symmetric(*pair)) for pair in pairs]
+    mean = np.mean(taus, axis=0) if taus else (np.nan, np.nan)
+    return {"targets": len(taus), "weighted_tau": mean[0], "symmetric_tau": mean[1]}
 
 
 def methods_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -160,11 +161,7 @@ def methods_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     """
     both, rows = scores.merge(truth, on=["dataset", "ptm"]), []
     for (zoo, method), found in both[both["method"].isin(COMPARED)].groupby(["zoo", "method"], sort=False):
-        taus = [_taus(part) for _, part in found.groupby("dataset", sort=False) if part["score"].notna().all()]
-        mean = np.mean(taus, axis=0) if taus else (np.nan, np.nan)
-        rows.append(
-            {"zoo": zoo, "method": method, "targets": len(taus), "weighted_tau": mean[0], "symmetric_tau": mean[1]}
-        )
+        rows.append({"zoo": zoo, "method": method, **_mean_taus(found)})
     return pd.DataFrame(rows)
 
 

@@ -28,6 +28,7 @@ from orbweaver.core.settings import (
     ReportsSettings,
     Section,
     SpiderSettings,
+    candidates,
 )
 
 
@@ -67,7 +68,7 @@ class Params(Section):
 
     def ptms_of(self, zoo: str) -> list[str]:
         """The candidates that were pre-trained to do a task."""
-        return [name for name, ptm in self.ptms.items() if ptm.task == zoo and ptm.candidate]
+        return [name for name, ptm in candidates(self.ptms).items() if ptm.task == zoo]
 
     @property
     def ranked_by_spiders(self) -> list[str]:

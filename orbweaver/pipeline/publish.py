@@ -16,6 +16,7 @@ from orbweaver.core.errors import UserError, tell
 from orbweaver.core.files import write_text
 from orbweaver.core.formats.tables import read_csv, write_csv
 from orbweaver.core.names import check_known
+from orbweaver.core.settings import candidates
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.choose import MINI, known
 from orbweaver.pipeline.known import load_checked
@@ -41,7 +42,7 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
         written.append(path)
 
     if params.truth in ("finetune", name):
-        ptms = [ptm for ptm, spec in params.ptms.items() if spec.candidate]
+        ptms = candidates(params.ptms)
         runs = [read_csv(workspace.truth(ptm), ["dataset", "seed", "test"]).assign(ptm=ptm) for ptm in ptms]
         table = pd.concat(runs, ignore_index=True).round(DIGITS)
         put(table[["ptm", *table.columns.drop("ptm")]], workspace.published / name / "truth.csv")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.formats.tables import read_csv
+from orbweaver.core.settings import candidates
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
 from orbweaver.methods import AGGREGATIONS, METHODS, TARGET_BLIND
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 def zoos(workspace: Workspace, params: Params) -> dict[str, Zoo]:
     """Every zoo that was fine-tuned on something, by name, in the order of params.yaml."""
-    names = dict.fromkeys(ptm.task for ptm in params.ptms.values() if ptm.candidate)
+    names = dict.fromkeys(ptm.task for ptm in candidates(params.ptms).values())
     truths = {name: truth(workspace, params, name) for name in names}
     about, forwards, blind = targets(workspace, params), forwarded(workspace, params), target_blind(params)
     looking = [method for method in params.methods if method in METHODS and method not in TARGET_BLIND]

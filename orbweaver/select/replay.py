@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.formats.features import read_features
+from orbweaver.core.settings import candidates
 from orbweaver.core.workspace import Workspace
 from orbweaver.methods import ScoreInputs, score
 from orbweaver.metrics.tau import weighted_tau
@@ -35,7 +36,7 @@ def of_benchmark(
     Raises FileError where features, cards or the truth are not there.
     """
     settings, rows = settings_of(workspace), []
-    for zoo in dict.fromkeys(ptm.task for ptm in settings.ptms.values() if ptm.candidate):
+    for zoo in dict.fromkeys(ptm.task for ptm in candidates(settings.ptms).values()):
         truths = results.truth(workspace, settings, zoo)
         for target, known in steps(list(truths.groupby("dataset", sort=False)), zoo, "targets"):
             inputs = {}

@@ -17,6 +17,7 @@ from orbweaver.core.settings import (
     PtmSettings,
     Section,
     SpiderSettings,
+    candidates,
 )
 from orbweaver.core.workspace import Workspace
 
@@ -44,7 +45,7 @@ class Settings(Section):
 
     def ptms_of(self, zoo: str) -> list[str]:
         """The benchmark's candidates that were pre-trained to do a task."""
-        return [name for name, ptm in self.ptms.items() if ptm.task == zoo and ptm.candidate]
+        return [name for name, ptm in candidates(self.ptms).items() if ptm.task == zoo]
 
 
 def benchmark_here() -> Workspace | None:

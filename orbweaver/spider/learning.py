@@ -31,19 +31,15 @@ def learn(
     """
     path = workspace.episodes()
     found, spec = read_episodes(path), settings.rankers[name]
-    encoder = spec.encoder or settings.encoder
+    shared = settings.filled(spec)
+    encoder = shared.encoder
     if found.ptms != ptms or not {*wanted_methods([spec])} <= {*found.methods} or encoder not in found.tokens:
         raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
     cards = [read_card(workspace, ptm) for ptm in ptms]
     truth = training.supervision(found, spec, [card.source for card in cards])
     device, facts = compute.device(), facts_of(cards) if spec.drop else None
-    logs, rankers = [], []
-    for number in range(spec.seeds):
-        compute.repeatable(seed + number, threads)
-        progress = f"{name}, seed {number}"
-        done = training.train(found, truth, spec, settings, seed + number, device, progress, facts)
-        rankers.append(done.ranker)
-        logs += [{"seed": number, **row} for row in done.log]
+    done = training.train_seeds(found, truth, spec, settings, seed, threads, device, name, facts)
+    rankers, logs = [one.ranker for one in done], [{"seed": n, **row} for n, one in enumerate(done) for row in one.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
     batcher = Batcher(found, encoder, spec, device)
     taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
@@ -52,7 +48,7 @@ def learn(
         encoder=encoder,
         sources=found.sources,
         spec=spec,
-        width=settings.filled(spec).width,
+        width=shared.width,
         bins=settings.episodes.bins,
         k=int(np.argmax(taus)),
         validation_tau=taus,
@@ -84,7 +80,7 @@ def learn_ptm(
     if lacking := [each for each in known if each not in ptms]:
         raise UserError(f"params.yaml does not name '{lacking[0]}', which the spider '{name}' learned from; add it")
     cards = [read_card(workspace, each) for each in (*known, ptm)]
-    encoder = read_card(workspace, spec.encoder or settings.encoder)
+    encoder = read_card(workspace, settings.filled(spec).encoder)
     checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, encoder)
     methods = wanted_methods([*settings.rankers.values(), spec])
     others = [] if encoder in cards else [encoder]

@@ -64,21 +64,10 @@ def tau_lost(
     return table.assign(lost=table["known"] - table["new"])[["ptm", "target", "k", "known", "new", "lost"]]
 
 
-def _trained(
-    found: Episodes,
-    truth: np.ndarray,
-    spec: RankerSettings,
-    settings: SpiderSettings,
-    facts: Facts,
-    seed: int,
-    threads: int,
-) -> list[Ranker]:
-    rankers = []
-    for number in range(spec.seeds):
-        compute.repeatable(seed + number, threads)
-        given = found, truth, spec, settings, seed + number, compute.device()
-        rankers.append(training.train(*given, facts=facts).ranker)
-    return rankers
+def _trained(found: Episodes, truth: np.ndarray, spec: RankerSettings, settings: SpiderSettings, facts: Facts,
+             seed: int, threads: int) -> list[Ranker]:  # fmt: skip
+    done = training.train_seeds(found, truth, spec, settings, seed, threads, compute.device(), None, facts)
+    return [one.ranker for one in done]
 
 
 def _taus(

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from orbweaver.core.device import repeatable
 from orbweaver.core.errors import UserError
 from orbweaver.core.names import check_known
 from orbweaver.core.settings import RankerSettings, SpiderSettings
@@ -109,6 +110,26 @@ def train(
     batcher = Batcher(episodes, spec.encoder, spec, device)
     optimizer = torch.optim.AdamW(ranker.parameters(), spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
     return _fit(ranker, optimizer, batcher, truth, learn, check, spec, settings.batch_size, seed, progress, facts)
+
+
+def train_seeds(
+    episodes: Episodes,
+    truth: np.ndarray,
+    spec: RankerSettings,
+    settings: SpiderSettings,
+    seed: int,
+    threads: int,
+    device: torch.device,
+    name: str | None = None,
+    facts: Facts | None = None,
+) -> list[Trained]:
+    """`spec.seeds` rankers, the first from `seed`; see `train`. name: for the progress, which is silent without one."""
+    done = []
+    for number in range(spec.seeds):
+        repeatable(seed + number, threads)
+        progress = name and f"{name}, seed {number}"
+        done.append(train(episodes, truth, spec, settings, seed + number, device, progress, facts))
+    return done
 
 
 def _fit(
