@@ -136,7 +136,7 @@ def _glove() -> Encoder:
         tokenize=lambda text: [row[word] for word in re.findall(r"\d+|[^\W\d]+|[^\w\s]", text.lower()) if word in row],
         hidden=lambda ids, mask: embedding[ids],
         pad=0,
-        weights=hashlib.sha256(embedding).hexdigest(),
+        weights=hashlib.sha256(embedding.tobytes()).hexdigest(),
     )
 
 
