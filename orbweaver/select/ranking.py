@@ -21,8 +21,8 @@ from orbweaver.select import advice, checks, cost, doctor, expected, order, race
 from orbweaver.select.calibrated import calibrated
 from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
+from orbweaver.select.examples import Shown, examples
 from orbweaver.select.hub import resolved
-from orbweaver.select.page import Shown, examples
 from orbweaver.select.progress import minutes as in_words
 from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval

@@ -14,11 +14,10 @@ import pandas as pd
 from orbweaver.core.errors import UserError
 from orbweaver.core.files import write_text
 from orbweaver.select.advice import Unit
+from orbweaver.select.examples import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from orbweaver.select.page import Shown
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,25 @@ class Ranking:
         """Writes one page that opens offline: ranking, cost, examples, what is odd, what was run."""
         from orbweaver.select.page import render
 
-        _write(path := Path(path).expanduser(), render(self))
+        page = render(
+            self.table,
+            self.cells(),
+            self.unit,
+            self.shown.examples if self.shown else [],
+            head=self.head(),
+            about=self.about,
+            advice=self.advice,
+            warnings=self.warnings,
+            notes=self.notes,
+        )
+        _write(path := Path(path).expanduser(), page)
         return path
 
     def plot(self) -> Figure:
         """The ranking with its intervals, and beside it what is reached against size."""
         from orbweaver.select.page import plot
 
-        return plot(self)
+        return plot(self.table, self.unit)
 
     def _repr_html_(self) -> str:
         cells = self.cells()

@@ -184,7 +184,9 @@ def test_commands_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixtur
 
 
 def test_make_lists_every_target() -> None:
-    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
     assert {line.split()[1] for line in listed.splitlines()} == {*phony.split()}
 
