@@ -21,7 +21,7 @@ from orbweaver.core.errors import UnknownName
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.plan import out_of_date
 from orbweaver.tasks.objectives import OBJECTIVES
-from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, run
+from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, repro, run
 
 
 def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path) -> None:
     own = {f"{room}@vit2_sprites" for room in ("zoo", "features", "finetune")}
     of_mnist = {"target@mnist", "labels@wordllama", "features@vit_sprites", "finetune@vit_sprites"}
     joins = {"draw", "spider@spider", "scores@digits", "scores@sprites_scale", "scores@mnist", "reports"}
-    assert ran(run(benchmark, "dvc", "repro")) == own | of_mnist | joins
+    assert ran(repro(benchmark)) == own | of_mnist | joins
     new = {room: len(kept(room) - before[room]) for room in before}
     # vit2: weights, a source and three targets, three runs on each target; vit: one target more
     assert new == {"zoo": 1, "features": 4 + 1, "finetune": 3 * 3 + 3}
@@ -148,7 +148,7 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
     values["pretrain"]["epochs"] = values["finetune"]["epochs"] = 1
     values["reports"]["bootstrap"] = 20
     (tmp_path / "tasks/params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    run(tmp_path / "tasks", "dvc", "repro")
+    repro(tmp_path / "tasks")
     tau = pd.read_csv(tmp_path / "tasks/reports/tau.csv")
     assert {*tau["zoo"]} == {"image_classification", "caption", "vqa", "extractive_qa", "grounding"}
     scores = pd.concat(map(pd.read_csv, (tmp_path / "tasks/scores").glob("night_*.csv")))
@@ -182,7 +182,7 @@ def test_a_tiny_benchmark_of_every_objective(tmp_path: Path) -> None:
     values["finetune"] |= {"seeds": 1, "learning_rates": [0.001]}
     values["reports"]["bootstrap"] = 20
     (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    run(root, "dvc", "repro")
+    repro(root)
     table = pd.read_csv(root / "reports/tau.csv")
     assert {"caption", "vqa", "extractive_qa", "grounding"} == {*table["zoo"]}
     run(root, "python", "-m", "orbweaver.pipeline.emms_study")
