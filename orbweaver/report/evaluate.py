@@ -1,6 +1,6 @@
 """From truth and scores to every number that the report shows of a zoo."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,7 @@ from orbweaver.metrics.spread import standard_error
 from orbweaver.metrics.tau import n_scored, weighted_tau, weighted_tau_symmetric
 from orbweaver.metrics.variance import split_variance
 from orbweaver.report import compare
-from orbweaver.report.priors import BLIND, blind_scores, family_out
+from orbweaver.report.priors import BLIND, blind_scores, family_out, with_family
 from orbweaver.tasks import FRACTIONS
 
 MEASURES = {
@@ -32,7 +32,7 @@ MEASURES = {
 SUMMARY = ["mean", "low", "high", "without_one_low", "without_one_high", "average_rank", "answered", "tied_with_best"]
 SUMMARY += ["gain", "gain_low", "gain_high"]
 ALL = "all"  # the row of the zoo in its table of variances
-GROUPS = ["blind", "aggregation", "method"]
+GROUPS = ["blind", "aggregation", "learned", "method"]
 AGGREGATED = ("borda", "stacking")
 
 
@@ -50,7 +50,8 @@ class Zoo:
     cards: columns ptm, n_parameters, source_accuracy, and, for the figures, architecture and source; their order is the
         order of the PTMs.
     blind: the methods that never look at the target, in this order. Names that begin as in AGGREGATED aggregate others.
-    forwards: how many PTMs a method forwards on a target, where that is not all that it scores.
+    forwards: how many PTMs a method forwards on a target, where that is not all that it scores; such a method learned
+        from other data.
     """
 
     truth: pd.DataFrame
@@ -68,8 +69,8 @@ class Evaluation:
     headline: the targets that the mean is over (see `headline_targets`).
     scores: for each method, in the order of tau, a table shaped like truth.
     measures: one row a (method, dataset), a column a measure, with n_ptms (PTMs with truth) and n_scored of them.
-    tau: one row a method, in the order of GROUPS: target-blind ones as given, then aggregations and single methods,
-        each by falling mean; columns: group, the targets, then SUMMARY.
+    tau: one row a method, in the order of GROUPS: target-blind ones as given, then aggregations, learned rankers and
+        single scores, each by falling mean; columns: group, the targets, then SUMMARY.
     friedman_p, critical_difference: of `orbweaver.metrics.ranks`, over the headline targets.
     best: the method of the highest mean among those that scored the most pairs; the others are compared with it. A row
         that learned from the target's family is not, where the same method without it stands beside it.
@@ -138,8 +139,7 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
     tau = pd.concat([taus, summary, gain[["gain", "gain_low", "gain_high"]]], axis=1)
     tau = tau.rename_axis(index="method", columns=None)
     never = [name for method in blind for name in (method, family_out(method))]
-    group = ["blind" if m in never else "aggregation" if m.startswith(AGGREGATED) else "method" for m in tau.index]
-    tau.insert(0, "group", pd.Categorical(group, GROUPS))
+    tau.insert(0, "group", pd.Categorical([_group(m, never, zoo.forwards) for m in tau.index], GROUPS))
     place = [never.index(m) if m in never else -mean for m, mean in tau["mean"].items()]
     tau = tau.assign(place=place).sort_values(["group", "place"], kind="stable").drop(columns="place")
 
@@ -165,6 +165,12 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
         by=compare.where(tau[list(tasks)], targets),
         variance=variance_table(table, np.array([errors[target] for target in tasks]), targets),
     )
+
+
+def _group(method: str, blind: Container[str], learned: Container[str]) -> str:
+    if method in blind:
+        return "blind"
+    return "aggregation" if method.startswith(AGGREGATED) else "learned" if with_family(method) in learned else "method"
 
 
 def _targets(truth: pd.DataFrame) -> pd.DataFrame:

@@ -19,12 +19,13 @@ from matplotlib.lines import Line2D
 
 from orbweaver.report.evaluate import Evaluation
 
-BLUE, ORANGE, GREY = "#3b76af", "#d1701f", "#808080"
+BLUE, ORANGE, GREEN, GREY = "#3b76af", "#d1701f", "#009e73", "#808080"
 # Okabe and Ito's, which the colour-blind tell apart; black and yellow left out for pages that are dark or light
 SERIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MARKERS = "os^DvP*X<>"
 PANELS = 5  # side by side
-GROUP_COLOURS = {"blind": GREY, "aggregation": ORANGE, "method": BLUE}
+GROUP_COLOURS = {"blind": GREY, "aggregation": ORANGE, "learned": GREEN, "method": BLUE}
+GROUP_NAMES = {"blind": "target-blind", "aggregation": "aggregations", "learned": "learned", "method": "scores"}
 DIVERGING = LinearSegmentedColormap.from_list("tau", [ORANGE, "#f6dcc2", "#f4f4f4", "#c3d8ea", BLUE])
 STYLE = {
     "svg.fonttype": "none",
@@ -62,15 +63,26 @@ def svg(draw: Callable[..., Figure]) -> Callable[..., str]:
 
 @svg
 def heat_map(evaluation: Evaluation) -> Figure:
-    """Weighted tau, method by target, values in the cells; groups of methods stand apart."""
+    """Weighted tau, method by target, values in the cells; each group of methods below its name."""
     others = [target for target in evaluation.tasks if target not in evaluation.headline]
     columns = ["mean", *evaluation.headline, *others]
-    values = evaluation.tau[columns].to_numpy(dtype=float)
-    group = evaluation.tau["group"].tolist()
-    figure = Figure(figsize=(2.6 + 0.72 * len(columns), 1.1 + 0.27 * len(values)))
+    edges = [1, *([1 + len(evaluation.headline)] if others else [])]
+    names: list[str] = []
+    heads: list[int] = []  # the rows that hold the name of a group and no value
+    cells: list[np.ndarray] = []
+    groups = evaluation.tau.groupby("group", observed=True)
+    figure = Figure(figsize=(2.6 + 0.72 * len(columns), 1.1 + 0.27 * (len(evaluation.tau) + groups.ngroups)))
     axes = figure.subplots()
+    for group, rows in groups:
+        heads.append(len(names))
+        names += [GROUP_NAMES[group], *rows.index]
+        cells += [np.full(len(columns), np.nan), *rows[columns].to_numpy(dtype=float)]
+        axes.vlines(edges, heads[-1] + 1, len(names), color="black", linewidth=1.2)
+    values = np.stack(cells)
     axes.pcolormesh(values, cmap=DIVERGING, vmin=-1, vmax=1, edgecolors="none")
     for row, column in np.ndindex(values.shape):
+        if row in heads:
+            continue
         value = values[row, column]
         dark = abs(value) > 0.75
         axes.text(
@@ -83,13 +95,9 @@ def heat_map(evaluation: Evaluation) -> Figure:
             color="white" if dark else GREY if np.isnan(value) else "#1a1a1a",
             fontweight="bold" if column == 0 else "normal",
         )
-    for row in range(1, len(group)):
-        if group[row] != group[row - 1]:
-            axes.axhline(row, color="black", linewidth=1.2)
-    axes.axvline(1, color="black", linewidth=1.2)
-    if others:
-        axes.axvline(1 + len(evaluation.headline), color="black", linewidth=1.2)
-    axes.set_yticks(np.arange(len(values)) + 0.5, evaluation.tau.index)
+    axes.set_yticks(np.arange(len(values)) + 0.5, names)
+    for row in heads:
+        axes.get_yticklabels()[row].set(color=GREY, fontweight="bold")
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=35, ha="left")
     axes.xaxis.tick_top()
     axes.tick_params(length=0)

@@ -61,12 +61,12 @@ def same(evaluation: Evaluation, cards: pd.DataFrame, seed: int) -> Same:
     """All of this file on a zoo's headline targets.
 
     A row that learned from the target's family has no part where the same without it stands beside it. Sets are made of
-    single methods that look at the target, if there are any: of all rows, the constant ones would win by the prior.
+    scores and learned rankers, if there are any: of all rows, the constant ones would win by the prior.
     """
     truth = evaluation.truth.loc[evaluation.headline]
     names = honest(list(evaluation.tau.index))
     scores = {name: evaluation.scores[name].loc[evaluation.headline] for name in names}
-    single = {name: scores[name] for name in names if evaluation.tau.loc[name, "group"] == "method"}
+    single = {name: scores[name] for name in names if evaluation.tau.loc[name, "group"] in ("learned", "method")}
     return Same(
         alike(scores),
         fewest(truth, single or scores, evaluation.families),

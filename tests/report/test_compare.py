@@ -121,7 +121,7 @@ def test_pairs_say_what_the_plain_numbers_say(evaluation):
     row = pairs.loc["good", "coin"]
     assert row["difference"] == pytest.approx(means["good"] - means["coin"])
     assert row["low"] <= row["difference"] <= row["high"] and row["probability"] > 0.95
-    assert pairs.loc[("good", "fair_family_out"), ["difference", "low", "high", "probability"]].tolist() == [
+    assert pairs.loc[("fair_family_out", "good"), ["difference", "low", "high", "probability"]].tolist() == [
         0,
         0,
         0,
