@@ -11,6 +11,7 @@ from markupsafe import Markup
 from orbweaver.report.cells import number
 from orbweaver.report.comparisons import fewest_words, gain_rows, sub_zoo_rows, top_rows, where_rows
 from orbweaver.report.evaluate import Evaluation
+from orbweaver.report.explained import card_links, glossary
 from orbweaver.report.figures import PANELS
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import TOLERANCE, Replay
@@ -107,6 +108,8 @@ def render(
         lstrip_blocks=True,
     )
     evaluations = [each["evaluation"] for each in parts]
+    shown = [*evaluations, *([replay.evaluation] if replay else [])]
+    environment.globals |= {"cards": card_links(shown), "words": glossary()}
     return environment.get_template("page.html.j2").render(
         parts=parts,
         variance=variance,
