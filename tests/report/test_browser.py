@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +25,8 @@ CONTRASTS = """() => {
       .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b }
   const behind = e => { while (e) { const c = getComputedStyle(e).backgroundColor
       if (!c.endsWith(', 0)')) return c; e = e.parentElement } return 'rgb(255, 255, 255)' }
-  return [...document.querySelectorAll('h1, h2, h3, h4, p, li, a, th, td, dt, dd, summary, figcaption, caption')]
+  return [...document.querySelectorAll(
+      'h1, h2, h3, h4, p, li, a, th, td, dt, dd, summary, figcaption, caption, button')]
       .filter(e => e.checkVisibility() && e.innerText.trim() && !e.closest('.skip'))
       .map(e => { const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => y - x)
           return [(a + 0.05) / (b + 0.05), e.tagName + ': ' + e.innerText.slice(0, 40)] })
@@ -29,6 +34,23 @@ CONTRASTS = """() => {
 OVERFLOW = """() => [...document.querySelectorAll('body *')].filter(e => e.checkVisibility()
     && !e.closest('.skip, .scroll, .strip, nav ul, pre') && e.getBoundingClientRect().right > innerWidth + 1)
     .map(e => e.tagName + '.' + e.className)"""
+
+
+# Clicks three times on the heads of two columns of the table of all methods, and on a word. One column has negative
+# numbers and a mark, the other a cell without a value.
+CLICKS = """<script>
+const table = document.querySelector("#ranking details table"), said = [];
+for (const column of ["digits", "defect"]) {
+  const head = [...table.tHead.rows[0].cells].find(each => each.textContent === column);
+  const cells = () => [...table.tBodies[0].rows].map(row => row.cells[head.cellIndex].textContent);
+  const seen = [[head.ariaSort, cells()]];
+  for (let click = 0; click < 3; click++) { head.firstElementChild.click(); seen.push([head.ariaSort, cells()]); }
+  said.push(seen);
+}
+document.querySelector("p .term").click();
+said.push(document.querySelector(":popover-open").id);
+document.body.append(Object.assign(document.createElement("pre"), { id: "said", textContent: JSON.stringify(said) }));
+</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +64,16 @@ def page_path(made_up, some_inside, some_weights, some_rankers, tmp_path_factory
 
 
 @pytest.fixture(scope="module")
-def browser():
+def program() -> str:
+    if not (found := shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")):
+        pytest.skip("no Chromium here")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(program: str):
     """Headless Chromium of the system, steered by playwright."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not (program := shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")):
-        pytest.skip("no Chromium here")
     with playwright.sync_playwright() as running:
         opened = running.chromium.launch(executable_path=program, args=["--no-sandbox"])  # root may not have one
         yield opened
@@ -93,3 +120,20 @@ def test_keys_reach_everything_and_a_screen_reader_hears_what_it_is(browser, pag
     page.keyboard.press("Enter")
     assert page.evaluate("document.querySelectorAll('details[open]').length") != before
     page.close()
+
+
+def test_a_click_sorts_and_a_click_on_a_word_explains_it(program: str, page_path: Path, tmp_path: Path) -> None:
+    clicked = tmp_path / "clicked.html"
+    clicked.write_text(page_path.read_text(encoding="utf-8").replace("</body>", f"{CLICKS}</body>"), encoding="utf-8")
+    command = [program, "--headless", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    dom = subprocess.run([*command, clicked.as_uri()], capture_output=True, text=True, check=True, timeout=120).stdout
+    *columns, word = json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', dom, re.DOTALL)[1]))
+    for written, falling, rising, restored in columns:
+        values = sorted(float(cell.rstrip("~")) for cell in written[1] if cell != "-")
+        for way, order, cells in (("descending", values[::-1], falling), ("ascending", values, rising)):
+            assert cells[0] == way and [float(cell.rstrip("~")) for cell in cells[1][: len(values)]] == order
+            assert {*cells[1][len(values) :]} <= {"-"}  # what has no value stands last
+        assert restored == written == [None, restored[1]]
+    marked, partly = (written[1] for written, *_ in columns)
+    assert any(cell.endswith("~") for cell in marked) and "-" in partly
+    assert word == "word-ptm"
