@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orbweaver.core.files import write_text
+from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.marked import between
 
 FIGURES = {
@@ -79,7 +80,7 @@ def blind_table(docs: Path) -> str:
     replays = pd.read_csv(docs / "replays/replays.csv").query("known == 0")
     order, names = list(dict.fromkeys(replays["zoo"])), ["parameters", "source_accuracy", "mean_truth_elsewhere"]
     means = replays.pivot(index="zoo", columns="method", values="mean").reindex(order, columns=names)
-    return _markdown(means)
+    return _table(means)
 
 
 def laboratories_table(docs: Path) -> str:
@@ -87,14 +88,12 @@ def laboratories_table(docs: Path) -> str:
     agreement = pd.read_csv(docs / "replays/agreement.csv")
     names = list(dict.fromkeys(agreement["truth"]))
     means = agreement.groupby(["truth", "scores"])["weighted_tau"].mean().unstack()
-    return _markdown(means.reindex(index=names, columns=names))
+    return _table(means.reindex(index=names, columns=names))
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    head = [table.index.name, *table.columns]
-    rows = [[name, *("-" if pd.isna(value) else f"{value:.2f}" for value in row)] for name, *row in table.itertuples()]
-    lines = [head, ["---", *["---:"] * len(table.columns)], *rows]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines).replace("_", "\\_")
+def _table(values: pd.DataFrame) -> str:
+    cells = values.map(lambda value: "-" if pd.isna(value) else f"{value:.2f}")
+    return markdown(cells.rename(escaped).reset_index())
 
 
 PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [

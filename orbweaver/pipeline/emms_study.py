@@ -35,6 +35,7 @@ from orbweaver.pipeline.params import Params, load
 from orbweaver.report import results
 from orbweaver.report.cells import number
 from orbweaver.report.figures import BLUE, svg
+from orbweaver.report.markdown import escaped, markdown
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.labels import embed_labels
 from orbweaver.tasks.score_inputs import score_inputs
@@ -192,10 +193,8 @@ def speed(seconds: pd.DataFrame) -> Figure:
     return figure
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    cells = table.map(lambda cell: number(cell, 3) if isinstance(cell, float) else str(cell))
-    lines = [list(cells), ["---"] * len(cells.columns), *cells.to_numpy().tolist()]
-    return "".join(f"| {' | '.join(line)} |\n".replace("_", r"\_") for line in lines)
+def _table(values: pd.DataFrame) -> str:
+    return markdown(values.map(lambda cell: number(cell, 3) if isinstance(cell, float) else escaped(str(cell))))
 
 
 def page(compared: pd.DataFrame, changed: pd.DataFrame, seconds: pd.DataFrame) -> str:
@@ -209,13 +208,13 @@ which every PTM has a score.
 
 ## Methods on the same F-labels
 
-{_markdown(compared)}
+{_table(compared)}
 ## F-labels varied
 
 EMMS with the encoders, the template of class names and the pooling that stand in the row; the first row of each zoo is
 the benchmark's own. A template is a row where a target has class names.
 
-{_markdown(changed)}
+{_table(changed)}
 ## Seconds against LogME
 
 CPU seconds on real features, each method alone, nothing shared, the fastest of {ROUNDS}. Over all PTMs and targets EMMS
@@ -223,7 +222,7 @@ is faster than LogME on the same F-labels: {half} (3.6 to 6.3 were claimed for o
 
 ![Seconds of LogME on F-labels over those of EMMS](emms_speed.svg)
 
-{_markdown(speed_table(seconds))}"""
+{_table(speed_table(seconds))}"""
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Evaluations as text, Markdown, CSV and JSON. A benchmark is of one zoo or of several."""
 
 import json
-import re
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from orbweaver.report.cells import gain_cell, number, passes, span
 from orbweaver.report.compare import BUDGETS, TOP, honest, leaders, typical_width
 from orbweaver.report.comparisons import variances
 from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
+from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.same import Same
 
 DIGITS = 6  # in files: enough for any reader, few enough to be the same from one BLAS to the next
@@ -178,9 +178,9 @@ def text_table(evaluations: dict[str, Evaluation], seconds: pd.DataFrame | None 
 def markdown_table(evaluations: dict[str, Evaluation]) -> str:
     """For the README: the main table in a few rows and its notes, or the overview where there are several zoos."""
     if len(evaluations) > 1:
-        return f"{_markdown(overview(evaluations))}\n{_escape(OVERVIEW)}\n"
+        return f"{_markdown(overview(evaluations))}\n{escaped(OVERVIEW)}\n"
     (evaluation,) = evaluations.values()
-    return _markdown(short_rows(evaluation)) + "\n" + "".join(f"- {_escape(note)}\n" for note in notes(evaluation))
+    return _markdown(short_rows(evaluation)) + "\n" + "".join(f"- {escaped(note)}\n" for note in notes(evaluation))
 
 
 def _text(rows: pd.DataFrame) -> str:
@@ -197,11 +197,10 @@ def _text(rows: pd.DataFrame) -> str:
 
 def _markdown(rows: pd.DataFrame) -> str:
     """Methods that never look at the target are in italics."""
-    cells = rows.map(lambda cell: _escape(cell.strip()))
+    cells = rows.map(lambda cell: escaped(cell.strip()))
     first = cells.columns[0]
     cells[first] = cells[first].where(rows.index != "blind", "*" + cells[first] + "*")
-    lines = [map(_escape, cells), ["---", *["---:"] * (len(cells.columns) - 1)], *cells.to_numpy().tolist()]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown(cells)
 
 
 def rankers_table(taus: pd.DataFrame, k: dict[str, int]) -> str:
@@ -278,7 +277,3 @@ def _partial(evaluation: Evaluation) -> pd.DataFrame:
 
 def _align(column: str, cell: str, width: int) -> str:
     return cell.ljust(width) if column == "method" else cell.rjust(width)
-
-
-def _escape(text: str) -> str:
-    return re.sub(r"([_*~|])", r"\\\1", text)
