@@ -40,6 +40,8 @@ def standard(root: Path) -> str:
             "make docs-results docs", "```", "",
         ])  # fmt: skip
     lines = [*head, "## Results", "", (folder / "result_table.md").read_text(encoding="utf-8")]
+    if (folder / "statements.md").exists():
+        lines += ["## What it establishes", "", (folder / "statements.md").read_text(encoding="utf-8")]
     for name, words in FIGURES.items():
         if (folder / f"{name}.svg").exists():
             lines += [f"## {words}", "", f"![{words}](../standard/{name}.svg)", ""]

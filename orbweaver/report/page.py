@@ -16,6 +16,7 @@ from orbweaver.report.figures import PANELS
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import TOLERANCE, Replay
 from orbweaver.report.same import ALIKE, Same
+from orbweaver.report.statements import statements
 from orbweaver.report.tables import OVERVIEW, notes, short_rows, tau_rows
 from orbweaver.tasks import FRACTIONS
 
@@ -73,6 +74,7 @@ def part(
         "thinned": _strings(same.thinned),
         "sub_zoos": sub_zoo_rows(same.sub_zoos, evaluation),
         "same_width": 8 + 1.5 * len(same.alike.groups),
+        "statements": [sentence.replace("`", "") for sentence in statements(evaluation)],
         "notes": notes(evaluation),
         "spread": _spread_rows(spread, evaluation.variance),
         "costs": _cost_rows(evaluation),

@@ -8,6 +8,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.metrics.tau import tau_by_k
 from orbweaver.report import figures, results
 from orbweaver.report.evaluate import evaluate
+from orbweaver.report.statements import as_markdown
 from orbweaver.report.tables import markdown_table, rankers_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def shown(workspace: Workspace, params: Params) -> dict[str, str]:
-    """By file: result_table.md; of one zoo also heat_map.svg, and rankers_table.md where it has Model Spiders.
+    """By file: result_table.md; of one zoo also statements.md and heat_map.svg, and rankers_table.md of Model Spiders.
 
     Raises FileError when a result is missing.
     """
@@ -25,6 +26,7 @@ def shown(workspace: Workspace, params: Params) -> dict[str, str]:
     if len(evaluations) > 1:
         return made
     (evaluation,) = evaluations.values()
+    made["statements.md"] = as_markdown(evaluation)
     made["heat_map.svg"] = figures.heat_map(evaluation)
     if (rankers := results.rankers(workspace, params)) is not None:
         of_headline = tau_by_k(rankers, evaluation.truth.loc[evaluation.headline])

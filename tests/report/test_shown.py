@@ -27,7 +27,7 @@ def zoo(tables: tuple, monkeypatch: pytest.MonkeyPatch) -> Zoo:
 
 def test_a_zoo_has_its_table_and_heat_map(zoo: Zoo, tmp_path: Path) -> None:
     made = shown(Workspace(tmp_path), PARAMS)
-    assert {*made} == {"result_table.md", "heat_map.svg"}
+    assert {*made} == {"result_table.md", "statements.md", "heat_map.svg"}
     assert "| good | " in made["result_table.md"] and "<svg" in made["heat_map.svg"]
 
 

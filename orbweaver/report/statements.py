@@ -1,0 +1,132 @@
+"""What an evaluation establishes, sentence by sentence, each with its 95 % interval; and what it leaves open."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from orbweaver.report.cells import number, span
+from orbweaver.report.compare import BUDGETS, honest, typical_width
+from orbweaver.report.evaluate import ALL, Evaluation
+from orbweaver.report.priors import BLIND, family_out
+from orbweaver.report.stacked import STACKING
+from orbweaver.tasks import FRACTIONS
+
+REFERENCE = "logme"  # the score that most papers compare with
+
+
+def statements(evaluation: Evaluation) -> list[str]:
+    """Sentences in Markdown, those for which there are methods; rows that learned from the target's family stand back.
+
+    "Ahead" and "behind" are said where the interval of the paired difference leaves 0 out.
+    """
+    tau = evaluation.tau.loc[honest(list(evaluation.tau.index))]
+    tau = tau[tau["mean"].notna()]
+    scores, learned = ([*tau.index[tau["group"] == group]] for group in ("method", "learned"))
+    prior = next((name for name in (family_out(BLIND[2]), BLIND[2]) if name in tau.index), None)
+    stacking = next((name for name in (family_out(STACKING), STACKING) if name in tau.index), None)
+    whole = [name for name in scores if tau["answered"][name] == tau["answered"].max()]
+    found = [_made_of(evaluation)]
+    if prior and evaluation.best != prior:
+        lead = _told(evaluation, evaluation.best, prior)
+        found.append(f"The highest mean is that of {_named(tau, evaluation.best)}. {lead}")
+    if prior:
+        found += [_against_prior(evaluation, prior, scores), _gains(evaluation, scores)]
+    if whole and REFERENCE in scores:
+        best = whole[0]
+        lead = _told(evaluation, best, REFERENCE) if best != REFERENCE else ""
+        found.append(f"Of the single scores {_named(tau, best)} is highest. {lead}".rstrip())
+    for name in learned:
+        if not name.removesuffix("_family_out").endswith(("_k0", "_constant")):
+            rivals = [*whole[:1], *([stacking] if stacking else []), *([prior] if prior else [])]
+            rivals += [other for other in learned if other == _constant(name)]
+            found.append(
+                f"Model Spider, {_named(tau, name)}: " + " ".join(_told(evaluation, name, rival) for rival in rivals)
+            )
+    if prior and evaluation.best != prior:
+        found += _worth(evaluation, prior)
+    width = typical_width(evaluation.pairs, list(tau.sort_values("mean", ascending=False).index[:10]))
+    if np.isfinite(width):
+        found.append(f"The interval of a difference between two of the first ten is {width:.2f} wide (median).")
+    return [sentence for sentence in found if sentence]
+
+
+def as_markdown(evaluation: Evaluation) -> str:
+    return "".join(f"- {sentence}\n" for sentence in statements(evaluation))
+
+
+def _constant(name: str) -> str:
+    """The same spider's ranking that never looks at the target."""
+    out = "_family_out" if name.endswith("_family_out") else ""
+    return f"{name.removesuffix('_family_out')}_constant{out}"
+
+
+def _named(tau: pd.DataFrame, name: str) -> str:
+    line = tau.loc[name]
+    return f"`{name}`, {number(line['mean'], 2)} ({span(line['low'], line['high'])})"
+
+
+def gap(evaluation: Evaluation, one: str, other: str) -> tuple[float, float, float]:
+    """The mean tau of one method less that of another, and its interval; NaN where they share no target."""
+    pairs = evaluation.pairs
+    for first, second, sign in ((one, other, 1), (other, one, -1)):
+        row = pairs[(pairs["method"] == first) & (pairs["other"] == second)]
+        if len(row):
+            low, high = sorted(sign * row[["low", "high"]].to_numpy()[0])
+            return sign * float(row["difference"].iloc[0]), low, high
+    return np.nan, np.nan, np.nan
+
+
+def _told(evaluation: Evaluation, one: str, other: str) -> str:
+    difference, low, high = gap(evaluation, one, other)
+    if np.isnan(low):
+        return ""
+    where = "is ahead of" if low > 0 else "is behind" if high < 0 else "cannot be told from"
+    return f"It {where} `{other}`: {difference:+.2f} ({span(low, high)})."
+
+
+def _made_of(evaluation: Evaluation) -> str:
+    of_zoo = evaluation.variance.set_index("dataset").loc[ALL]
+    general = f"The PTMs' general order is {max(of_zoo['general'], 0):.2f} of the variance of the truth"
+    if np.isnan(of_zoo["noise"]):
+        return f"{general}; the rest is interaction of PTM and target, and noise that nobody measured."
+    return f"{general}, interaction of PTM and target {of_zoo['interaction']:.2f}, noise {of_zoo['noise']:.2f}."
+
+
+def _against_prior(evaluation: Evaluation, prior: str, scores: list[str]) -> str:
+    gaps = np.array([gap(evaluation, name, prior) for name in scores])
+    ahead, behind = int((gaps[:, 1] > 0).sum()), int((gaps[:, 2] < 0).sum())
+    return (
+        f"Of {len(scores)} scores that look at the target, {ahead} are ahead of the general order of the PTMs on other "
+        f"families (`{prior}`), {behind} are behind it, and {len(scores) - ahead - behind} cannot be told from it."
+    )
+
+
+def _gains(evaluation: Evaluation, scores: list[str]) -> str:
+    gain = evaluation.gain.loc[scores].dropna(subset=["gain"]).sort_values("gain", ascending=False)
+    above = gain[gain["gain_low"] > 0]
+    if gain.empty:
+        return ""
+    first = gain.index[0]
+    line = gain.loc[first]
+    return (
+        f"{len(above)} of {len(gain)} scores add to the general order (the interval of their gain is above 0). The "
+        f"largest gain is that of `{first}`: {line['gain']:+.2f} ({span(line['gain_low'], line['gain_high'])})."
+    )
+
+
+def _worth(evaluation: Evaluation, prior: str) -> list[str]:
+    """What following the best method costs, against the general order: mean regret by number of PTMs fine-tuned."""
+    regret = evaluation.regret.set_index(["method", "k"])["regret"]
+    points = " points" if evaluation.tasks[evaluation.headline[0]] in FRACTIONS else ""
+    told = [
+        f"{regret[evaluation.best, k]:.1f} with {k} (`{prior}`: {regret[prior, k]:.1f})"
+        for k in BUDGETS
+        if (evaluation.best, k) in regret.index
+    ]
+    if not told:
+        return []
+    return [
+        f"Who fine-tunes the first PTMs of `{evaluation.best}` and keeps the best loses, against the best of all, in"
+        f"{points or ' its unit'}: {', '.join(told)}."
+    ]
