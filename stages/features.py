@@ -1,4 +1,7 @@
-"""python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples."""
+"""python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples.
+
+And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from orbweaver.data.split import read_dataset
 from orbweaver.pipeline import params
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.extract import extract
+from orbweaver.tasks.inner import extract_inner, has_inner, inner_file
 from orbweaver.tasks.stored import stored
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ptm")
     name = parser.parse_args().ptm
     workspace = Workspace(Path())
@@ -27,12 +31,16 @@ def main() -> None:
     check_known(name, p.ptms, "PTM")
     ptm = stored(workspace, name)
     of_ptm = task(ptm.card.task)
+    inside = p.ptms[name].candidate and has_inner(ptm)
     with workspace.cache.noting(f"features@{name}"):
         for dataset, role in tqdm(p.forwarded_by(name).items(), desc=name, unit="dataset", disable=None):
             split = read_dataset(workspace, role, dataset, "train")
             if ZOO[split.task] == ptm.card.task and len(split):  # a corpus known by name only has no samples
                 made = extract(workspace.cache, of_ptm, ptm, split, p.features.batch_size, p.threads)
                 link(made, workspace.features(name, dataset))
+                if inside and role == "targets":
+                    made = extract_inner(workspace.cache, ptm, split, p.threads)
+                    link(made, inner_file(workspace.features(name, dataset)))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ NEEDS = {
     "labels": "the target's classes (N,)",
     "targets": "the target's values (N, T)",
     "probabilities": "predictions of the PTM's source head (N, S)",
+    "inner": "features from inside the PTM (N, D'), its batch normalisation fitted to the target's images",
     "source_features": "the PTM's features of a sample of its source (M, D)",
     "source_labels": "the source's classes (M,)",
     "class_embeddings": "F-labels: class names under K text encoders, K arrays (C, E)",

@@ -20,6 +20,7 @@ from ._emms import emms, emms_gcv, emms_published, emms_weights
 from ._etran import etran_energy, etran_lda, etran_regression
 from ._gbc import gbc, gbc_spherical, gbc_spherical_full
 from ._h_score import h_score, h_score_shrunk
+from ._inner import logme_inner, probe_inner
 from ._knn import knn, knn_parc
 from ._leep import leep, nce
 from ._lfc import lfc
@@ -51,6 +52,7 @@ METHODS: dict[str, Callable[..., float]] = {
     "frobenius_norm": frobenius_norm,
     "mp_soft_rank": mp_soft_rank,
     "probe": probe,
+    "probe_inner": probe_inner,
     "knn": knn,
     "knn_parc": knn_parc,
     "naive_bayes": naive_bayes,
@@ -63,6 +65,7 @@ METHODS: dict[str, Callable[..., float]] = {
     "leep": leep,
     "nleep": nleep,
     "logme": logme,
+    "logme_inner": logme_inner,
     "pactran_dirichlet": pactran_dirichlet,
     "pactran_gamma": pactran_gamma,
     "pactran_gauss": pactran_gauss,

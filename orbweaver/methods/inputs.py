@@ -18,9 +18,10 @@ from ._matrix import FeatureMatrix
 if TYPE_CHECKING:
     from torch import Tensor
 
-BY_SAMPLE = ("features", "labels", "targets", "probabilities")
+BY_SAMPLE = ("features", "inner", "labels", "targets", "probabilities")
 MISSING = {
     "features": "no features of the PTM here",
+    "inner": "no features from inside the PTM here",
     "targets": "the target has no values, but classes",
     "probabilities": "the PTM has no source head",
     "source_features": "no images of the PTM's source here",
@@ -50,6 +51,7 @@ class ScoreInputs:
     """
 
     features: np.ndarray | Tensor | None = None  # (N, D) of the target's training split
+    inner: np.ndarray | None = None  # (N, D') of the same samples, from inside the PTM: see `orbweaver.models.inner`
     labels: np.ndarray | None = None  # (N,) integers, 0..C-1
     targets: np.ndarray | None = None  # (N, T) numbers, or (N, C) 0 and 1
     probabilities: np.ndarray | None = None  # (N, S) softmax of the PTM's source head
@@ -111,6 +113,8 @@ class ScoreInputs:
         match name:
             case "features":
                 return self._matrix
+            case "inner":
+                return self._inner
             case "source_features":
                 return self._source
             case "labels":
@@ -126,6 +130,10 @@ class ScoreInputs:
     @cached_property
     def _matrix(self) -> FeatureMatrix:
         return FeatureMatrix(self.features)
+
+    @cached_property
+    def _inner(self) -> FeatureMatrix:
+        return FeatureMatrix(self.inner, "inner")
 
     @cached_property
     def _source(self) -> FeatureMatrix:

@@ -32,6 +32,7 @@ def pair(
     dataset: str,
     features: KnownFile,
     source: KnownFile | None,
+    inner: KnownFile | None,
     labels: list[tuple[str, KnownFile]],
     tasks: list[Task],
     methods: list[str],
@@ -41,7 +42,8 @@ def pair(
     """Scores of one PTM on one target: `methods`, a row each, and `encoders`, a row each if there are F-labels.
 
     dataset: digest of the target's training split. features: the PTM's of it; source: those of the PTM's own source,
-    where there are any; labels: of each text encoder. tasks: whose code may say what targets mean.
+    inner: those from inside, where there are any; labels: of each text encoder. tasks: whose code may say what targets
+    mean.
     Raises FileError when a file is damaged or was made from another PTM or dataset, MethodError naming method, PTM and
     target when a method fails.
     """
@@ -50,7 +52,8 @@ def pair(
     found = read_features(features.path, ptm | {"dataset": dataset})
     of_source = read_features(source.path, ptm) if source else None
     embedded = [read_labels(file.path, {"dataset": dataset}) for _, file in labels]
-    given = score_inputs(found, card, seed, of_source, embedded)
+    from_inside = read_features(inner.path, ptm | {"dataset": dataset}) if inner else None
+    given = score_inputs(found, card, seed, of_source, embedded, from_inside)
     if device().type == "cuda":
         given["features"] = torch.from_numpy(given["features"]).to(device())
     inputs = ScoreInputs(**given, dataset=target)

@@ -18,11 +18,13 @@ def score_inputs(
     seed: int,
     source: Features | None = None,
     labels: Sequence[LabelEmbeddings] = (),
+    inner: Features | None = None,
 ) -> dict[str, object]:
     """The fields of `orbweaver.methods.ScoreInputs` that are known.
 
     features: of the target. source: the PTM's features of its own source dataset, where that is here. labels: the
     target's F-labels, one a text encoder; a regression's have no rows and are left out.
+    inner: of the target, from inside the PTM.
     """
     inputs: dict[str, object] = {
         "features": features.features,
@@ -36,6 +38,8 @@ def score_inputs(
         "ptm": card.name,
     }
     inputs |= task(features.task).score_targets(features.targets)
+    if inner is not None:
+        inputs["inner"] = inner.features
     if source is not None:
         of_source = task(source.task).score_targets(source.targets)
         inputs |= {"source_features": source.features, "source_labels": of_source.get("labels")}

@@ -37,5 +37,6 @@ def sample(seed=0, n=60, d=12, c=4, s=7, signal=1.5):
         # More names than classes, so that tests may use any of them as a label.
         "class_embeddings": [r.normal(size=(100, width)).astype(np.float32) for width in (9, 6)],
     }
+    arrays["inner"] = arrays["features"][:, ::-2] * 2 - 1
     arrays["class_embeddings"][1][3] = arrays["class_embeddings"][1][2]  # to one encoder two classes are the same
     return arrays

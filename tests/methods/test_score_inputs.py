@@ -192,8 +192,10 @@ def test_a_suite_does_what_its_methods_share_once(monkeypatch):
     count(_logme, "_mean_evidence")  # of the labels, and of two encoders
     count(_transrate, "_parts")  # of two encoders, and with NCTI's once
     inputs = ScoreInputs(**sample())
-    # PED has features of its own, and decomposes those.
-    names = [name for name in METHODS if name not in ("ped_sfda", "ped_logme", "etran_regression")]
+    # PED has features of its own, and decomposes those; so have scores of what is inside.
+    names = [
+        name for name in METHODS if name not in ("ped_sfda", "ped_logme", "etran_regression") and "inner" not in name
+    ]
     assert not any(row["reason"] for row in score(names, inputs))
     of_encoders(METHODS, ["a", "b"], inputs)
     assert counts == {
@@ -290,14 +292,14 @@ def several_classes(n=60, c=5, seed=0):
 def test_every_method_on_a_multilabel_target():
     data = several_classes()
     rows = {row["method"]: row for row in score(METHODS, ScoreInputs(**data))}
-    by_targets = ["probe", "knn", "logme", "parc"]
+    by_targets = ["probe", "probe_inner", "knn", "logme", "logme_inner", "parc"]
     on_f_labels = ["emms", "emms_gcv", "emms_published", "logme_labels", "transrate_labels"]
     defined = [*TARGET_BLIND, *by_targets, *on_f_labels, "etran_energy", "etran_regression"]
     assert [name for name in METHODS if np.isfinite(rows[name]["score"])] == [n for n in METHODS if n in defined]
     others = {rows[name]["reason"] for name in METHODS if name not in defined}
     assert others == {"the target has no single class per sample"}
     for name in by_targets:
-        assert rows[name]["score"] == call(name, {"features": data["features"], "targets": data["targets"]})
+        assert rows[name]["score"] == call(name, {key: data[key] for key in ("features", "inner", "targets")})
     means = [data["targets"] @ e / data["targets"].sum(axis=1, keepdims=True) for e in data["class_embeddings"]]
     for name in on_f_labels:
         expected = call(name, {"features": data["features"], "label_embeddings": means})

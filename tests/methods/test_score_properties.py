@@ -20,6 +20,7 @@ KNOW_D = [
 ]  # fmt: skip
 OWN_AXES = ["naive_bayes", "tmi", "etran_energy", "ped_sfda", "ped_logme"]  # look at each feature by itself
 ON_FEATURES = [n for n in SIGHTED if "features" in inspect.signature(METHODS[n]).parameters]
+INSIDE = [n for n in SIGHTED if "inner" in inspect.signature(METHODS[n]).parameters]
 EITHER = ["logme", "parc", "probe", "knn"]
 EMMS = ["emms", "emms_gcv", "emms_published"]
 # Without a score where features of rank N - 1 fit any label.
@@ -42,7 +43,7 @@ def shuffled(data, seed):
     r = np.random.default_rng(seed)
     n = len(data["labels"])
     own, source = r.permutation(n), r.permutation(n)
-    moved = {k: data[k][own] for k in ("features", "labels", "probabilities")}
+    moved = {k: data[k][own] for k in ("features", "inner", "labels", "probabilities")}
     return data | moved | {k: data[k][source] for k in ("source_features", "source_labels")}
 
 
@@ -131,7 +132,7 @@ def test_offset_of_features_is_free(name, seed, offset):
 ])  # fmt: skip
 def test_duplicated_data_keep_or_raise_the_score(name):
     data = sample()
-    twice = data | {k: np.concatenate([data[k]] * 2) for k in ("features", "labels", "probabilities")}
+    twice = data | {k: np.concatenate([data[k]] * 2) for k in ("features", "inner", "labels", "probabilities")}
     assert call(name, twice) > call(name, data) - 1e-6 if name in ("knn", "knn_parc", "probe", "parc") else close(
         name, call(name, twice), call(name, data)
     )  # fmt: skip
@@ -218,7 +219,7 @@ def test_constant_features(name, n):
 @pytest.mark.parametrize("name", SIGHTED)
 def test_nan_and_infinity_are_named(name):
     data = sample()
-    key = "features" if name in ON_FEATURES else "probabilities"
+    key = "features" if name in ON_FEATURES else "inner" if name in INSIDE else "probabilities"
     broken = data[key].copy()
     broken[3, 1], broken[5, 2] = np.nan, np.inf
     with pytest.raises(ValueError, match=f"{key} hold 2 values that are NaN or infinite") as caught:

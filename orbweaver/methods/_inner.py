@@ -1,0 +1,30 @@
+"""Scores of features from inside the PTM, closer to what fine-tuning starts from than the last layer's.
+
+`inner` is (N, D): the mean output of the last stage but one, with the PTM's batch normalisation fitted to the target's
+images (`orbweaver.models.inner`); a second forward pass is its price. Ours; no paper's figure belongs to these rows.
+"""
+
+import numpy as np
+
+from ._checked import Classes
+from ._logme import logme
+from ._matrix import FeatureMatrix
+from ._probe import probe
+
+
+def logme_inner(
+    inner: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
+    """LogME of features from inside the PTM; arguments and errors as `logme`."""
+    return logme(FeatureMatrix.of(inner, "inner"), labels, targets)
+
+
+def probe_inner(
+    inner: np.ndarray | FeatureMatrix,
+    labels: np.ndarray | Classes | None = None,
+    targets: np.ndarray | None = None,
+) -> float:
+    """What a linear model reaches on features from inside the PTM; arguments and errors as `probe`."""
+    return probe(FeatureMatrix.of(inner, "inner"), labels, targets)

@@ -1,0 +1,61 @@
+"""Files of features from inside a PTM, of the targets that it may be fine-tuned on; see `orbweaver.models.inner`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from orbweaver.core.cache import Cache, kept
+from orbweaver.core.device import device, repeatable
+from orbweaver.core.formats import hdf5
+from orbweaver.core.formats.features import writing_features
+from orbweaver.data.split import Split
+from orbweaver.models import networks
+from orbweaver.models.inner import fit_normalisation, inner_features, stages
+from orbweaver.models.pixels import images, look
+from orbweaver.tasks.extract import made_from
+from orbweaver.tasks.stored import Stored
+
+AT_ONCE = 64  # images a batch, at most
+FITTED_TO = 512  # images that batch normalisation is fitted to, at most
+
+
+def inner_file(features: Path) -> Path:
+    """Beside a feature file: that of the same PTM and dataset with features from inside."""
+    return features.parent / "inner" / features.name
+
+
+def has_inner(ptm: Stored) -> bool:
+    """Is it an image classifier of known stages?"""
+    if ptm.card.task != "image_classification":
+        return False
+    return len(stages(networks.load(ptm.card, ptm.folder))) > 1
+
+
+@kept("features", ".h5")
+def extract_inner(path: Path, cache: Cache, ptm: Stored, split: Split, threads: int) -> None:
+    """Writes `features` (N, D) and `targets`: two forward passes of an image classifier, the first for its statistics.
+
+    Samples are seen in a random order then, as those of a class often stand together.
+    """
+    repeatable(0, threads)
+    network, config, place = networks.load(ptm.card, ptm.folder), ptm.card.preprocessing, device()
+    network.to(place)
+    whole = images(split, config, cache)
+
+    def taken(rows: np.ndarray) -> torch.Tensor:
+        return networks.normalise(look(whole, rows).to(place, non_blocking=True), config)
+
+    def parts(rows: np.ndarray) -> list[np.ndarray]:
+        return np.array_split(rows, -(-len(rows) // AT_ONCE))
+
+    some = np.random.default_rng(0).permutation(len(split))[:FITTED_TO]
+    fit_normalisation(network, (taken(rows) for rows in parts(some)))
+    with writing_features(path, len(split), split.targets, split.task, made_from(ptm.card, split)) as out:
+        for rows in parts(np.arange(len(split))):
+            found = inner_features(network, taken(rows)).float().cpu().numpy()
+            if rows[0] == 0:
+                hdf5.put_empty(out, "features", (len(split), found.shape[1]), AT_ONCE)
+            out["features"][rows[0] : rows[-1] + 1] = found
