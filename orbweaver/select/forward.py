@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from orbweaver.core.formats.features import Features, read_features
-from orbweaver.methods import ScoreInputs
+from orbweaver.methods import METHODS, ScoreInputs
 from orbweaver.select.cost import batch_size
 from orbweaver.select.data import Data
 from orbweaver.tasks import task
 from orbweaver.tasks.extract import extract
+from orbweaver.tasks.inner import extract_inner, has_inner
 from orbweaver.tasks.score_inputs import score_inputs
 from orbweaver.tasks.stored import Stored
 
@@ -20,10 +23,24 @@ def _asked(ptm: Stored, data: Data, part: np.ndarray) -> tuple:
     return task(ptm.card.task), ptm, data.split.take(part), batch_size(ptm, data), data.settings.threads
 
 
-def missing(ptm: Stored, data: Data, looks: int | None = None) -> int:
-    """Samples of the first looks that the PTM was not forwarded over yet."""
+def _inner(methods: Sequence[str]) -> bool:
+    """Does one of them look at features from inside the PTM?"""
+    return any("inner" in inspect.signature(METHODS[name]).parameters for name in methods)
+
+
+def _inside(ptm: Stored, data: Data, looks: int | None) -> tuple:
+    """What features from inside are made of: all samples of the first looks at once, which they are fitted to."""
+    seen = np.sort(np.concatenate(data.parts[:looks]))
+    return ptm, data.split.take(seen), data.settings.threads
+
+
+def missing(ptm: Stored, data: Data, looks: int | None = None, methods: Sequence[str] = ()) -> int:
+    """Forward passes that scoring by these methods, after the first looks, still takes."""
     parts = data.parts[:looks]
-    return sum(len(part) for part in parts if not extract.place(data.cache, *_asked(ptm, data, part)).exists())
+    new = sum(len(part) for part in parts if not extract.place(data.cache, *_asked(ptm, data, part)).exists())
+    if _inner(methods) and not extract_inner.place(data.cache, *_inside(ptm, data, looks)).exists():
+        new += 2 * sum(map(len, parts))  # one of them fits the normalisation
+    return new
 
 
 def features_of(ptm: Stored, data: Data, looks: int | None = None) -> Features:
@@ -44,10 +61,16 @@ def features_of(ptm: Stored, data: Data, looks: int | None = None) -> Features:
     )
 
 
-def inputs_of(ptm: Stored, data: Data, looks: int | None = None) -> ScoreInputs:
-    """What methods may ask for about one PTM and the rows to rank by, of the first looks."""
-    card, source = ptm.card, None
+def inputs_of(ptm: Stored, data: Data, looks: int | None = None, methods: Sequence[str] = ()) -> ScoreInputs:
+    """What methods may ask for about one PTM and the rows to rank by, of the first looks.
+
+    methods: those that will ask; features from inside the PTM are there for those alone that look at them.
+    """
+    card, source, inner = ptm.card, None, None
+    if _inner(methods) and has_inner(ptm):
+        inner = read_features(extract_inner(data.cache, *_inside(ptm, data, looks)))
     if data.benchmark is not None and (path := data.benchmark.features(card.name, card.source)).exists():
         source = read_features(path)
-    inputs = ScoreInputs(**score_inputs(features_of(ptm, data, looks), card, data.settings.seed, source))
+    found = features_of(ptm, data, looks)
+    inputs = ScoreInputs(**score_inputs(found, card, data.settings.seed, source, inner=inner))
     return inputs.take(np.isin(np.sort(np.concatenate(data.parts[:looks])), data.rows))

@@ -83,7 +83,7 @@ def scored(ptm: Stored, data: Data, methods: Sequence[str], looks: int | None, c
         from orbweaver.tasks import task
 
         repeatable(data.settings.seed, data.settings.threads)
-        inputs = inputs_of(ptm, data, looks)
+        inputs = inputs_of(ptm, data, looks, asked)
         rows = score(asked, inputs)
         on_halves: dict[str, list[float]] = {method: [] for method in asked}
         samples = halves(inputs.labels, len(inputs.features), data.settings.seed, count)

@@ -253,7 +253,7 @@ class _Job:
             if not order.is_scored(ptm, data, methods, looks, count):
                 from orbweaver.select.forward import missing
 
-                spent[name]["forwards"] += missing(ptm, data, looks)
+                spent[name]["forwards"] += missing(ptm, data, looks, methods)
             found = order.scored(ptm, data, methods, looks, count)
             spent[name]["seconds"] += time.perf_counter() - begin
             self.metric = found.metric
@@ -283,7 +283,7 @@ class _Job:
         samples, usable = {}, []
         for ptm in new:
             try:
-                samples[ptm.card.name] = missing(ptm, self.data)
+                samples[ptm.card.name] = missing(ptm, self.data, methods=self.methods)
                 cost.speed(ptm, self.data)
                 usable.append(ptm)
             except (UserError, RuntimeError, ValueError):

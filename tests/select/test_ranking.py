@@ -48,6 +48,15 @@ def tree(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in [folder, *folder.rglob("*")]}
 
 
+def test_what_is_inside_costs_two_more_passes_once(pictures: Path, zoo: Path) -> None:
+    """One for the statistics of batch normalisation, one for the features; the last layer's are forwarded anyway."""
+    first, again = (rank(pictures, methods=["logme_inner"], budget=20).table for _ in range(2))
+    assert first["score"].notna().all() and first["score"].tolist() == again["score"].tolist()
+    assert first["forwards"].tolist() == [3 * 40] * 2 and again["forwards"].tolist() == [0, 0]
+    rows = rank(pictures, methods=["probe"], budget=20).table
+    assert rows["forwards"].tolist() == [0, 0]
+
+
 def test_a_folder_is_ranked_best_first_and_stays_as_it_was(pictures: Path, zoo: Path) -> None:
     for folder in (pictures, *pictures.iterdir()):
         folder.chmod(0o555)
