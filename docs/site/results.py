@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orbweaver.core.files import write_text
+from orbweaver.metrics.tau import weighted_tau
 from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.marked import between
 
@@ -93,6 +94,24 @@ def laboratories_table(docs: Path) -> str:
     return _table(means.reindex(index=names, columns=names))
 
 
+def inside_table(docs: Path) -> str | None:
+    """Scores of the last layer and from inside on `standard`, by architecture; mean weighted tau over its targets."""
+    if not (docs / "standard/scores.csv").exists():
+        return None
+    names = ["logme", "logme_inner", "probe", "probe_inner"]
+    scores = pd.read_csv(docs / "standard/scores.csv").query("method in @names")
+    runs = pd.read_csv(docs.parent / "data/published/standard/truth.csv").query("chosen == 1")
+    truth = runs.groupby(["dataset", "ptm"])["test"].mean().rename("truth")
+    rows = scores.join(truth, on=["dataset", "ptm"]).merge(runs[["dataset", "task"]].drop_duplicates())
+    rows["PTMs of"] = rows["ptm"].str.partition("_")[0].str.replace("lite", "EfficientNet-Lite")
+    each = rows.groupby(["task", "PTMs of", "method", "dataset"])[["truth", "score"]].apply(
+        lambda part: weighted_tau(part["truth"].to_numpy(), part["score"].to_numpy())
+    )
+    means = each.groupby(["task", "PTMs of", "method"]).mean().unstack()[names]
+    means.index = pd.Index([f"{of}, {task.replace('_', ' ')}" for task, of in means.index], name="PTMs of, targets")
+    return _table(means)
+
+
 def _table(values: pd.DataFrame) -> str:
     cells = values.map(lambda value: "-" if pd.isna(value) else f"{value:.2f}")
     return markdown(cells.rename(escaped).reset_index())
@@ -104,6 +123,7 @@ PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [
     ("docs/results/mini.md", "rankers table", _file("mini/rankers_table.md")),
     ("docs/results/tasks.md", "result table", _file("tasks/result_table.md")),
     ("docs/explanation/blind.md", "blind table", blind_table),
+    ("docs/explanation/inside.md", "inside table", inside_table),
     ("docs/explanation/truth.md", "laboratories table", laboratories_table),
 ]
 

@@ -51,7 +51,9 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
     table["score"] = table["score"].map(lambda score: float(f"{score:.{DIGITS}g}"))
     put(table, folder / "scores.csv")
     reports = workspace.reports()
-    for path in [*sorted(reports.glob("*.csv")), *sorted((reports / "figures").glob("*.svg")), workspace.root / LOCK]:
+    # A method's own scatter plot stays in the report: together these are ten megabytes.
+    figures = [path for path in sorted((reports / "figures").glob("*.svg")) if not path.name.startswith("scatter_")]
+    for path in [*sorted(reports.glob("*.csv")), *figures, workspace.root / LOCK]:
         write_text(folder / path.name, path.read_text(encoding="utf-8"))
         written.append(folder / path.name)
     return written
