@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 import pandas as pd
 
+from orbweaver.methods import METHODS
 from orbweaver.metrics.budget import mean_regrets
 from orbweaver.metrics.gain import Mixtures, resampled_agreements
 from orbweaver.metrics.intervals import (
@@ -185,11 +187,16 @@ def forward_passes(
             forwards, where that is not all that it scores.
     """
     n_ptms = [
-        0 if method in blind else forwards.get(with_family(method), scored)
+        0 if method in blind else forwards.get(with_family(method), scored) * _passes(method)
         for method, scored in zip(measures["method"], measures["n_scored"], strict=True)
     ]
     passes = measures["dataset"].map(images) * n_ptms
     return passes.groupby(measures["method"], sort=False).mean()
+
+
+def _passes(method: str) -> int:
+    """Of each image: what looks inside the PTM fits its normalisation first."""
+    return 2 if method in METHODS and "inner" in signature(METHODS[method]).parameters else 1
 
 
 def where(tau: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:

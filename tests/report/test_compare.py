@@ -153,6 +153,12 @@ def test_a_partial_method_is_compared_on_its_own_exam(evaluation):
     assert row["difference"] == pytest.approx(np.mean(gaps))
 
 
+def test_what_is_inside_takes_two_passes():
+    measures = pd.DataFrame({"method": ["logme", "logme_inner", "parameters"], "dataset": "digits", "n_scored": 3})
+    passes = compare.forward_passes(measures, {"digits": 50}, {"parameters"}, {})
+    assert passes.to_dict() == {"logme": 150, "logme_inner": 300, "parameters": 0}
+
+
 def test_forward_passes_are_images_times_ptms(evaluation):
     passes = evaluation.gain["forward_passes"]
     assert passes["parameters"] == 0 and passes["mean_truth_other_families"] == 0
