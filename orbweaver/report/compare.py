@@ -235,6 +235,15 @@ def leaders(tau: pd.DataFrame) -> list[str]:
     return list(means.sort_values(ascending=False, kind="stable").index[:TOP])
 
 
+def width_in_words(tau: pd.DataFrame, pairs: pd.DataFrame) -> str:
+    """How sure an order of the leaders is, in a sentence; nothing where there is no pair of them."""
+    names = leaders(tau)
+    width = typical_width(pairs, names)
+    if not np.isfinite(width):
+        return ""
+    return f"The interval of a difference between two of the first {len(names)} is {width:.2f} wide (median)."
+
+
 def typical_width(pairs: pd.DataFrame, methods: list[str]) -> float:
     """Median width of the interval of a difference between two of these methods; NaN if there is no pair."""
     rows = pairs[pairs["method"].isin(methods) & pairs["other"].isin(methods)]

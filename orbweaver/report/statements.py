@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.report.cells import number, span
-from orbweaver.report.compare import BUDGETS, honest, typical_width
+from orbweaver.report.compare import BUDGETS, honest, width_in_words
 from orbweaver.report.evaluate import ALL, Evaluation
-from orbweaver.report.priors import BLIND, family_out
+from orbweaver.report.priors import BLIND, family_out, with_family
 from orbweaver.report.stacked import STACKING
 from orbweaver.tasks import FRACTIONS
 
@@ -37,7 +37,7 @@ def statements(evaluation: Evaluation) -> list[str]:
         lead = _told(evaluation, best, REFERENCE) if best != REFERENCE else ""
         found.append(f"Of the single scores {_named(tau, best)} is highest. {lead}".rstrip())
     for name in learned:
-        if not name.removesuffix("_family_out").endswith(("_k0", "_constant")):
+        if not with_family(name).endswith(("_k0", "_constant")):
             rivals = [*whole[:1], *([stacking] if stacking else []), *([prior] if prior else [])]
             rivals += [other for other in learned if other == _constant(name)]
             found.append(
@@ -45,9 +45,7 @@ def statements(evaluation: Evaluation) -> list[str]:
             )
     if prior and evaluation.best != prior:
         found += _worth(evaluation, prior)
-    width = typical_width(evaluation.pairs, list(tau.sort_values("mean", ascending=False).index[:10]))
-    if np.isfinite(width):
-        found.append(f"The interval of a difference between two of the first ten is {width:.2f} wide (median).")
+    found.append(width_in_words(evaluation.tau, evaluation.pairs))
     return [sentence for sentence in found if sentence]
 
 
@@ -57,8 +55,8 @@ def as_markdown(evaluation: Evaluation) -> str:
 
 def _constant(name: str) -> str:
     """The same spider's ranking that never looks at the target."""
-    out = "_family_out" if name.endswith("_family_out") else ""
-    return f"{name.removesuffix('_family_out')}_constant{out}"
+    constant = f"{with_family(name)}_constant"
+    return constant if with_family(name) == name else family_out(constant)
 
 
 def _named(tau: pd.DataFrame, name: str) -> str:

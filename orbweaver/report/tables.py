@@ -7,7 +7,7 @@ import pandas as pd
 
 from orbweaver.core.formats.tables import csv_text
 from orbweaver.report.cells import gain_cell, number, passes, span
-from orbweaver.report.compare import BUDGETS, TOP, honest, leaders, typical_width
+from orbweaver.report.compare import BUDGETS, TOP, honest, width_in_words
 from orbweaver.report.comparisons import variances
 from orbweaver.report.evaluate import GROUPS, SUMMARY, Evaluation
 from orbweaver.report.markdown import escaped, markdown
@@ -154,13 +154,8 @@ def _gain_notes(evaluation: Evaluation) -> list[str]:
             lines.append(f"No gain is shown of {len(costly)} methods, which are then not worth their forward passes.")
     else:
         lines.append("There are too few families to tell what a method adds to the general order of the PTMs.")
-    names = leaders(evaluation.tau)
-    width = typical_width(evaluation.pairs, names)
-    if np.isfinite(width):
-        lines.append(
-            f"The interval of a difference between two of the first {len(names)} is {width:.2f} wide (median)."
-        )
-    return lines
+    width = width_in_words(evaluation.tau, evaluation.pairs)
+    return [*lines, width] if width else lines
 
 
 def text_table(evaluations: dict[str, Evaluation], seconds: pd.DataFrame | None = None) -> str:
