@@ -23,13 +23,14 @@ def _asked(ptm: Stored, data: Data, part: np.ndarray) -> tuple:
     return task(ptm.card.task), ptm, data.split.take(part), batch_size(ptm, data), data.settings.threads
 
 
-def _inner(methods: Sequence[str]) -> bool:
-    """Does one of them look at features from inside the PTM?"""
-    return any("inner" in inspect.signature(METHODS[name]).parameters for name in methods)
+def _inside(ptm: Stored, data: Data, looks: int | None, methods: Sequence[str]) -> tuple | None:
+    """What features from inside are made of: all samples of the first looks at once, which they are fitted to.
 
-
-def _inside(ptm: Stored, data: Data, looks: int | None) -> tuple:
-    """What features from inside are made of: all samples of the first looks at once, which they are fitted to."""
+    None where none of the methods looks at them, or the PTM has none.
+    """
+    wanted = any("inner" in inspect.signature(METHODS[name]).parameters for name in methods)
+    if not wanted or not has_inner(ptm):
+        return None
     seen = np.sort(np.concatenate(data.parts[:looks]))
     return ptm, data.split.take(seen), data.settings.threads
 
@@ -38,7 +39,8 @@ def missing(ptm: Stored, data: Data, looks: int | None = None, methods: Sequence
     """Forward passes that scoring by these methods, after the first looks, still takes."""
     parts = data.parts[:looks]
     new = sum(len(part) for part in parts if not extract.place(data.cache, *_asked(ptm, data, part)).exists())
-    if _inner(methods) and not extract_inner.place(data.cache, *_inside(ptm, data, looks)).exists():
+    inside = _inside(ptm, data, looks, methods)
+    if inside and not extract_inner.place(data.cache, *inside).exists():
         new += 2 * sum(map(len, parts))  # one of them fits the normalisation
     return new
 
@@ -67,8 +69,8 @@ def inputs_of(ptm: Stored, data: Data, looks: int | None = None, methods: Sequen
     methods: those that will ask; features from inside the PTM are there for those alone that look at them.
     """
     card, source, inner = ptm.card, None, None
-    if _inner(methods) and has_inner(ptm):
-        inner = read_features(extract_inner(data.cache, *_inside(ptm, data, looks)))
+    if inside := _inside(ptm, data, looks, methods):
+        inner = read_features(extract_inner(data.cache, *inside))
     if data.benchmark is not None and (path := data.benchmark.features(card.name, card.source)).exists():
         source = read_features(path)
     found = features_of(ptm, data, looks)
