@@ -1,6 +1,7 @@
 """python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples.
 
-And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had.
+And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had; of the sources too with
+`features.inner: all`.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ def main() -> None:
     check_known(name, p.ptms, "PTM")
     ptm = stored(workspace, name)
     of_ptm = task(ptm.card.task)
-    inside = p.ptms[name].candidate and has_inner(ptm)
+    inside = ("sources", "targets") if p.features.inner == "all" else ("targets",)
+    inside = inside if p.ptms[name].candidate and has_inner(ptm) else ()
     with workspace.cache.noting(f"features@{name}"):
         for dataset, role in tqdm(p.forwarded_by(name).items(), desc=name, unit="dataset", disable=None):
             split = read_dataset(workspace, role, dataset, "train")
             if ZOO[split.task] == ptm.card.task and len(split):  # a corpus known by name only has no samples
                 made = extract(workspace.cache, of_ptm, ptm, split, p.features.batch_size, p.threads)
                 link(made, workspace.features(name, dataset))
-                if inside and role == "targets":
+                if role in inside:
                     made = extract_inner(workspace.cache, ptm, split, p.threads)
                     link(made, inner_file(workspace.features(name, dataset)))
 

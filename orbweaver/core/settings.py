@@ -84,9 +84,13 @@ class PretrainSettings(Section):
 
 
 class FeaturesSettings(Section):
-    """Always in float32: methods that invert a covariance see its last bits. A batch that does not fit is halved."""
+    """Always in float32: methods that invert a covariance see its last bits. A batch that does not fit is halved.
+
+    inner: which datasets PTMs give features from inside of: targets, or all, for rankers that learn from them.
+    """
 
     batch_size: int = Field(ge=1)
+    inner: Literal["targets", "all"] = "targets"
 
 
 class EncoderSettings(Section):
@@ -130,15 +134,17 @@ class FinetuneSettings(Section):
         return self.weight_decay if isinstance(self.weight_decay, list) else [self.weight_decay]
 
 
-SUPERVISION = ("held_out", "finetuned")  # what may supervise a ranker besides scores; see `RankerSettings`
+SUPERVISION = ("held_out", "held_out_inner", "finetuned")  # of a ranker, besides scores; see `RankerSettings`
 
 
 class RankerSettings(Section):
     """One form of Model Spider: what supervises it and what it sees of a target.
 
-    supervision: score methods, `held_out` (a linear probe, on images that it was not fitted to) or `finetuned` (the
-    truth of `tuned` episodes); of several, their Borda count. evidence: score methods whose values for forwarded PTMs
-    it sees. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
+    supervision: score methods, `held_out` (a linear probe, on images that it was not fitted to), `held_out_inner` (on
+    features from inside the PTM) or `finetuned` (the truth of `tuned` episodes); of several, their Borda count.
+    evidence: score methods whose values for forwarded PTMs it sees. first: what counts of a forwarded PTM: what the
+    network makes of all, or the evidence, which the network corrects by a share that left-out families choose; see
+    `spider.evidence`. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
     nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
     without: a family of datasets whose sources are left out of what it learns from; see `spider.rows.as_methods`.
     draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
@@ -151,6 +157,7 @@ class RankerSettings(Section):
 
     supervision: list[Name] = Field(min_length=1)
     evidence: list[Name] = Field(default=[])
+    first: Literal["network", "evidence"] = "network"
     specific: Literal["append", "replace", "none"] = "append"
     prompts: bool = True
     normalise: bool = True

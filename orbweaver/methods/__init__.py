@@ -15,7 +15,7 @@ of a table of scores by `aggregated`: `AGGREGATIONS`.
 from ._checked import ScoreError
 from ._matrix import FeatureMatrix
 from ._probe import held_out_accuracy
-from .catalogue import METHODS, OF_ENCODERS, TARGET_BLIND
+from .catalogue import METHODS, OF_ENCODERS, TARGET_BLIND, looks_inside
 from .inputs import MethodError, ScoreInputs
 from .run import score
 from .sampling import sampled
@@ -35,6 +35,7 @@ __all__ = [
     "borda",
     "held_out_accuracy",
     "joined",
+    "looks_inside",
     "of_encoders",
     "sampled",
     "score",

@@ -1,6 +1,7 @@
 """The list of the methods. A method names the arrays that it needs as its parameters: see `inputs.ScoreInputs`."""
 
 from collections.abc import Callable
+from inspect import signature
 
 import numpy as np
 
@@ -106,3 +107,8 @@ TARGET_BLIND = (
     "parameters", "source_accuracy", "gmacs", "feature_width", "alpha", "weighted_alpha", "stable_rank",
     "spectral_norm", "frobenius_norm", "mp_soft_rank",
 )  # fmt: skip
+
+
+def looks_inside(method: str) -> bool:
+    """Does it take features from inside the PTM, which cost forward passes of their own?"""
+    return method in METHODS and "inner" in signature(METHODS[method]).parameters

@@ -129,6 +129,11 @@ def _wrong_of_spider(params: Params) -> str:
     if rankers and encoder not in params.ptms:
         return f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}"
     for name, ranker in rankers.items():
+        if ranker.first == "evidence" and not ranker.evidence:
+            return f"'spider.rankers.{name}': 'first: evidence', but it has no evidence"
+        inside = any(method.endswith("_inner") for method in (*ranker.supervision, *ranker.evidence))
+        if inside and params.features.inner != "all":
+            return f"'spider.rankers.{name}' looks inside the PTMs on the sources; set 'features.inner: all'"
         if "finetuned" in ranker.supervision and params.spider.episodes.tuned is None:
             return (
                 f"'spider.rankers.{name}': 'finetuned' supervises it, so 'spider.episodes.tuned' must say what it means"

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import signature
 
 import numpy as np
 import pandas as pd
 
-from orbweaver.methods import METHODS
+from orbweaver.methods import looks_inside
 from orbweaver.metrics.budget import mean_regrets
 from orbweaver.metrics.gain import Mixtures, resampled_agreements
 from orbweaver.metrics.intervals import (
@@ -185,18 +184,15 @@ def forward_passes(
         measures: rows of the targets to average over; columns method, dataset, n_scored.
         images: of each target's training split. blind: methods that forward nothing. forwards: PTMs that a method
             forwards, where that is not all that it scores.
+
+    Of an image there are two where a method looks inside the PTM: one fits its normalisation.
     """
     n_ptms = [
-        0 if method in blind else forwards.get(with_family(method), scored) * _passes(method)
+        0 if method in blind else forwards.get(with_family(method), scored) * (2 if looks_inside(method) else 1)
         for method, scored in zip(measures["method"], measures["n_scored"], strict=True)
     ]
     passes = measures["dataset"].map(images) * n_ptms
     return passes.groupby(measures["method"], sort=False).mean()
-
-
-def _passes(method: str) -> int:
-    """Of each image: what looks inside the PTM fits its normalisation first."""
-    return 2 if method in METHODS and "inner" in signature(METHODS[method]).parameters else 1
 
 
 def where(tau: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:

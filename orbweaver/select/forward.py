@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from orbweaver.core.formats.features import Features, read_features
-from orbweaver.methods import METHODS, ScoreInputs
+from orbweaver.methods import ScoreInputs, looks_inside
 from orbweaver.select.cost import batch_size
 from orbweaver.select.data import Data
 from orbweaver.tasks import task
@@ -28,8 +27,7 @@ def _inside(ptm: Stored, data: Data, looks: int | None, methods: Sequence[str]) 
 
     None where none of the methods looks at them, or the PTM has none.
     """
-    wanted = any("inner" in inspect.signature(METHODS[name]).parameters for name in methods)
-    if not wanted or not has_inner(ptm):
+    if not any(map(looks_inside, methods)) or not has_inner(ptm):
         return None
     seen = np.sort(np.concatenate(data.parts[:looks]))
     return ptm, data.split.take(seen), data.settings.threads

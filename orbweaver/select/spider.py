@@ -88,6 +88,6 @@ def _scores(spider: Spider, known: dict[str, ScoreInputs], first: Sequence[str],
     for name in first:
         said[ptms.index(name)] = [row["score"] for row in score(spec.evidence, known[name])]
     episode = inference.episode_of(ptms, spec.evidence, means, said)
-    batcher = inference.Batcher(episode, spider.card.encoder, spec, device())
+    batcher = inference.Batcher(episode, spider.card.encoder, spec, device(), first=spider.card.first)
     there = np.isin(ptms, list(first))[None]
     return inference.ensemble(spider.rankers, batcher, np.zeros(1, int), there)[0].astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -14,6 +15,7 @@ from orbweaver.core.files import atomic, digest, write_text
 from orbweaver.core.names import did_you_mean
 from orbweaver.core.settings import RankerSettings
 from orbweaver.models.card import Card
+from orbweaver.spider.evidence import Evidence
 from orbweaver.spider.ranker import Ranker
 
 
@@ -23,8 +25,9 @@ class SpiderCard(BaseModel):
     checkpoints: PTM -> the checkpoint that its tokens came from; widths: of its features; of the general encoder too,
     which need not be ranked. k: how many PTMs to forward, chosen on validation mixtures; validation_tau: mean weighted
     tau there for k = 0 .. M; constant: each PTM's mean place on the episodes that the rankers learned from (0 worst,
-    1 best), which never looks at the target; in the order of the scores. spec: the ranker's settings; width: of its
-    tokens; bins: pseudo-classes of a continuous target.
+    1 best), which never looks at the target; in the order of the scores. weights: of its evidence alone, by stacking
+    on the same episodes; gate: the network's share beside it, 1 where the network alone counts. spec: the ranker's
+    settings; width: of its tokens; bins: pseudo-classes of a continuous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +43,13 @@ class SpiderCard(BaseModel):
     k: int
     validation_tau: list[float]
     constant: dict[str, float]
+    weights: list[float] = []
+    gate: float = 1.0
     digest: str
+
+    @property
+    def first(self) -> Evidence | None:
+        return Evidence(np.array(self.weights), self.gate) if self.gate < 1 else None
 
     @property
     def ptms(self) -> list[str]:

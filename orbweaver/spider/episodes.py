@@ -19,16 +19,19 @@ from orbweaver.core.formats.features import read_features
 from orbweaver.core.machine import forked, limit_threads
 from orbweaver.core.settings import EpisodeSettings, RankerSettings
 from orbweaver.core.workspace import Workspace
-from orbweaver.methods import ScoreInputs, score
+from orbweaver.methods import ScoreInputs, looks_inside, score
 from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.models.card import Card
 from orbweaver.spider.draws import Draw, plan
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.tokens import class_means, codes_of
 from orbweaver.spider.tuned import FINETUNED, Tuning, tuned
+from orbweaver.tasks.inner import inner_file
 from orbweaver.tasks.stored import Stored
 
-HELD_OUT = "held_out"  # the accuracy, on this draw's images, of a linear probe that was fitted to others of its classes
+# The accuracy, on this draw's images, of a linear probe that was fitted to others of its classes; and the same of features
+# from inside the PTM.
+HELD_OUT, HELD_OUT_INNER = "held_out", "held_out_inner"
 
 
 def answers_to(
@@ -37,29 +40,39 @@ def answers_to(
     features: dict[str, np.ndarray],
     probabilities: dict[str, np.ndarray | None],
     known: dict[str, object],
+    inner: dict[str, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One PTM on T draws: its tokens (R, D), the draws' class means one below the other, and scores (T, Q).
 
-    features, probabilities: source -> (N, D), (N, S) or None. known: further fields of ScoreInputs.
-    A method without a value has NaN.
+    features, probabilities: source -> (N, D), (N, S) or None. known: further fields of ScoreInputs. inner: source ->
+    (N, D'), from inside the PTM. A method without a value has NaN.
     """
     tokens, table = [], np.full((len(draws), len(methods)), np.nan)
-    others = [method for method in methods if method not in (HELD_OUT, FINETUNED)]
+    others = [method for method in methods if method not in (HELD_OUT, HELD_OUT_INNER, FINETUNED)]
     for row, draw in zip(table, draws, strict=True):
-        support = np.concatenate([features[source][drawn] for source, drawn, _ in draw.classes])
+        support, inside = (_drawn(draw, of) for of in (features, inner))
         codes = draw.codes
         tokens.append(class_means(support, codes))
         soft = None
         if all(probabilities[source] is not None for source in draw.sources):
             soft = np.concatenate([probabilities[source][drawn] for source, drawn, _ in draw.classes])
-        inputs = ScoreInputs(features=support, labels=codes, probabilities=soft, dataset="an episode", **known)
+        of_draw = {"labels": codes, "probabilities": soft, "dataset": "an episode"}
+        inputs = ScoreInputs(features=support, inner=inside, **of_draw, **known)
         found = {FINETUNED: np.nan} | {each["method"]: each["score"] for each in score(others, inputs)}
-        if HELD_OUT in methods:
-            fit = np.concatenate([features[source][rest] for source, _, rest in draw.classes])
-            fit_codes = np.repeat(np.arange(len(draw.classes)), [len(rest) for _, _, rest in draw.classes])
-            found[HELD_OUT] = held_out_accuracy(fit, fit_codes, support, codes)
+        fit_codes = np.repeat(np.arange(len(draw.classes)), [len(rest) for _, _, rest in draw.classes])
+        for name, of, here in ((HELD_OUT, features, support), (HELD_OUT_INNER, inner, inside)):
+            if name in methods:
+                fit = _drawn(draw, of, rest=True)
+                found[name] = np.nan if fit is None else held_out_accuracy(fit, fit_codes, here, codes)
         row[:] = [found[method] for method in methods]
     return np.concatenate(tokens), table
+
+
+def _drawn(draw: Draw, of: dict[str, np.ndarray] | None, rest: bool = False) -> np.ndarray | None:
+    """What there is of the rows drawn, or of the further ones of the same classes; None without any."""
+    if of is None:
+        return None
+    return np.concatenate([of[source][further if rest else drawn] for source, drawn, further in draw.classes])
 
 
 Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an order that counts
@@ -67,10 +80,10 @@ Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an
 
 @kept("spider", ".safetensors")
 def answers(
-    path: Path, cache: Cache, ptm: Stored, sources: Sources, families: dict[str, str], settings: EpisodeSettings,
-    methods: list[str], seed: int, tuning: Tuning | None,
+    path: Path, cache: Cache, ptm: Stored, sources: Sources, inside: Sources, families: dict[str, str],
+    settings: EpisodeSettings, methods: list[str], seed: int, tuning: Tuning | None,
 ) -> None:  # fmt: skip
-    """One PTM's `tokens` and `scores` on all draws, with one thread."""
+    """One PTM's `tokens` and `scores` on all draws, with one thread. inside: of the same sources, or none."""
     card = ptm.card
     limit_threads(1)
     found = {source: read_features(file.path) for source, file in sources}
@@ -82,10 +95,16 @@ def answers(
         {source: each.features for source, each in found.items()},
         {source: each.probabilities for source, each in found.items()},
         {"n_parameters": card.n_parameters, "source_accuracy": card.source_accuracy, "seed": seed, "ptm": card.name},
+        {source: read_features(file.path).features for source, file in inside} or None,
     )
     if tuning is not None:
         scores[:, methods.index(FINETUNED)] = tuned(draws, ptm, tuning, seed, cache)
     write_arrays(path, tokens=tokens, scores=scores)
+
+
+def looks(methods: Sequence[str]) -> bool:
+    """Does any of these look inside the PTM?"""
+    return HELD_OUT_INNER in methods or any(map(looks_inside, methods))
 
 
 def wanted_methods(rankers: Sequence[RankerSettings]) -> list[str]:
@@ -129,7 +148,9 @@ def episodes_of(
             files = [(source, KnownFile(workspace.features(card.name, source))) for source in there]
             ptm = Stored(card, workspace.ptm(card.name))
             asked = [] if card in encoders else methods
-            given = ptm, files, families, settings, asked, seed, tuning if FINETUNED in asked else None
+            inside = [(source, KnownFile(inner_file(file.path))) for source, file in files] if looks(asked) else []
+            inside = inside if all(file.path.exists() for _, file in inside) else []
+            given = ptm, files, inside, families, settings, asked, seed, tuning if FINETUNED in asked else None
             waiting[pool.submit(answers, workspace.cache, *given)] = card.name
         for done in as_completed(waiting):
             found[waiting[done]] = read_arrays(done.result())

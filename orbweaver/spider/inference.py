@@ -8,6 +8,7 @@ from torch import Tensor
 
 from orbweaver.core.settings import RankerSettings
 from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.evidence import Evidence
 from orbweaver.spider.ranker import Ranker
 from orbweaver.spider.strangers import Strangers
 
@@ -37,9 +38,12 @@ class Batcher:
         spec: RankerSettings,
         device: torch.device,
         strangers: Strangers | None = None,
+        first: Evidence | None = None,
     ) -> None:
-        """strangers: of all batches that name no others."""
+        """strangers: of all batches that name no others. first: what counts before the network; none, where it alone
+        does."""
         self.episodes, self.encoder, self.device, self.strangers = episodes, encoder, device, strangers
+        self.first = first
         self.ptms = episodes.ptms if spec.specific != "none" else []
         columns = [episodes.methods.index(method) for method in spec.evidence]
         self.evidence = episodes.scores[:, :, columns]
@@ -96,8 +100,9 @@ def episode_of(ptms: list[str], methods: list[str], tokens: dict[str, np.ndarray
 
 @torch.inference_mode()
 def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
-    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds."""
-    return torch.stack([batcher.scores(ranker, which, forwarded) for ranker in rankers]).mean(0).cpu().numpy()
+    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds; evidence first, where it is."""
+    scores = torch.stack([batcher.scores(ranker, which, forwarded) for ranker in rankers]).mean(0).cpu().numpy()
+    return batcher.first.corrected(scores, batcher.evidence[which], forwarded) if batcher.first else scores
 
 
 def scores_at(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, ks: list[int], size: int = 256) -> np.ndarray:

@@ -13,6 +13,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.spider import checkpoint
 from orbweaver.spider.checkpoint import SpiderCard
 from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.evidence import said
 from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.tokens import class_means, codes_of
 
@@ -30,7 +31,7 @@ def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evide
         spider = checkpoint.load(workspace.ranker(card.name))
         means |= means_of(workspace, target, {*card.widths} - {*means}, card.bins)
         episode = target_as_episode(card.ptms, card.spec.evidence, means, evidence)
-        batcher = Batcher(episode, card.encoder, card.spec, torch.device("cpu"))
+        batcher = Batcher(episode, card.encoder, card.spec, torch.device("cpu"), first=card.first)
         ks = list(range(len(card.ptms) + 1))
         for seed, rankers in (("all", spider.rankers), *((i, [r]) for i, r in enumerate(spider.rankers))):
             scores = scores_at(rankers, batcher, np.array([0]), ks)[:, 0]  # (K, M)
@@ -59,11 +60,14 @@ def target_as_episode(
 FAMILY_OUT = "_family_out"
 
 
-def as_methods(ranked: pd.DataFrame, cards: list[SpiderCard], methods: Container[str], family: str) -> pd.DataFrame:
+def as_methods(
+    ranked: pd.DataFrame, cards: list[SpiderCard], methods: Container[str], family: str, evidence: pd.DataFrame
+) -> pd.DataFrame:
     """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
-    forwarded (`_k0`), and the constant ranking that its episodes alone give (`_constant`).
+    forwarded (`_k0`), the constant ranking that its episodes alone give (`_constant`), and its evidence alone, weighed
+    by what was right on the same episodes (`_evidence`). evidence: as for `of_spiders`.
 
-    The same three with `_family_out` behind their names, if there are spiders that differ from it in `without` alone:
+    The same with `_family_out` behind their names, if there are spiders that differ from it in `without` alone:
     by the one that learned without the target's family, by the spider itself where no source is of that family.
     """
     ranked = ranked[ranked["seed"] == "all"]
@@ -74,6 +78,11 @@ def as_methods(ranked: pd.DataFrame, cards: list[SpiderCard], methods: Container
         rows.append(of[of["k"] == card.k].assign(method=name + out))
         rows.append(of[of["k"] == 0].assign(method=f"{name}_k0{out}"))
         rows.append(rows[-1].assign(method=f"{name}_constant{out}", score=rows[-1]["ptm"].map(card.constant)))
+        if card.weights:
+            scores = evidence.pivot(index="ptm", columns="method", values="score")
+            told = said(scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)[None], np.array(card.weights))[0]
+            by_ptm = dict(zip(card.ptms, told, strict=True))
+            rows.append(rows[-1].assign(method=f"{name}_evidence{out}", score=rows[-1]["ptm"].map(by_ptm)))
 
     for card in (each for each in cards if each.name in methods):
         add(card.name, card)

@@ -69,12 +69,12 @@ def scores_of_target(
         weights += [{"dataset": target, "ptm": card.name, **row} for row in found["encoders"]]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "seconds"])
     limit_threads(threads)
-    ranked = of_spiders(workspace, spiders, target, table)
+    ranked, evidence_of_all = of_spiders(workspace, spiders, target, table), table
     table = table[table["method"].isin(listed)]
     parts = [
         table.drop(columns="seconds"),
         aggregated(table).assign(dataset=target),
-        as_methods(ranked, spiders, methods, family),
+        as_methods(ranked, spiders, methods, family, evidence_of_all),
     ]
     return TargetScores(
         scores=pd.concat(parts, ignore_index=True)[COLUMNS],

@@ -23,6 +23,15 @@ def made_from(card: Card, split: Split) -> dict:
     return {"ptm": card.name, "dataset": split.digest} | {name: each for name, each in known.items() if each}
 
 
+def exact(threads: int) -> None:
+    """Has this process compute features: repeatably, and on a GPU in all bits of float32.
+
+    Without it a GPU's convolutions round their inputs to ten bits (TF32), which moves features by three thousandths.
+    """
+    repeatable(0, threads)
+    torch.backends.cudnn.allow_tf32 = False
+
+
 @kept("features", ".h5")
 def extract(path: Path, cache: Cache, task: Task, ptm: Stored, split: Split, batch_size: int, threads: int) -> None:
     """Writes `features` (R, D), `probabilities` (R, S) where the PTM has a source head, and `targets` (R, ...).
@@ -30,7 +39,7 @@ def extract(path: Path, cache: Cache, task: Task, ptm: Stored, split: Split, bat
     task: the PTM's own. R: the rows of the split. Memory of two batches.
     Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
     """
-    repeatable(0, threads)
+    exact(threads)
     rows = task.rows(split)
     model = task.load(ptm.card, ptm.folder)
     with writing_features(path, len(rows), split.targets[rows], split.task, made_from(ptm.card, split)) as out:

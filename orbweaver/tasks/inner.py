@@ -8,14 +8,15 @@ import numpy as np
 import torch
 
 from orbweaver.core.cache import Cache, kept
-from orbweaver.core.device import device, repeatable
+from orbweaver.core.device import device
 from orbweaver.core.formats import hdf5
 from orbweaver.core.formats.features import writing_features
 from orbweaver.data.split import Split
 from orbweaver.models import networks
+from orbweaver.models.card import Card
 from orbweaver.models.inner import fit_normalisation, inner_features, stages
 from orbweaver.models.pixels import images, look
-from orbweaver.tasks.extract import made_from
+from orbweaver.tasks.extract import exact, made_from
 from orbweaver.tasks.stored import Stored
 
 AT_ONCE = 64  # images a batch, at most
@@ -27,11 +28,18 @@ def inner_file(features: Path) -> Path:
     return features.parent / "inner" / features.name
 
 
+def may_have_inner(card: Card) -> bool:
+    """Is it of the kind that has features from inside where its stages are known: an image classifier?"""
+    return card.task == "image_classification"
+
+
 def has_inner(ptm: Stored) -> bool:
     """Is it an image classifier of known stages?"""
-    if ptm.card.task != "image_classification":
+    if not may_have_inner(ptm.card):
         return False
-    return len(stages(networks.load(ptm.card, ptm.folder))) > 1
+    with torch.device("meta"):  # its parts are all that is asked for, not its weights
+        network = networks.build(ptm.card.architecture, 1, ptm.card.preprocessing.input_size[1], ptm.card.config)
+    return len(stages(network)) > 1
 
 
 @kept("features", ".h5")
@@ -40,7 +48,7 @@ def extract_inner(path: Path, cache: Cache, ptm: Stored, split: Split, threads: 
 
     Samples are seen in a random order then, as those of a class often stand together.
     """
-    repeatable(0, threads)
+    exact(threads)
     network, config, place = networks.load(ptm.card, ptm.folder), ptm.card.preprocessing, device()
     network.to(place)
     whole = images(split, config, cache)

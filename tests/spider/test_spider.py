@@ -353,6 +353,17 @@ def test_answers_are_class_means_and_scores():
     assert row == len(means)
 
 
+def test_answers_look_inside_where_there_is_something():
+    random = np.random.default_rng(0)
+    last, inner = ({s: random.normal(size=(len(c), 6)) for s, c in CODES.items()} for _ in range(2))
+    draws, asked = plan(CODES, FAMILIES, PLAN, 0)[:5], ["held_out_inner", "probe_inner"]
+    _, found = episodes.answers_to(draws, asked, last, dict.fromkeys(CODES), {}, inner)
+    _, same = episodes.answers_to(draws, ["held_out", "probe"], inner, dict.fromkeys(CODES), {})
+    np.testing.assert_array_equal(found, same)
+    _, nothing = episodes.answers_to(draws, asked, last, dict.fromkeys(CODES), {})
+    assert np.isnan(nothing).all()
+
+
 def test_held_out_accuracy_is_that_of_a_ridge_classifier():
     random = np.random.default_rng(0)
     for shape in ((60, 8), (30, 50)):

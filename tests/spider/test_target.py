@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from orbweaver.core.errors import FileError
+from orbweaver.core.formats.features import read_features
 from orbweaver.core.settings import RankerSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset, write_split
@@ -30,7 +31,7 @@ def a_spider(name: str) -> checkpoint.Spider:
         name=name + without, encoder="a", checkpoints={ptm: f"sha-{ptm}" for ptm in WIDTHS}, widths=WIDTHS,
         sources=["s"],
         spec=spec, width=8, bins=10, k=2, validation_tau=[0.1] * 5, constant={"a": 0, "b": 0.2, "c": 0.7, "d": 1},
-        digest="",
+        weights=[2.0], digest="",
     )  # fmt: skip
     return checkpoint.Spider(card, [checkpoint.empty_ranker(WIDTHS, 5, 8, spec).eval() for _ in range(2)])
 
@@ -48,13 +49,16 @@ def found(
 
 def test_a_target_has_a_row_for_every_ptm_and_method(stocked: Workspace) -> None:
     tables = found(stocked)
-    rows = [*ASKED[:-1], "borda_trio", "borda_all", "one", "one_k0", "one_constant"]
+    rows = [*ASKED[:-1], "borda_trio", "borda_all", "one", "one_k0", "one_constant", "one_evidence"]
     assert tables.scores.columns.tolist() == ["dataset", "ptm", "method", "score", "reason"]
     assert {*map(tuple, tables.scores[["ptm", "method"]].to_numpy())} == {(p, m) for p in WIDTHS for m in rows}
     assert len(tables.scores) == len(WIDTHS) * len(rows) and {*tables.scores["dataset"]} == {"x"}
     scores = tables.scores.pivot(index="ptm", columns="method", values="score")
     assert scores["parameters"].rank().to_dict() == {"a": 3, "b": 1, "c": 4, "d": 2}
     assert scores["one_constant"].to_dict() == {"a": 0, "b": 0.2, "c": 0.7, "d": 1}
+    features = {ptm: read_features(stocked.features(ptm, "x")).features for ptm in WIDTHS}
+    by_probe = sorted(WIDTHS, key=lambda ptm: METHODS["probe"](features[ptm], TARGET))
+    assert scores["one_evidence"].sort_values().index.tolist() == by_probe
     for method in ("h_score", "nce", "logme", "emms", "otce", "one", "one_k0"):
         assert scores[method].notna().all(), method
     assert {*tables.seconds["method"]} == {*ASKED[:-1]} and (tables.seconds["seconds"] >= 0).all()
