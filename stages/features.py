@@ -1,7 +1,7 @@
 """python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples.
 
-And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had; of the sources too with
-`features.inner: all`.
+And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had; of the sources too
+with `features.inner: all`.
 """
 
 from __future__ import annotations

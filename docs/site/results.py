@@ -58,8 +58,8 @@ def standard(root: Path) -> str:
 
 SECOND_ZOO = """\
 All 39 PTMs that are trained here were trained once more, with another seed, and scored and fine-tuned anew on five
-targets drawn at random. Mean weighted tau over those of the five that a method has a value on; the truth of both zoos is
-one run a pair. The second zoo was made on a GPU, without F-labels and without features of the sources."""
+targets drawn at random. Mean weighted tau over those of the five that a method has a value on; the truth of both zoos
+is one run a pair. The second zoo was made on a GPU, without F-labels and without features of the sources."""
 
 
 def second_zoo_table(root: Path) -> str:

@@ -18,7 +18,7 @@ from orbweaver.report.stacked import STACKING
 # what `make docs` builds. Once the site is published, its address belongs here.
 SITE = "../site/methods"
 SPIDER = "spider"
-FORMS = {form: f"{SPIDER}{form}" for form in ("_k0", "_constant", "_evidence")}  # of every ranker: orbweaver.spider.rows
+FORMS = {form: f"{SPIDER}{form}" for form in ("_k0", "_constant", "_evidence")}  # of every ranker; see spider.rows
 CARDS = {*METHODS, *AGGREGATIONS, *BLIND, family_out(BLIND[2]), STACKING, SPIDER, f"{SPIDER}_paper", *FORMS.values()}
 
 

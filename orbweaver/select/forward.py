@@ -64,13 +64,15 @@ def features_of(ptm: Stored, data: Data, looks: int | None = None) -> Features:
 def inputs_of(ptm: Stored, data: Data, looks: int | None = None, methods: Sequence[str] = ()) -> ScoreInputs:
     """What methods may ask for about one PTM and the rows to rank by, of the first looks.
 
-    methods: those that will ask; features from inside the PTM are there for those alone that look at them.
+    methods: those that will ask; features from inside the PTM are there for those alone that look at them. Of a PTM
+    whose inside is not known they are those of its last layer, so that it has a score beside the others.
     """
     card, source, inner = ptm.card, None, None
-    if inside := _inside(ptm, data, looks, methods):
-        inner = read_features(extract_inner(data.cache, *inside))
+    found = features_of(ptm, data, looks)
+    if any(map(looks_inside, methods)):
+        inside = _inside(ptm, data, looks, methods)
+        inner = read_features(extract_inner(data.cache, *inside)) if inside else found
     if data.benchmark is not None and (path := data.benchmark.features(card.name, card.source)).exists():
         source = read_features(path)
-    found = features_of(ptm, data, looks)
     inputs = ScoreInputs(**score_inputs(found, card, data.settings.seed, source, inner=inner))
     return inputs.take(np.isin(np.sort(np.concatenate(data.parts[:looks])), data.rows))

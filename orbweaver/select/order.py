@@ -45,12 +45,16 @@ def known_methods(names: Sequence[str]) -> list[str]:
 
 
 def combined(scores: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:
-    """One score a PTM (a row of `scores`, a column a method): the method's own, or Borda of several."""
+    """One score a PTM (a row of `scores`, a column a method): the method's own, or Borda of several.
+
+    A single PTM, which has no rank, is in the middle.
+    """
     if len(methods) == 1:
         return scores[methods[0]].to_numpy(float)
     from orbweaver.methods import borda
 
-    return borda({method: scores[method].to_numpy(float) for method in methods})
+    found = borda({method: scores[method].to_numpy(float) for method in methods})
+    return np.where(np.isnan(found) & scores[[*methods]].notna().any(axis=1), 0.5, found)
 
 
 def standing(found: Mapping[str, Scored], methods: Sequence[str]) -> pd.Series:

@@ -27,14 +27,14 @@ from orbweaver.select.progress import minutes as in_words
 from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
-from orbweaver.select.zoo import PUBLIC, expectations, is_built, zoo
+from orbweaver.select.zoo import expectations, is_built, zoo
+from orbweaver.tasks import INSIDE
 from orbweaver.tasks.stored import Stored
 
 if TYPE_CHECKING:
     from orbweaver.spider.checkpoint import Spider
 
 Clock = Callable[[], float] | None
-WITHOUT_SPIDER = "probe"  # the best single method of the benchmark's table
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
@@ -66,8 +66,9 @@ def rank(
         ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
             benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
             them, where the choice depends on what the data are.
-        methods: `spider`, or of `orbweaver.methods.METHODS`; several are aggregated by Borda. By default `spider`,
-            which forwards its encoder and the PTMs that look best; where it does not know these PTMs, `probe`.
+        methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned
+            ranker, which forwards its encoder and the PTMs that look best. By default a linear probe on the last layer
+            and one on features from inside (`probe`, `probe_inner`); of PTMs without an inside the first alone.
         budget: samples to look at, of each class (in all for a regression). minutes: of forwarding; what is not
             forwarded by then is ranked by what was seen of it.
         verify: so many of the first PTMs are fine-tuned here; a quarter of the data is then kept for measuring.
@@ -218,25 +219,16 @@ class _Job:
         self.metric = of.metric
 
     def _first_stage(self, methods: list[str] | None) -> Spider | None:
-        """Sets the methods to rank by; gives the spider if it is among them: by default where it knows the PTMs."""
-        self.methods = methods or [WITHOUT_SPIDER]
-        if methods is None and (self.data.benchmark is None or any(name.startswith(PUBLIC) for name in self.of)):
+        """Sets the methods to rank by; gives the spider if it is to rank."""
+        inside = all(ptm.card.task in INSIDE for ptm in self.ptms)
+        self.methods = methods or (["probe", "probe_inner"] if inside else ["probe"])
+        if order.SPIDER not in self.methods:
             return None
-        if methods is not None and order.SPIDER not in methods:
-            return None
-        if methods is not None and len(methods) > 1:
+        if len(self.methods) > 1:
             raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
         from orbweaver.select import spider
 
-        try:
-            ranker = spider.load(self.ptms, self.data)
-        except UserError as error:
-            if methods is not None:
-                raise
-            self.notes.append(f"ranked by '{WITHOUT_SPIDER}', without Model Spider: {error}")
-            return None
-        self.methods = [spider.NAME]
-        return ranker
+        return spider.load(self.ptms, self.data)
 
     def _raced(self, time_left: Clock) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         data, methods, whole = self.data, self.methods, len(self.data.parts)

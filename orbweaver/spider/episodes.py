@@ -29,8 +29,8 @@ from orbweaver.spider.tuned import FINETUNED, Tuning, tuned
 from orbweaver.tasks.inner import inner_file
 from orbweaver.tasks.stored import Stored
 
-# The accuracy, on this draw's images, of a linear probe that was fitted to others of its classes; and the same of features
-# from inside the PTM.
+# The accuracy, on this draw's images, of a linear probe that was fitted to others of its classes; and the same of
+# features from inside the PTM.
 HELD_OUT, HELD_OUT_INNER = "held_out", "held_out_inner"
 
 

@@ -80,7 +80,9 @@ def as_methods(
         rows.append(rows[-1].assign(method=f"{name}_constant{out}", score=rows[-1]["ptm"].map(card.constant)))
         if card.weights:
             scores = evidence.pivot(index="ptm", columns="method", values="score")
-            told = said(scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)[None], np.array(card.weights))[0]
+            told = said(
+                scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)[None], np.array(card.weights)
+            )[0]
             by_ptm = dict(zip(card.ptms, told, strict=True))
             rows.append(rows[-1].assign(method=f"{name}_evidence{out}", score=rows[-1]["ptm"].map(by_ptm)))
 

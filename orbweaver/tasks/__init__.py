@@ -25,6 +25,9 @@ ZOO = {
     "text_classification": "text_classification",
 }
 
+# What PTMs were pre-trained to do that may give features from inside: `orbweaver.tasks.inner`.
+INSIDE = frozenset({"image_classification"})
+
 # Tasks whose truth is a fraction of 1: what is lost of it is told in points of a hundred.
 FRACTIONS = frozenset(
     {"image_classification", "multilabel", "caption", "vqa", "extractive_qa", "grounding", "text_classification"}

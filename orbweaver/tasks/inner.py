@@ -13,9 +13,9 @@ from orbweaver.core.formats import hdf5
 from orbweaver.core.formats.features import writing_features
 from orbweaver.data.split import Split
 from orbweaver.models import networks
-from orbweaver.models.card import Card
 from orbweaver.models.inner import fit_normalisation, inner_features, stages
 from orbweaver.models.pixels import images, look
+from orbweaver.tasks import INSIDE
 from orbweaver.tasks.extract import exact, made_from
 from orbweaver.tasks.stored import Stored
 
@@ -28,14 +28,9 @@ def inner_file(features: Path) -> Path:
     return features.parent / "inner" / features.name
 
 
-def may_have_inner(card: Card) -> bool:
-    """Is it of the kind that has features from inside where its stages are known: an image classifier?"""
-    return card.task == "image_classification"
-
-
 def has_inner(ptm: Stored) -> bool:
     """Is it an image classifier of known stages?"""
-    if not may_have_inner(ptm.card):
+    if ptm.card.task not in INSIDE:
         return False
     with torch.device("meta"):  # its parts are all that is asked for, not its weights
         network = networks.build(ptm.card.architecture, 1, ptm.card.preprocessing.input_size[1], ptm.card.config)

@@ -43,7 +43,7 @@ def test_outside_a_benchmark_named_ptms_are_ranked_and_all_is_kept_where_it_is_a
     asked = {"ptms": [PUBLIC], "budget": 10, "verify": 1, "cache": Cache(tmp_path / "mine")}
     ranking = rank(pictures, **asked)
     table = ranking.table
-    assert ranking.about["methods"] == ["probe"] and table["score"].notna().all()
+    assert ranking.about["methods"] == ["probe", "probe_inner"] and table["score"].notna().all()
     assert 0 <= table["real"][0] <= 1
     notes = "\n".join(ranking.notes)
     assert "no expected accuracy: there is no benchmark to calibrate on" in notes and table["expected"].isna().all()
@@ -99,7 +99,7 @@ def test_several_labels_are_ranked_and_verified(voc: Path, zoo: Path) -> None:
     table = ranking.table
     assert ranking.about["task"] == "multilabel" and ranking.about["classes"] == 3
     assert table["score"].notna().all() and table["real"].between(0, 1).all()
-    assert ranking.about["methods"] == ["probe"]
+    assert ranking.about["methods"] == ["probe", "probe_inner"]
     assert rank(voc, task="multilabel", methods=["logme", "knn"]).table["score"].notna().all()
     with pytest.raises(UserError, match="cannot be ranked by leep: the target has no single class per sample"):
         rank(voc, task="multilabel", methods=["leep"])

@@ -57,6 +57,18 @@ def test_what_is_inside_costs_two_more_passes_once(pictures: Path, zoo: Path) ->
     assert rows["forwards"].tolist() == [0, 0]
 
 
+def test_a_ptm_whose_inside_is_not_known_is_scored_by_its_last_layer(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "has_inner", lambda ptm: ptm.card.name != "vit_sprites")
+    inner, last = (
+        rank(pictures, methods=[method], budget=20).table.set_index("ptm") for method in ("logme_inner", "logme")
+    )
+    assert inner["forwards"].to_dict() == {"vit_sprites": 40, "byobnet_sprites": 3 * 40}
+    assert inner["score"]["vit_sprites"] == last["score"]["vit_sprites"]
+    assert inner["score"]["byobnet_sprites"] != last["score"]["byobnet_sprites"]
+
+
 def test_a_folder_is_ranked_best_first_and_stays_as_it_was(pictures: Path, zoo: Path) -> None:
     for folder in (pictures, *pictures.iterdir()):
         folder.chmod(0o555)
@@ -99,7 +111,7 @@ def test_interrupted_it_says_so_and_goes_on_where_it_stopped(
         command.main(["rank", str(pictures), "--budget", "20"])
     assert stopped.value.code == 130
     assert "the same command goes on there" in capsys.readouterr().err
-    assert sorted(rank(pictures, budget=20).table["forwards"]) == [0, 40]
+    assert sorted(rank(pictures, budget=20).table["forwards"]) == [2 * 40, 3 * 40]  # two more passes look inside
 
 
 @pytest.mark.slow
@@ -236,7 +248,7 @@ def test_what_was_not_built_is_named_and_in_a_fresh_clone_packaged_ptms_are_rank
     monkeypatch.setattr(zoo_module, "fetched", stand_in)
     monkeypatch.setattr(zoo_module, "PACKAGED", {"images": [PUBLIC]})
     ranking = rank(pictures, budget=8)
-    assert ranking.table["ptm"].tolist() == [PUBLIC] and ranking.about["methods"] == ["probe"]
+    assert ranking.table["ptm"].tolist() == [PUBLIC] and ranking.about["methods"] == ["probe", "probe_inner"]
     assert any("none for image_classification was built (`make benchmark`" in note for note in ranking.notes)
 
 
@@ -318,7 +330,7 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
     forwards = []
     for k in (0, 1, 2):
         checkpoint.save(checkpoint.Spider(card.model_copy(update={"k": k}), rankers), benchmark.ranker("spider"))
-        ranking = rank(pictures, budget=20)
+        ranking = rank(pictures, methods=["spider"], budget=20)
         table = ranking.table
         assert ranking.about["methods"] == ["spider"] and table["score"].notna().all()
         forwards.append(table["forwards"].sum())

@@ -35,7 +35,9 @@ def test_nobody_that_was_not_forwarded_is_moved() -> None:
     found = Evidence(np.ones(2), 0.0).corrected(network, scores, forwarded)
     alone = Evidence(np.ones(2), 1.0).corrected(network, scores, forwarded)
     assert found[~forwarded] == pytest.approx(alone[~forwarded])
-    assert found[2, :3].mean() == pytest.approx(alone[2, :3].mean())  # who was forwarded changes places among themselves
+    assert found[2, :3].mean() == pytest.approx(
+        alone[2, :3].mean()
+    )  # who was forwarded changes places among themselves
     assert found[1] == pytest.approx(alone[1])  # there is nobody to compare a single one with
     assert np.argsort(found[2, :3]).tolist() == np.argsort(said(scores[2:, :3], np.ones(2))[0]).tolist()
 
@@ -47,7 +49,7 @@ def test_a_score_without_a_value_says_nothing() -> None:
 
 
 def of_families(evidence_tells: bool, count: int = 60) -> Episodes:
-    """Episodes of three families; who is best is told by the encoder's class means, and by the evidence or not at all."""
+    """Episodes of three families; who is best is told by the encoder's class means, and by the evidence or not."""
     found, random = some_episodes(count), np.random.default_rng(1)
     truth = found.scores[:, :, 0]
     told = truth if evidence_tells else random.normal(size=truth.shape)
