@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orbweaver.core.files import write_text
+from orbweaver.methods import borda
 from orbweaver.metrics.tau import weighted_tau
 from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.marked import between
@@ -69,7 +70,7 @@ def second_zoo_table(root: Path) -> str:
     runs = pd.read_csv(root / "data/published/standard/truth.csv")
     runs = runs[runs["dataset"].isin(again["dataset"]) & runs["seed"].isin(again["seed"])]
     first, second = (
-        _mean_taus(pd.read_csv(place / "scores.csv"), truth) for place, truth in ((folder, runs), (other, again))
+        _mean_taus(_with_both(pd.read_csv(place / "scores.csv")), truth) for place, truth in ((folder, runs), (other, again))
     )
     table = pd.DataFrame({"first zoo": first, "second zoo": second}).dropna().sort_values("second zoo", ascending=False)
     alike = weighted_tau(table["first zoo"].to_numpy(), table["second zoo"].to_numpy())
@@ -133,8 +134,11 @@ def inside_table(docs: Path) -> str | None:
     """Scores of the last layer and from inside on `standard`, by architecture; mean weighted tau over its targets."""
     if not (docs / "standard/scores.csv").exists():
         return None
-    names = ["logme", "logme_inner", "probe", "probe_inner"]
+    names = ["logme", "logme_inner", "probe", "probe_inner", BOTH]
     scores = pd.read_csv(docs / "standard/scores.csv").query("method in @names")
+    # The Borda count of those that are compared, so of one architecture.
+    of = scores["ptm"].str.partition("_")[0]
+    scores = pd.concat([_with_both(rows) for _, rows in scores.groupby(of)], ignore_index=True)
     runs = pd.read_csv(docs.parent / "data/published/standard/truth.csv").query("chosen == 1")
     truth = runs.groupby(["dataset", "ptm"])["test"].mean().rename("truth")
     rows = scores.join(truth, on=["dataset", "ptm"]).merge(runs[["dataset", "task"]].drop_duplicates())
@@ -145,6 +149,32 @@ def inside_table(docs: Path) -> str | None:
     means = each.groupby(["task", "PTMs of", "method"]).mean().unstack()[names]
     means.index = pd.Index([f"{of}, {task.replace('_', ' ')}" for task, of in means.index], name="PTMs of, targets")
     return _table(means)
+
+
+BOTH = "probe, probe_inner"  # what ranks by default
+
+
+def _with_both(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores, and of each target the Borda count of the two probes."""
+    parts = [scores]
+    for dataset, rows in scores.groupby("dataset"):
+        wide = rows.pivot(index="ptm", columns="method", values="score")
+        both = borda({name: wide[name].to_numpy() for name in BOTH.split(", ")})
+        parts.append(pd.DataFrame({"dataset": dataset, "ptm": wide.index, "method": BOTH, "score": both}))
+    return pd.concat(parts, ignore_index=True)
+
+
+MINIS_FAMILIES = ("handwriting", "fonts", "atari", "sprites")  # of its sources
+
+
+def elsewhere_table(docs: Path) -> str:
+    """Mini's zoo on targets of families that none of its sources is of, those of `standard`; mean weighted tau."""
+    folder = docs / "mini/standards_targets"
+    runs = pd.read_csv(folder / "truth.csv").query("chosen == 1 and family not in @MINIS_FAMILIES")
+    scores = _with_both(pd.read_csv(folder / "scores.csv"))
+    means = {kind: _mean_taus(scores, rows) for kind, rows in runs.groupby("task")} | {"all": _mean_taus(scores, runs)}
+    table = pd.DataFrame(means).rename(columns=lambda kind: kind.replace("_", " "))
+    return _table(table.sort_values("all", ascending=False).rename_axis("method"))
 
 
 def _table(values: pd.DataFrame) -> str:
@@ -159,6 +189,7 @@ PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [
     ("docs/results/tasks.md", "result table", _file("tasks/result_table.md")),
     ("docs/explanation/blind.md", "blind table", blind_table),
     ("docs/explanation/inside.md", "inside table", inside_table),
+    ("docs/explanation/inside.md", "elsewhere table", elsewhere_table),
     ("docs/explanation/truth.md", "laboratories table", laboratories_table),
 ]
 

@@ -23,13 +23,13 @@ def _asked(ptm: Stored, data: Data, part: np.ndarray) -> tuple:
 
 
 def _inside(ptm: Stored, data: Data, looks: int | None, methods: Sequence[str]) -> tuple | None:
-    """What features from inside are made of: all samples of the first looks at once, which they are fitted to.
+    """What features from inside are made of: all samples of the first looks to rank by, which they are fitted to.
 
     None where none of the methods looks at them, or the PTM has none.
     """
     if not any(map(looks_inside, methods)) or not has_inner(ptm):
         return None
-    seen = np.sort(np.concatenate(data.parts[:looks]))
+    seen = np.intersect1d(np.concatenate(data.parts[:looks]), data.rows)
     return ptm, data.split.take(seen), data.settings.threads
 
 
@@ -39,7 +39,7 @@ def missing(ptm: Stored, data: Data, looks: int | None = None, methods: Sequence
     new = sum(len(part) for part in parts if not extract.place(data.cache, *_asked(ptm, data, part)).exists())
     inside = _inside(ptm, data, looks, methods)
     if inside and not extract_inner.place(data.cache, *inside).exists():
-        new += 2 * sum(map(len, parts))  # one of them fits the normalisation
+        new += 2 * len(inside[1])  # one of them fits the normalisation
     return new
 
 
@@ -67,12 +67,13 @@ def inputs_of(ptm: Stored, data: Data, looks: int | None = None, methods: Sequen
     methods: those that will ask; features from inside the PTM are there for those alone that look at them. Of a PTM
     whose inside is not known they are those of its last layer, so that it has a score beside the others.
     """
-    card, source, inner = ptm.card, None, None
-    found = features_of(ptm, data, looks)
-    if any(map(looks_inside, methods)):
-        inside = _inside(ptm, data, looks, methods)
-        inner = read_features(extract_inner(data.cache, *inside)) if inside else found
+    card, source = ptm.card, None
     if data.benchmark is not None and (path := data.benchmark.features(card.name, card.source)).exists():
         source = read_features(path)
-    inputs = ScoreInputs(**score_inputs(found, card, data.settings.seed, source, inner=inner))
-    return inputs.take(np.isin(np.sort(np.concatenate(data.parts[:looks])), data.rows))
+    inputs = ScoreInputs(**score_inputs(features_of(ptm, data, looks), card, data.settings.seed, source))
+    inputs = inputs.take(np.isin(np.sort(np.concatenate(data.parts[:looks])), data.rows))
+    if not any(map(looks_inside, methods)):
+        return inputs
+    inside = _inside(ptm, data, looks, methods)
+    inner = read_features(extract_inner(data.cache, *inside)).features if inside else inputs.features
+    return replace(inputs, inner=inner)

@@ -111,7 +111,7 @@ def test_interrupted_it_says_so_and_goes_on_where_it_stopped(
         command.main(["rank", str(pictures), "--budget", "20"])
     assert stopped.value.code == 130
     assert "the same command goes on there" in capsys.readouterr().err
-    assert sorted(rank(pictures, budget=20).table["forwards"]) == [2 * 40, 3 * 40]  # two more passes look inside
+    assert sorted(rank(pictures, budget=20).table["forwards"]) == [0, 3 * 40]  # two passes look inside
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_verification_measures_on_images_that_ranking_never_saw(pictures: Path, 
     assert not {*train} & {*test} and len(train) + len(test) == len(split) == 40
     assert np.bincount(split.targets[test]).tolist() == [5, 5]
 
-    ranking = rank(pictures, budget=20, verify=1)
+    ranking = rank(pictures, methods=["probe"], budget=20, verify=1)
     table = ranking.table
     assert table["real"].notna().sum() == 1 and table["real"].notna()[0]
     assert ranking.advice[0].startswith("Fine-tuned and measured on 10 images kept apart")
@@ -150,6 +150,8 @@ def test_verification_measures_on_images_that_ranking_never_saw(pictures: Path, 
     for name, score in zip(table["ptm"], table["score"], strict=True):
         ptm = stored(benchmark, name)
         assert order.scored(ptm, other, ["probe"], None, 0).scores["probe"] == score
+    seen = forward._inside(stored(benchmark, table["ptm"][0]), other, None, ["probe_inner"])[1]
+    assert len(seen) == len(train) and {*seen.images} <= {split.images[row] for row in train}
 
 
 def stand_in(name: str, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path) -> Card:
@@ -210,7 +212,7 @@ def test_the_command_prints_json_and_the_table(pictures: Path, zoo: Path, capsys
     assert printed["ranking"][0]["rank"] == 1 and printed["ranking"][0]["expected"] is None
     command.main(["rank", str(pictures), "--budget", "8"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "Größe und 猫: image_classification, 16 images, 2 classes; by probe"
+    assert lines[0] == "Größe und 猫: image_classification, 16 images, 2 classes; by probe, probe_inner"
     assert lines[4].split()[:2] in (["1", "vit_sprites"], ["1", "byobnet_sprites"])
     assert lines[7].split()[0] == lines[4].split()[1]  # the first sentence is about the first
 
