@@ -70,7 +70,8 @@ def second_zoo_table(root: Path) -> str:
     runs = pd.read_csv(root / "data/published/standard/truth.csv")
     runs = runs[runs["dataset"].isin(again["dataset"]) & runs["seed"].isin(again["seed"])]
     first, second = (
-        _mean_taus(_with_both(pd.read_csv(place / "scores.csv")), truth) for place, truth in ((folder, runs), (other, again))
+        _mean_taus(_with_both(pd.read_csv(place / "scores.csv")), truth)
+        for place, truth in ((folder, runs), (other, again))
     )
     table = pd.DataFrame({"first zoo": first, "second zoo": second}).dropna().sort_values("second zoo", ascending=False)
     alike = weighted_tau(table["first zoo"].to_numpy(), table["second zoo"].to_numpy())
@@ -167,9 +168,11 @@ def _with_both(scores: pd.DataFrame) -> pd.DataFrame:
 MINIS_FAMILIES = ("handwriting", "fonts", "atari", "sprites")  # of its sources
 
 
-def elsewhere_table(docs: Path) -> str:
+def elsewhere_table(docs: Path) -> str | None:
     """Mini's zoo on targets of families that none of its sources is of, those of `standard`; mean weighted tau."""
     folder = docs / "mini/standards_targets"
+    if not folder.exists():
+        return None
     runs = pd.read_csv(folder / "truth.csv").query("chosen == 1 and family not in @MINIS_FAMILIES")
     scores = _with_both(pd.read_csv(folder / "scores.csv"))
     means = {kind: _mean_taus(scores, rows) for kind, rows in runs.groupby("task")} | {"all": _mean_taus(scores, runs)}

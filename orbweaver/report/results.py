@@ -13,7 +13,7 @@ from orbweaver.core.formats.tables import read_csv
 from orbweaver.core.settings import candidates
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
-from orbweaver.methods import AGGREGATIONS, METHODS, TARGET_BLIND
+from orbweaver.methods import AGGREGATIONS, METHODS, TARGET_BLIND, looks_inside
 from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.priors import BLIND, with_family
@@ -93,10 +93,17 @@ def target_blind(params: Params) -> tuple[str, ...]:
 
 
 def forwarded(workspace: Workspace, params: Params) -> dict[str, int]:
-    """How many PTMs the listed rankers forward on a target: the encoder and, but for `_k0`, the k that they chose."""
-    chosen = chosen_k(workspace, params)
-    forms = [{ranker: 1 + chosen[ranker], f"{ranker}_k0": 1} for ranker in listed_rankers(params)]
-    return {method: count for form in forms for method, count in form.items()}
+    """How often the listed rankers forward an image of a target: through the encoder, and through the k PTMs that they
+    chose (`_k0` none, `_evidence` all, and not the encoder); three times where they look inside a PTM as well.
+    """
+    chosen, found = chosen_k(workspace, params), {}
+    for ranker in listed_rankers(params):
+        evidence = params.spider.rankers[ranker].evidence
+        each = 3 if any(map(looks_inside, evidence)) else 1
+        found |= {ranker: 1 + each * chosen[ranker], f"{ranker}_k0": 1}
+        if evidence:
+            found[f"{ranker}_evidence"] = each * len(params.ranked_by_spiders)
+    return found
 
 
 def seconds(workspace: Workspace, params: Params) -> pd.DataFrame | None:

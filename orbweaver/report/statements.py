@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ from orbweaver.report.priors import BLIND, family_out, with_family
 from orbweaver.report.stacked import STACKING
 from orbweaver.tasks import FRACTIONS
 
+CONTROLS = ("_k0", "_constant", "_evidence")  # of a spider
 REFERENCE = "logme"  # the score that most papers compare with
 
 
@@ -37,9 +40,9 @@ def statements(evaluation: Evaluation) -> list[str]:
         lead = _told(evaluation, best, REFERENCE) if best != REFERENCE else ""
         found.append(f"Of the single scores {_named(tau, best)} is highest. {lead}".rstrip())
     for name in learned:
-        if not with_family(name).endswith(("_k0", "_constant")):
+        if not with_family(name).endswith(CONTROLS):
             rivals = [*whole[:1], *([stacking] if stacking else []), *([prior] if prior else [])]
-            rivals += [other for other in learned if other == _constant(name)]
+            rivals += [other for other in map(partial(_control, name), CONTROLS) if other in tau.index]
             found.append(
                 f"Model Spider, {_named(tau, name)}: " + " ".join(_told(evaluation, name, rival) for rival in rivals)
             )
@@ -53,10 +56,10 @@ def as_markdown(evaluation: Evaluation) -> str:
     return "".join(f"- {sentence}\n" for sentence in statements(evaluation))
 
 
-def _constant(name: str) -> str:
-    """The same spider's ranking that never looks at the target."""
-    constant = f"{with_family(name)}_constant"
-    return constant if with_family(name) == name else family_out(constant)
+def _control(name: str, form: str) -> str:
+    """The same spider with less: see `orbweaver.spider.rows`."""
+    control = f"{with_family(name)}{form}"
+    return control if with_family(name) == name else family_out(control)
 
 
 def _named(tau: pd.DataFrame, name: str) -> str:
