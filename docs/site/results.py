@@ -141,15 +141,13 @@ def inside_table(docs: Path) -> str | None:
     of = scores["ptm"].str.partition("_")[0]
     scores = pd.concat([_with_both(rows) for _, rows in scores.groupby(of)], ignore_index=True)
     runs = pd.read_csv(docs.parent / "data/published/standard/truth.csv").query("chosen == 1")
-    truth = runs.groupby(["dataset", "ptm"])["test"].mean().rename("truth")
-    rows = scores.join(truth, on=["dataset", "ptm"]).merge(runs[["dataset", "task"]].drop_duplicates())
-    rows["PTMs of"] = rows["ptm"].str.partition("_")[0].str.replace("lite", "EfficientNet-Lite")
-    each = rows.groupby(["task", "PTMs of", "method", "dataset"])[["truth", "score"]].apply(
-        lambda part: weighted_tau(part["truth"].to_numpy(), part["score"].to_numpy())
-    )
-    means = each.groupby(["task", "PTMs of", "method"]).mean().unstack()[names]
-    means.index = pd.Index([f"{of}, {task.replace('_', ' ')}" for task, of in means.index], name="PTMs of, targets")
-    return _table(means)
+    means = {
+        f"{of.replace('lite', 'EfficientNet-Lite')}, {task.replace('_', ' ')}": _mean_taus(
+            scores[scores["ptm"].str.startswith(f"{of}_")], rows
+        )
+        for (task, of), rows in runs.groupby(["task", runs["ptm"].str.partition("_")[0]])
+    }
+    return _table(pd.DataFrame(means).T[names].rename_axis("PTMs of, targets"))
 
 
 BOTH = "probe, probe_inner"  # what ranks by default

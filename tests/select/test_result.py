@@ -219,6 +219,7 @@ def test_the_kept_ranking_of_a_value_is_in_its_unit(tmp_path: Path, zoo: Path) -
     pd.DataFrame({"path": paths, "price": values}).to_csv(tmp_path / "v.csv", index=False)
     ranking = rank(tmp_path / "v.csv", label_column="price", methods=[order.LEVEL])
     assert ranking.unit.name == "RMSE"
+    assert ranking.about["methods"] == [order.LEVEL]
     expected = values.std() * np.sqrt(np.maximum(0, 1 - ranking.table["score"]))
     assert ranking.table["probe"].to_numpy() == pytest.approx(expected.to_numpy())
     assert "(RMSE)" in ranking.advice[0]

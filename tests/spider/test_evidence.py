@@ -35,9 +35,8 @@ def test_nobody_that_was_not_forwarded_is_moved() -> None:
     found = Evidence(np.ones(2), 0.0).corrected(network, scores, forwarded)
     alone = Evidence(np.ones(2), 1.0).corrected(network, scores, forwarded)
     assert found[~forwarded] == pytest.approx(alone[~forwarded])
-    assert found[2, :3].mean() == pytest.approx(
-        alone[2, :3].mean()
-    )  # who was forwarded changes places among themselves
+    # Who was forwarded changes places among themselves.
+    assert found[2, :3].mean() == pytest.approx(alone[2, :3].mean())
     assert found[1] == pytest.approx(alone[1])  # there is nobody to compare a single one with
     assert np.argsort(found[2, :3]).tolist() == np.argsort(said(scores[2:, :3], np.ones(2))[0]).tolist()
 
