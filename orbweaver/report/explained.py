@@ -11,14 +11,14 @@ import yaml
 
 from orbweaver.methods import AGGREGATIONS, METHODS
 from orbweaver.report.evaluate import Evaluation
-from orbweaver.report.priors import BLIND, family_out, with_family
+from orbweaver.report.priors import BLIND, CONTROLS, family_out, with_family
 from orbweaver.report.stacked import STACKING
 
 # No public address of the site is declared, so the links are for whoever has the clone: from reports/index.html to
 # what `make docs` builds. Once the site is published, its address belongs here.
 SITE = "../site/methods"
 SPIDER = "spider"
-FORMS = {form: f"{SPIDER}{form}" for form in ("_k0", "_constant", "_evidence")}  # of every ranker; see spider.rows
+FORMS = {form: f"{SPIDER}{form}" for form in CONTROLS}  # of every ranker
 CARDS = {*METHODS, *AGGREGATIONS, *BLIND, family_out(BLIND[2]), STACKING, SPIDER, f"{SPIDER}_paper", *FORMS.values()}
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 
 from orbweaver.metrics.gain import general_order
 
+CONTROLS = ("_k0", "_constant", "_evidence")  # forms of a spider with less: see orbweaver.spider.rows
 BLIND = ("parameters", "source_accuracy", "mean_truth_elsewhere")
 
 

@@ -16,7 +16,7 @@ from orbweaver.data.split import read_dataset
 from orbweaver.methods import AGGREGATIONS, METHODS, TARGET_BLIND, looks_inside
 from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
-from orbweaver.report.priors import BLIND, with_family
+from orbweaver.report.priors import BLIND, CONTROLS, with_family
 from orbweaver.report.stacked import with_stacking
 from orbweaver.spider.checkpoint import load_card
 
@@ -69,7 +69,7 @@ def scores(workspace: Workspace, params: Params, zoo: str) -> pd.DataFrame:
     """Scores of the zoo's PTMs by the methods that params.yaml names: dataset, ptm, method, score, reason."""
     columns = ["dataset", "ptm", "method", "score", "reason"]
     table = pd.concat([read_csv(workspace.scores(target), columns) for target in params.targets])
-    spiders = [f"{ranker}{form}" for ranker in listed_rankers(params) for form in ("_k0", "_constant", "_evidence")]
+    spiders = [f"{ranker}{form}" for ranker in listed_rankers(params) for form in CONTROLS]
     methods = [*params.methods, *spiders, *AGGREGATIONS]
     return table[table["ptm"].isin(params.ptms_of(zoo)) & table["method"].map(with_family).isin(methods)]
 

@@ -10,11 +10,10 @@ import pandas as pd
 from orbweaver.report.cells import number, span
 from orbweaver.report.compare import BUDGETS, honest, width_in_words
 from orbweaver.report.evaluate import ALL, Evaluation
-from orbweaver.report.priors import BLIND, family_out, with_family
+from orbweaver.report.priors import BLIND, CONTROLS, family_out, with_family
 from orbweaver.report.stacked import STACKING
 from orbweaver.tasks import FRACTIONS
 
-CONTROLS = ("_k0", "_constant", "_evidence")  # of a spider
 REFERENCE = "logme"  # the score that most papers compare with
 
 
