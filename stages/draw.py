@@ -25,7 +25,7 @@ def main() -> None:
     with workspace.cache.noting("draw"):
         # A benchmark without rankers has nothing to draw for, nor sources that would do.
         cards = [read_card(workspace, ptm) for ptm in p.ranked_by_spiders]
-        encoders = [read_card(workspace, ptm) for ptm in p.spider.encoders if not p.ptms[ptm].candidate]
+        encoders = [read_card(workspace, ptm) for ptm in p.spider.encoders]
         methods = wanted_methods([*p.spider.rankers.values()])
         sources = {source: read_dataset(workspace, "sources", source, "train") for source in p.sources}
         families = {name: split.family for name, split in sources.items()}

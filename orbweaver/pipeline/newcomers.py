@@ -1,7 +1,7 @@
 """python -m orbweaver.pipeline.newcomers RANKER: what ranking a PTM loses that a ranker never learned from.
 
 Leaves ten PTMs out of training in turn and ranks them by their cards and evidence, on the targets of a benchmark that
-was built. Trains the ranker eleven times; keeps nothing.
+was built. With the network first, trains the ranker eleven times; keeps nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from orbweaver.spider.rows import means_of, target_as_episode
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ranker", help="of params.yaml, with 'drop'")
+    parser.add_argument("ranker", help="of params.yaml, with the evidence first or 'drop'")
     parser.add_argument("--ptms", type=int, default=10, metavar="COUNT", help="how many to leave out in turn")
     args = parser.parse_args()
     if args.ptms < 1:

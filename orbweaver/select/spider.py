@@ -45,24 +45,35 @@ def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.Data
     """
     repeatable(data.settings.seed, data.settings.threads)
     of = {ptm.card.name: ptm for ptm in ptms}
-    encoder = spider.card.encoder
+    encoder, spec = spider.card.encoder, spider.card.spec
     spent: dict[str, dict] = {}
 
     def forwarded(name: str) -> ScoreInputs:
         start, ptm = time.perf_counter(), of[name] if name in of else stored(data.benchmark, name)
-        count = missing(ptm, data)
-        inputs = inputs_of(ptm, data)
+        count = missing(ptm, data, methods=spec.evidence)
+        inputs = inputs_of(ptm, data, methods=spec.evidence)
         spent[name] = {"forwards": count, "seconds": time.perf_counter() - start}
         return inputs
 
     targets = data.split.targets[data.rows]
     known = {encoder: forwarded(encoder)}
-    blind = pd.Series(_scores(spider, known, [], targets), spider.card.ptms)[list(of)]
-    first = blind.sort_values(ascending=False, kind="stable").index[: spider.card.k].tolist()
-    for name in steps(first, "first PTMs", "PTMs"):
-        if name not in known:
-            known[name] = forwarded(name)
-    scores = pd.Series(_scores(spider, known, first, targets), spider.card.ptms)[list(of)]
+
+    def seen(there: np.ndarray) -> np.ndarray:
+        names = everyone[there[0]]
+        for name in steps(names, "first PTMs", "PTMs"):
+            if name not in known:
+                known[name] = forwarded(name)
+        return _scores(spider, known, names, targets)[None]
+
+    everyone = np.array(spider.card.ptms)
+    asked = np.isin(everyone, list(of))
+    blind = np.where(asked, _scores(spider, known, [], targets), -np.inf)[None]
+    kin = spider.relatives if spec.first == "evidence" else None
+    places = inference.forwarded_first(blind, spider.card.k, kin, lambda there: seen(there & asked))[0]
+    chosen = np.zeros_like(asked)
+    chosen[places] = asked[places]
+    scores = pd.Series(seen(chosen[None])[0], spider.card.ptms)[list(of)]
+    first = everyone[chosen]
     levels = {name: score([order.LEVEL], inputs)[0]["score"] for name, inputs in known.items()}
     table = pd.DataFrame({"ptm": list(of), "score": scores.to_numpy(), "reason": "", "looks": len(data.parts)})
     table["level"] = [levels[name] if name in first else math.nan for name in of]
@@ -72,9 +83,9 @@ def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.Data
 
     on_halves, level_halves = [], []
     samples = order.halves(known[encoder].labels, len(data.rows), data.settings.seed)
-    for chosen in steps(samples, "half-samples", "half-samples"):
-        half = {name: inputs.take(chosen) for name, inputs in known.items()}
-        on_halves.append(pd.Series(_scores(spider, half, first, targets[chosen]), spider.card.ptms)[list(of)])
+    for rows in steps(samples, "half-samples", "half-samples"):
+        half = {name: inputs.take(rows) for name, inputs in known.items()}
+        on_halves.append(pd.Series(_scores(spider, half, first, targets[rows]), spider.card.ptms)[list(of)])
         level_halves.append({name: score([order.LEVEL], half[name])[0]["score"] for name in first if name in of})
     return table, pd.DataFrame(on_halves).reset_index(drop=True), pd.DataFrame(level_halves)
 
@@ -88,6 +99,6 @@ def _scores(spider: Spider, known: dict[str, ScoreInputs], first: Sequence[str],
     for name in first:
         said[ptms.index(name)] = [row["score"] for row in score(spec.evidence, known[name])]
     episode = inference.episode_of(ptms, spec.evidence, means, said)
-    batcher = inference.Batcher(episode, spider.card.encoder, spec, device(), first=spider.card.first)
+    batcher = inference.Batcher(episode, spider.card.encoder, spec, device(), first=spider.first(episode))
     there = np.isin(ptms, list(first))[None]
     return inference.ensemble(spider.rankers, batcher, np.zeros(1, int), there)[0].astype(np.float64)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,8 +16,10 @@ from orbweaver.core.files import atomic, digest, write_text
 from orbweaver.core.names import did_you_mean
 from orbweaver.core.settings import RankerSettings
 from orbweaver.models.card import Card
-from orbweaver.spider.evidence import Evidence
+from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.evidence import Evidence, First, nearness_of, prior_of
 from orbweaver.spider.ranker import Ranker
+from orbweaver.spider.relatives import Relatives
 
 
 class SpiderCard(BaseModel):
@@ -25,9 +28,9 @@ class SpiderCard(BaseModel):
     checkpoints: PTM -> the checkpoint that its tokens came from; widths: of its features; of the general encoder too,
     which need not be ranked. k: how many PTMs to forward, chosen on validation mixtures; validation_tau: mean weighted
     tau there for k = 0 .. M; constant: each PTM's mean place on the episodes that the rankers learned from (0 worst,
-    1 best), which never looks at the target; in the order of the scores. weights: of its evidence alone, by stacking
-    on the same episodes; gate: the network's share beside it, 1 where the network alone counts. spec: the ranker's
-    settings; width: of its tokens; bins: pseudo-classes of a continuous target.
+    1 best), which never looks at the target; in the order of the scores. trained_on, architectures: PTM -> its source
+    and its architecture. evidence: what forwarded PTMs say without the network, learned on the same episodes. spec: the
+    ranker's settings; width: of its tokens; bins: pseudo-classes of a continuous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,13 +46,10 @@ class SpiderCard(BaseModel):
     k: int
     validation_tau: list[float]
     constant: dict[str, float]
-    weights: list[float] = []
-    gate: float = 1.0
+    trained_on: dict[str, str]
+    architectures: dict[str, str]
+    evidence: Evidence
     digest: str
-
-    @property
-    def first(self) -> Evidence | None:
-        return Evidence(np.array(self.weights), self.gate) if self.gate < 1 else None
 
     @property
     def ptms(self) -> list[str]:
@@ -59,10 +59,29 @@ class SpiderCard(BaseModel):
 
 @dataclass(frozen=True)
 class Spider:
-    """A trained spider: its card, and one ranker a seed; the mean of their scores counts."""
+    """A trained spider: its card, and one ranker a seed, of which the mean of the scores counts.
+
+    means: source of the PTMs -> its class means (C, D) under the general encoder, where the evidence stands first.
+    """
 
     card: SpiderCard
     rankers: list[Ranker]
+    means: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def relatives(self) -> Relatives:
+        card = self.card
+        return Relatives(
+            [card.trained_on[ptm] for ptm in card.ptms], [card.architectures[ptm] for ptm in card.ptms], self.means
+        )
+
+    def first(self, episodes: Episodes) -> First | None:
+        """What counts before the network on these episodes; none, where it alone does."""
+        if self.card.spec.first == "network":
+            return None
+        near = nearness_of(episodes, self.card.encoder, self.relatives)
+        constant = np.array(list(self.card.constant.values()))
+        return First(self.card.evidence, prior_of(near, constant), self.relatives)
 
 
 def empty_ranker(
@@ -78,6 +97,7 @@ def save(spider: Spider, folder: Path) -> None:
     states = {
         f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()
     }
+    states |= {f"{OF_SOURCES}{source}": torch.from_numpy(means) for source, means in spider.means.items()}
     weights = folder / "ranker.safetensors"
     with atomic(weights) as temporary:
         save_file(states, temporary)
@@ -85,6 +105,7 @@ def save(spider: Spider, folder: Path) -> None:
     write_text(folder / "card.json", card.model_dump_json(indent=2) + "\n")
 
 
+OF_SOURCES = "means."  # before the name of a source, in the file of the weights
 AGAIN = "delete the folder and run `dvc repro` again, or `dvc pull` it"
 
 
@@ -108,6 +129,7 @@ def load(folder: Path) -> Spider:
     rankers = []
     try:
         states = load_file(weights)
+        means = {name.removeprefix(OF_SOURCES): v.numpy() for name, v in states.items() if name.startswith(OF_SOURCES)}
         for seed in range(card.spec.seeds):
             ranked = {ptm: card.widths[ptm] for ptm in card.ptms}
             facts = states["0.from_card.weight"].shape[1] if card.spec.drop else 0
@@ -117,7 +139,7 @@ def load(folder: Path) -> Spider:
             rankers.append(ranker.eval())
     except (SafetensorError, RuntimeError, KeyError) as error:
         raise FileError(f"{weights}: does not fit its card ({error}); {AGAIN}") from None
-    return Spider(card, rankers)
+    return Spider(card, rankers, means)
 
 
 def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: Card) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ class Episodes:
 
     tokens: PTM -> (R, D_m) float32, class means, of general encoders that are none of the M too; offsets (T + 1,);
     scores (T, M, Q), NaN where a method has no value; validation (T,) bool, does it only validate; mixture (T,);
-    has_source (T, S) bool: which sources episode t has classes of; families: of the sources.
+    has_source (T, S) bool: which sources episode t has classes of; families: of the sources. means: general encoder ->
+    source -> its class means (C, D), of all images that there are.
     """
 
     ptms: list[str]
@@ -33,6 +35,7 @@ class Episodes:
     validation: np.ndarray
     mixture: np.ndarray
     has_source: np.ndarray
+    means: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -51,6 +54,9 @@ def write_episodes(path: Path, episodes: Episodes) -> None:
             hdf5.put(file, name, getattr(episodes, name))
         for ptm, means in episodes.tokens.items():
             hdf5.put(file, f"tokens/{ptm}", means)
+        for encoder, sources in episodes.means.items():
+            for source, means in sources.items():
+                hdf5.put(file, f"means/{encoder}/{source}", means)
 
 
 def read_episodes(path: Path) -> Episodes:
@@ -60,4 +66,5 @@ def read_episodes(path: Path) -> Episodes:
         arrays = {name: file[name][:] for name in ARRAYS}
         forwarded = dict.fromkeys([*names["ptms"], *file.get("tokens", ())])
         tokens = {ptm: file[f"tokens/{ptm}"][:] for ptm in forwarded}
-    return Episodes(**names, **arrays, tokens=tokens)
+        means = {of: {source: each[:] for source, each in group.items()} for of, group in file.get("means", {}).items()}
+    return Episodes(**names, **arrays, tokens=tokens, means=means)

@@ -125,9 +125,9 @@ def episodes_of(
     """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
 
     families: of all sources; one of which the first PTM has no features, as it is known by name only, takes no part.
-    methods: see `wanted_methods`; tuning: for `finetuned` among them. encoders: further PTMs, which give tokens alone.
-    Raises UserError when no source has several
-    classes, FileError when a feature file is missing or damaged.
+    methods: see `wanted_methods`; tuning: for `finetuned` among them. encoders: the general ones; those that are none
+    of the PTMs give tokens alone. Raises UserError when no source has several classes, FileError when a feature file is
+    missing or damaged.
     """
     if not cards:
         nothing = np.zeros(0, bool)
@@ -137,17 +137,17 @@ def episodes_of(
     codes = {source: codes_of(values, settings.bins, source) for source, values in targets.items()}
     families = {source: families[source] for source in there}
     draws = plan(codes, families, settings, seed)
-    found = {}
+    found, others = {}, [card for card in encoders if card not in cards]
     # A PTM a worker, so that its features are read once.
     with (
-        forked(len(cards) + len(encoders)) as pool,
-        tqdm(total=len(cards) + len(encoders), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,
+        forked(len(cards) + len(others)) as pool,
+        tqdm(total=len(cards) + len(others), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,
     ):
         waiting = {}
-        for card in (*cards, *encoders):
+        for card in (*cards, *others):
             files = [(source, KnownFile(workspace.features(card.name, source))) for source in there]
             ptm = Stored(card, workspace.ptm(card.name))
-            asked = [] if card in encoders else methods
+            asked = [] if card in others else methods
             inside = [(source, KnownFile(inner_file(file.path))) for source, file in files] if looks(asked) else []
             inside = inside if all(file.path.exists() for _, file in inside) else []
             given = ptm, files, inside, families, settings, asked, seed, tuning if FINETUNED in asked else None
@@ -162,9 +162,17 @@ def episodes_of(
         sources=list(codes),
         families=[families[source] for source in codes],
         offsets=np.cumsum([0] + [len(draw.classes) for draw in draws]),
-        tokens={card.name: found[card.name]["tokens"] for card in (*cards, *encoders)},
+        tokens={card.name: found[card.name]["tokens"] for card in (*cards, *others)},
         scores=np.stack([found[ptm]["scores"] for ptm in ptms], axis=1),
         validation=np.array([draw.validation for draw in draws]),
         mixture=np.array([draw.mixture for draw in draws]),
         has_source=np.array([[source in draw.sources for source in codes] for draw in draws]),
+        means={
+            card.name: {source: _means(workspace, card.name, source, codes[source]) for source in codes}
+            for card in encoders
+        },
     )
+
+
+def _means(workspace: Workspace, ptm: str, source: str, codes: np.ndarray) -> np.ndarray:
+    return class_means(read_features(workspace.features(ptm, source)).features, codes)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from orbweaver.core.settings import RankerSettings
 from orbweaver.spider.episode_file import Episodes
-from orbweaver.spider.evidence import Evidence
+from orbweaver.spider.evidence import First
 from orbweaver.spider.ranker import Ranker
+from orbweaver.spider.relatives import Relatives
 from orbweaver.spider.strangers import Strangers
 
 
@@ -38,7 +41,7 @@ class Batcher:
         spec: RankerSettings,
         device: torch.device,
         strangers: Strangers | None = None,
-        first: Evidence | None = None,
+        first: First | None = None,
     ) -> None:
         """strangers: of all batches that name no others. first: what counts before the network; none, where it alone
         does."""
@@ -78,8 +81,12 @@ class Batcher:
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:
     """(B, M) bool: the k highest of each row, the first of equals."""
-    chosen = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :k], True, axis=1)
+    return _some(np.argsort(-scores, axis=1, kind="stable")[:, :k], scores.shape)
+
+
+def _some(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    chosen = np.zeros(shape, dtype=bool)
+    np.put_along_axis(chosen, places, True, axis=1)
     return chosen
 
 
@@ -101,18 +108,44 @@ def episode_of(ptms: list[str], methods: list[str], tokens: dict[str, np.ndarray
 @torch.inference_mode()
 def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
     """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds; evidence first, where it is."""
+    first, expected = batcher.first, None
+    if first is not None:
+        expected = first.model.expected(batcher.evidence[which], forwarded, first.prior[which], first.relatives.alike)
+        if first.model.gate == 0 and np.ptp(expected, axis=1).all():
+            return expected  # the network would have no say
     scores = torch.stack([batcher.scores(ranker, which, forwarded) for ranker in rankers]).mean(0).cpu().numpy()
-    return batcher.first.corrected(scores, batcher.evidence[which], forwarded) if batcher.first else scores
+    return scores if expected is None else first.model.corrected(expected, scores)
 
 
 def scores_at(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, ks: list[int], size: int = 256) -> np.ndarray:
-    """(len(ks), T, M): scores of the T episodes `which` when the k PTMs are forwarded that score highest with none.
-
-    PTMs that are not forwarded keep what the encoder alone gives them; all stand in one order.
-    """
+    """(len(ks), T, M): scores of the T episodes `which` when the first k PTMs are forwarded; all stand in one order."""
     out = []
+    kin = batcher.first.relatives if batcher.first else None
     for start in range(0, len(which), size):
         part = which[start : start + size]
-        first = ensemble(rankers, batcher, part, np.zeros((len(part), len(rankers[0].ptms)), bool))
-        out.append([ensemble(rankers, batcher, part, top(first, k)) if k else first for k in ks])
+
+        def seen(forwarded: np.ndarray, part: np.ndarray = part) -> np.ndarray:
+            return ensemble(rankers, batcher, part, forwarded)
+
+        blind = seen(np.zeros((len(part), len(rankers[0].ptms)), bool))
+        first = forwarded_first(blind, max(ks), kin, seen)
+        out.append([seen(_some(first[:, :k], blind.shape)) if k else blind for k in ks])
     return np.concatenate(out, axis=1)
+
+
+def forwarded_first(
+    blind: np.ndarray, k: int, relatives: Relatives | None, seen: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """(B, k): whom to forward first, by scores (B, M) of which nobody was.
+
+    Who scores highest; but with the evidence first, where `relatives` are given, the best of each source, and then who
+    scores highest by what these said. seen: forwarded (B, M) -> scores (B, M).
+    """
+    if relatives is None:
+        return np.argsort(-blind, axis=1, kind="stable")[:, :k]
+    start = relatives.best_of_each(blind)
+    if k <= start.shape[1]:
+        return start[:, :k]
+    there = _some(start, blind.shape)
+    after = np.where(there, -np.inf, seen(there))
+    return np.concatenate([start, np.argsort(-after, axis=1, kind="stable")], axis=1)[:, :k]

@@ -12,13 +12,15 @@ from orbweaver.core import device as compute
 from orbweaver.core.errors import FileError, UserError
 from orbweaver.core.settings import RankerSettings, SpiderSettings
 from orbweaver.core.workspace import Workspace
+from orbweaver.metrics.intervals import nan_mean
 from orbweaver.models.card import Card, read_card
 from orbweaver.spider import checkpoint, training
 from orbweaver.spider.checkpoint import Spider, SpiderCard
 from orbweaver.spider.episode_file import Episodes, read_episodes
 from orbweaver.spider.episodes import episodes_of, wanted_methods
-from orbweaver.spider.evidence import GATES, Evidence, folds, learned_weights
+from orbweaver.spider.evidence import GATES, First, folds, learned, nearness_of, places, prior_of
 from orbweaver.spider.inference import Batcher, scores_at
+from orbweaver.spider.relatives import Relatives
 from orbweaver.spider.strangers import facts_of
 
 
@@ -42,10 +44,15 @@ def learn(
     done = training.train_seeds(found, truth, spec, settings, seed, threads, device, name, facts)
     rankers, logs = [one.ranker for one in done], [{"seed": n, **row} for n, one in enumerate(done) for row in one.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
-    first = Evidence(learned_weights(found, truth, spec), 1.0)
+    known, means = _known(found, cards, read_card(workspace, encoder), truth), found.means[encoder]
+    kin = Relatives([*known["trained_on"].values()], [*known["architectures"].values()], means)
+    near = nearness_of(found, encoder, kin)
+    model = learned(found, truth, spec, near, kin.alike)
     if spec.first == "evidence":
-        first = replace(first, gate=_gate(found, truth, spec, settings, seed, threads))
-    batcher = Batcher(found, encoder, spec, device, first=first if first.gate < 1 else None)
+        gate = _gate(found, truth, spec, settings, seed, threads, near, kin)
+        model = model.model_copy(update={"gate": gate})
+    first = First(model, prior_of(near, np.array([*known["constant"].values()])), kin)
+    batcher = Batcher(found, encoder, spec, device, first=first if spec.first == "evidence" else None)
     taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
     card = SpiderCard(
         name=name,
@@ -56,16 +63,22 @@ def learn(
         bins=settings.episodes.bins,
         k=int(np.argmax(taus)),
         validation_tau=taus,
-        weights=first.weights.tolist(),
-        gate=first.gate,
+        evidence=model,
         digest="",
-        **_known(found, cards, read_card(workspace, encoder), truth),
+        **known,
     )
-    return Spider(card, rankers), pd.DataFrame(logs)
+    return Spider(card, rankers, dict(means) if spec.first == "evidence" else {}), pd.DataFrame(logs)
 
 
 def _gate(
-    found: Episodes, truth: np.ndarray, spec: RankerSettings, settings: SpiderSettings, seed: int, threads: int
+    found: Episodes,
+    truth: np.ndarray,
+    spec: RankerSettings,
+    settings: SpiderSettings,
+    seed: int,
+    threads: int,
+    near: np.ndarray,
+    kin: Relatives,
 ) -> float:
     """The network's share beside the evidence that ranks best on families that neither has learned from.
 
@@ -81,8 +94,10 @@ def _gate(
         done = training.train_seeds(found, rest, one, settings, seed, threads, compute.device())
         batcher = Batcher(found, settings.filled(spec).encoder, spec, compute.device())
         network = scores_at([done[0].ranker], batcher, judged, [count])[0]
-        everyone, weights = np.ones_like(network, bool), learned_weights(found, rest, spec)
-        ways = [Evidence(weights, gate).corrected(network, batcher.evidence[judged], everyone) for gate in GATES]
+        model, everyone = learned(found, rest, spec, near, kin.alike), np.ones_like(network, bool)
+        prior = prior_of(near[judged], nan_mean(places(rest[~found.validation]), axis=0))
+        expected = model.expected(batcher.evidence[judged], everyone, prior, kin.alike)
+        ways = [model.model_copy(update={"gate": gate}).corrected(expected, network) for gate in GATES]
         taus.append([training.mean_tau(truth[judged], scores) for scores in ways])
     return GATES[int(np.argmax(np.mean(taus, 0).round(9)))] if taus else GATES[0]
 
@@ -112,8 +127,7 @@ def learn_ptm(
     encoder = read_card(workspace, settings.filled(spec).encoder)
     checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, encoder)
     methods = wanted_methods([*settings.rankers.values(), spec])
-    others = [] if encoder in cards else [encoder]
-    found = episodes_of(workspace, cards, families, settings.episodes, methods, seed, encoders=others)
+    found = episodes_of(workspace, cards, families, settings.episodes, methods, seed, encoders=[encoder])
     truth = training.supervision(found, spec, [card.source for card in cards])
     rankers = []
     for number, ranker in enumerate(tqdm(spider.rankers, desc=ptm, unit="seed", disable=None)):
@@ -125,9 +139,11 @@ def learn_ptm(
 
 def _known(found: Episodes, cards: list[Card], encoder: Card, truth: np.ndarray) -> dict:
     """The fields of a spider's card that say which PTMs it knows."""
-    places = training.mean_places(truth[~found.validation]).tolist()
+    mean_places = nan_mean(places(truth[~found.validation]), axis=0).tolist()
     return {
+        "trained_on": {card.name: card.source for card in cards},
+        "architectures": {card.name: card.architecture for card in cards},
         "checkpoints": {card.name: card.checkpoint for card in (*cards, encoder)},
         "widths": found.widths | {encoder.name: found.tokens[encoder.name].shape[1]},
-        "constant": dict(zip(found.ptms, places, strict=True)),
+        "constant": dict(zip(found.ptms, mean_places, strict=True)),
     }

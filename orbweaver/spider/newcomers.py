@@ -12,12 +12,15 @@ from tqdm import tqdm
 from orbweaver.core import device as compute
 from orbweaver.core.errors import UserError
 from orbweaver.core.settings import RankerSettings, SpiderSettings
+from orbweaver.metrics.intervals import nan_mean
 from orbweaver.metrics.tau import weighted_tau
 from orbweaver.models.card import Card
 from orbweaver.spider import training
 from orbweaver.spider.episode_file import Episodes
+from orbweaver.spider.evidence import Evidence, learned, nearness_of, places, prior_of
 from orbweaver.spider.inference import Batcher, scores_at
 from orbweaver.spider.ranker import Ranker
+from orbweaver.spider.relatives import Relatives
 from orbweaver.spider.strangers import Facts, Strangers, facts_of
 
 
@@ -46,22 +49,44 @@ def tau_lost(
 
     Returns ptm, target, k, known, new, lost: weighted tau over all PTMs by rankers that learned from all, by those that
     did not learn from `ptm`, and the difference; with k = 0 PTMs forwarded (a newcomer has its card alone) and with all
-    (its evidence too). Raises UserError for a ranker without `drop`, which can rank nobody that it did not learn from.
+    (its evidence too). With the evidence first, the network has no part in it. Raises UserError for a ranker with the
+    network first and without `drop`, which can rank nobody that it did not learn from.
     """
-    if not spec.drop:
+    by_evidence = spec.first == "evidence"
+    if not by_evidence and not spec.drop:
         raise UserError("a ranker learns to rank PTMs that it never saw by dropping some; give it 'drop', say 0.3")
     facts, spec = facts_of(cards), settings.filled(spec)
     truth = training.supervision(found, spec, [card.source for card in cards])
-    known = _taus(exams, _trained(found, truth, spec, settings, facts, seed, threads), spec, None)
+    kin = Relatives([card.source for card in cards], [card.architecture for card in cards], found.means.get(spec.encoder, {}))
+    near = nearness_of(found, spec.encoder, kin) if by_evidence else None
+
+    def taus(truth: np.ndarray, left_out: Strangers | None) -> pd.DataFrame:
+        if by_evidence:
+            return _of_evidence(exams, learned(found, truth, spec, near, kin.alike), kin, found, truth, spec)
+        return _taus(exams, _trained(found, truth, spec, settings, facts, seed, threads), spec, left_out)
+
+    known = taus(truth, None)
     rows = []
     for m in tqdm(np.unique(np.linspace(0, len(cards) - 1, count).round().astype(int)), unit="PTM", disable=None):
         others = truth.copy()
         others[:, m] = np.nan
-        left_out = Strangers(np.arange(len(cards)) == m, np.zeros(len(spec.evidence), bool), facts.values)
-        new = _taus(exams, _trained(found, others, spec, settings, facts, seed, threads), spec, left_out)
+        new = taus(others, Strangers(np.arange(len(cards)) == m, np.zeros(len(spec.evidence), bool), facts.values))
         rows.append(known.rename(columns={"tau": "known"}).assign(ptm=found.ptms[m], new=new["tau"]))
     table = pd.concat(rows, ignore_index=True)
     return table.assign(lost=table["known"] - table["new"])[["ptm", "target", "k", "known", "new", "lost"]]
+
+
+def _of_evidence(exams: Sequence[Exam], model: Evidence, kin: Relatives, found: Episodes, truth: np.ndarray,
+                 spec: RankerSettings) -> pd.DataFrame:  # fmt: skip
+    """target, k, tau: see `_taus`. Of a PTM that was not learned from no mean place is known."""
+    constant, rows = nan_mean(places(truth[~found.validation]), axis=0), []
+    for exam in exams:
+        prior = prior_of(nearness_of(exam.episode, spec.encoder, kin), constant)
+        there = ~np.isnan(exam.truth)
+        for k in (0, len(exam.truth)):
+            scores = model.expected(exam.episode.scores, np.full((1, len(there)), k > 0), prior, kin.alike)[0]
+            rows.append({"target": exam.target, "k": k, "tau": weighted_tau(exam.truth[there], scores[there])})
+    return pd.DataFrame(rows)
 
 
 def _trained(found: Episodes, truth: np.ndarray, spec: RankerSettings, settings: SpiderSettings, facts: Facts,

@@ -31,7 +31,7 @@ def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evide
         spider = checkpoint.load(workspace.ranker(card.name))
         means |= means_of(workspace, target, {*card.widths} - {*means}, card.bins)
         episode = target_as_episode(card.ptms, card.spec.evidence, means, evidence)
-        batcher = Batcher(episode, card.encoder, card.spec, torch.device("cpu"), first=card.first)
+        batcher = Batcher(episode, card.encoder, card.spec, torch.device("cpu"), first=spider.first(episode))
         ks = list(range(len(card.ptms) + 1))
         for seed, rankers in (("all", spider.rankers), *((i, [r]) for i, r in enumerate(spider.rankers))):
             scores = scores_at(rankers, batcher, np.array([0]), ks)[:, 0]  # (K, M)
@@ -53,8 +53,13 @@ def target_as_episode(
     ptms: list[str], methods: list[str], means: dict[str, np.ndarray], evidence: pd.DataFrame
 ) -> Episodes:
     """means: PTM -> class means (C, D_m); evidence: columns ptm, method, score."""
-    scores = evidence.pivot(index="ptm", columns="method", values="score")
-    return episode_of(ptms, methods, means, scores.reindex(ptms, columns=methods).to_numpy(float))
+    return episode_of(ptms, methods, means, _as_array(evidence, ptms, methods))
+
+
+def _as_array(evidence: pd.DataFrame, ptms: list[str], methods: list[str]) -> np.ndarray:
+    """(M, Q) from columns ptm, method, score; NaN where there is none."""
+    table = evidence.pivot(index="ptm", columns="method", values="score")
+    return table.reindex(ptms, columns=methods).to_numpy(float)
 
 
 FAMILY_OUT = "_family_out"
@@ -78,11 +83,9 @@ def as_methods(
         rows.append(of[of["k"] == card.k].assign(method=name + out))
         rows.append(of[of["k"] == 0].assign(method=f"{name}_k0{out}"))
         rows.append(rows[-1].assign(method=f"{name}_constant{out}", score=rows[-1]["ptm"].map(card.constant)))
-        if card.weights:
-            scores = evidence.pivot(index="ptm", columns="method", values="score")
-            told = said(
-                scores.reindex(card.ptms, columns=card.spec.evidence).to_numpy(float)[None], np.array(card.weights)
-            )[0]
+        if card.evidence.weights:
+            scores = _as_array(evidence, card.ptms, card.spec.evidence)[None]
+            told = said(scores, np.array(card.evidence.weights))[0]
             by_ptm = dict(zip(card.ptms, told, strict=True))
             rows.append(rows[-1].assign(method=f"{name}_evidence{out}", score=rows[-1]["ptm"].map(by_ptm)))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm import tqdm
 
@@ -52,12 +51,6 @@ def supervision(episodes: Episodes, spec: RankerSettings, sources: list[str]) ->
         check_known(spec.without, episodes.families, "family of sources")
         truth[episodes.has_source[:, [family == spec.without for family in episodes.families]].any(1)] = np.nan
     return truth
-
-
-def mean_places(truth: np.ndarray) -> np.ndarray:
-    """(M,): each PTM's mean place over episodes (T, M), 0 the worst and 1 the best of those that are known."""
-    ranks = pd.DataFrame(truth).rank(axis=1)
-    return (ranks - 1).div(ranks.count(axis=1) - 1, axis=0).mean().to_numpy()
 
 
 def parts(episodes: Episodes, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

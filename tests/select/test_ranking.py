@@ -37,6 +37,7 @@ from orbweaver.spider import checkpoint
 from orbweaver.tasks.stored import Stored, stored
 from tests.conftest import ROOT
 from tests.select.conftest import picture
+from tests.spider.test_spider import of_the_zoo
 
 
 @pytest.fixture(autouse=True)
@@ -306,13 +307,14 @@ def test_ptms_that_have_seen_the_images_or_want_larger_ones_are_named(pictures: 
     assert "1 of 121 images are smaller than the 32 pixels of byobnet_sprites, vit_sprites" in warned
 
 
-def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path, zoo: Path) -> None:
+@pytest.mark.parametrize("first", ["network", "evidence"])
+def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path, zoo: Path, first: str) -> None:
     benchmark = Workspace(zoo)
     settings = settings_of(benchmark)
     encoder = settings.spider.encoder
     cards = {name: read_card(benchmark, name) for name in settings.ptms}
     widths = {name: card.feature_width for name, card in cards.items()}
-    evidence = RankerSettings(supervision=["logme"], evidence=["probe", "logme"], seeds=2)
+    evidence = RankerSettings(supervision=["logme"], evidence=["probe", "logme"], first=first, seeds=2)
     torch.manual_seed(0)
     rankers = [checkpoint.empty_ranker(widths, widths[encoder], 8, evidence).eval() for _ in range(2)]
     card = checkpoint.SpiderCard(
@@ -328,6 +330,7 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
         validation_tau=[0.0],
         constant=dict.fromkeys(cards, 0.5),
         digest="",
+        **of_the_zoo(cards, [0.4, 0.6]),
     )
     forwards = []
     for k in (0, 1, 2):

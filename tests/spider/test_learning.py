@@ -11,7 +11,7 @@ from orbweaver.core.formats.features import read_features
 from orbweaver.core.settings import EpisodeSettings, RankerSettings, SpiderSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.models.card import read_card, write_card
-from orbweaver.spider import checkpoint, episodes
+from orbweaver.spider import checkpoint, episodes, inference
 from orbweaver.spider.draws import plan
 from orbweaver.spider.episode_file import read_episodes, write_episodes
 from orbweaver.spider.learning import learn, learn_ptm
@@ -26,7 +26,8 @@ THREE, FAMILIES = ["a", "b", "c"], {"s": "one", "none": "one", "t": "another"}
 
 def drawn(workspace: Workspace, ptms: list[str] = THREE, seed: int = 0) -> episodes.Episodes:
     cards = [read_card(workspace, ptm) for ptm in ptms]
-    return episodes.episodes_of(workspace, cards, FAMILIES, PLAN, METHODS, seed)
+    encoder = read_card(workspace, "a")
+    return episodes.episodes_of(workspace, cards, FAMILIES, PLAN, METHODS, seed, encoders=[encoder])
 
 
 def test_episodes_hold_each_ptms_answers(stocked: Workspace) -> None:
@@ -39,6 +40,10 @@ def test_episodes_hold_each_ptms_answers(stocked: Workspace) -> None:
         means, scores = episodes.answers_to(draws, METHODS, features, dict.fromkeys(SOURCES), {"seed": 0})
         np.testing.assert_array_equal(found.tokens[ptm], means)
         np.testing.assert_allclose(found.scores[:, m], scores, rtol=1e-9)
+    of_encoder = {source: read_features(stocked.features("a", source)).features for source in SOURCES}
+    assert {*found.means} == {"a"} and {*found.means["a"]} == {*SOURCES}
+    for source, codes in SOURCES.items():
+        np.testing.assert_allclose(found.means["a"][source][1], of_encoder[source][codes == 1].mean(0), rtol=1e-5)
     assert found.has_source.tolist() == [["s" in draw.sources, "t" in draw.sources] for draw in draws]
 
 
@@ -96,3 +101,21 @@ def test_a_spider_is_trained_and_taught_one_more_ptm(stocked: Workspace) -> None
     write_card(read_card(stocked, "b").model_copy(update={"checkpoint": "else"}), stocked.ptm("b"))
     with pytest.raises(UserError, match="another checkpoint of PTM 'b'"):
         teach("d", [*THREE, "d"])
+
+
+def test_a_spider_with_the_evidence_first_is_the_same_when_it_is_read_again(stocked: Workspace) -> None:
+    found = drawn(stocked)
+    write_episodes(stocked.episodes(), found)
+    settings = SPIDER.model_copy(update={"rankers": {"one": RANKER.model_copy(update={"first": "evidence"})}})
+    spider, _ = learn(stocked, "one", THREE, settings, 0, 1)
+    assert spider.card.evidence.gate == 0, "two families are too few for the network to show its worth"
+    assert {*spider.means} == {*SOURCES} and spider.card.trained_on == {p: read_card(stocked, p).source for p in THREE}
+    checkpoint.save(spider, stocked.ranker("one"))
+    again = checkpoint.load(stocked.ranker("one"))
+    which = np.arange(len(found.scores))
+    batchers = [
+        inference.Batcher(found, "a", RANKER, torch.device("cpu"), first=each.first(found)) for each in (spider, again)
+    ]
+    one, other = (inference.scores_at(spider.rankers, batcher, which, [0, 1, 3]) for batcher in batchers)
+    np.testing.assert_array_equal(one, other)
+    assert np.ptp(one[0], axis=1).min() > 0, "nearness ranks before any is forwarded"

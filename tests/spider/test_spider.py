@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.spider import checkpoint, episodes, inference, tokens, training
 from orbweaver.spider.draws import plan
 from orbweaver.spider.episode_file import Episodes, read_episodes, write_episodes
+from orbweaver.spider.evidence import Evidence
 from orbweaver.spider.ranker import Ranker, plackett_luce
 from tests.spider.conftest import WIDTHS, card_of
 
@@ -437,9 +439,16 @@ def a_spider() -> checkpoint.Spider:
     card = checkpoint.SpiderCard(
         name="spider", encoder="a", checkpoints={p: f"sha-{p}" for p in WIDTHS}, widths=WIDTHS, sources=["s"],
         spec=SPEC.model_copy(update={"seeds": 2}), width=16, bins=10, k=2, validation_tau=[0.1] * 5,
-        constant=dict.fromkeys(WIDTHS, 0.5), digest="",
+        constant=dict.fromkeys(WIDTHS, 0.5), digest="", **of_the_zoo(WIDTHS, [0.4, 0.6]),
     )  # fmt: skip
     return checkpoint.Spider(card, [fresh_ranker(seed=0), fresh_ranker(seed=1)])
+
+
+def of_the_zoo(ptms: Iterable[str], weights: list[float]) -> dict[str, object]:
+    """Fields of a spider's card: all PTMs are of the source s and of architectures of their own."""
+    ptms = list(ptms)
+    model = Evidence(weights=weights, slopes=[[0.5, 0.2], [0.4, 0.1]], shared=[[0.4, 0.1, 0.2], [0.5, 0.1, 0.3]])
+    return {"trained_on": dict.fromkeys(ptms, "s"), "architectures": {p: p for p in ptms}, "evidence": model}
 
 
 def test_checkpoint_round_trip_and_damage(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.newcomers import Exam, tau_lost
 from orbweaver.spider.strangers import Strangers, facts_of, some_strangers
 from tests.spider.conftest import card_of
+from tests.spider.test_spider import of_the_zoo
 
 PTMS = [f"p{i}" for i in range(6)]
 SPEC = RankerSettings(supervision=["held_out"], evidence=["probe"], drop=0.5, seeds=1)
@@ -109,6 +112,18 @@ def test_what_a_newcomer_loses_is_measured(monkeypatch: pytest.MonkeyPatch) -> N
         tau_lost(found, cards(), exams, SPEC.model_copy(update={"drop": 0.0}), SPIDER, 0, 1)
 
 
+def test_a_newcomer_needs_no_training_where_the_evidence_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newcomers.training, "train", lambda *_: pytest.fail("a network was trained"))
+    found = some_episodes()
+    found = replace(found, means={"p0": {"s": np.ones((2, 4), np.float32)}})
+    spec = SPEC.model_copy(update={"drop": 0.0, "first": "evidence"})
+    table = tau_lost(found, cards(), [exam("x", 0), exam("y", 1)], spec, SPIDER, 0, 1, 3)
+    assert len(table) == 3 * 2 * 2
+    assert (table["known"] > 0.9).all(), "the order is the same on every episode"
+    lost = table.groupby("k")["lost"].mean()
+    assert 0 <= lost[6] < lost[0], "without a mean place, what it shows when it is forwarded helps"
+
+
 def test_a_ranker_that_drops_is_loaded_again(tmp_path) -> None:
     found = some_episodes()
     facts = facts_of(cards())
@@ -118,6 +133,7 @@ def test_a_ranker_that_drops_is_loaded_again(tmp_path) -> None:
     card = checkpoint.SpiderCard(
         name="one", encoder="p0", checkpoints=dict.fromkeys(PTMS, "sha"), widths=found.widths, sources=["s"], spec=SPEC,
         width=16, bins=10, k=2, validation_tau=[0.1] * 7, constant=dict.fromkeys(PTMS, 0.5), digest="",
+        **of_the_zoo(PTMS, [0.4, 0.6]),
     )  # fmt: skip
     checkpoint.save(checkpoint.Spider(card, [ranker]), tmp_path)
     again = checkpoint.load(tmp_path).rankers[0].state_dict()

@@ -18,6 +18,7 @@ from orbweaver.models.card import read_card
 from orbweaver.spider import checkpoint, pair
 from orbweaver.spider.target import TargetScores, scores_of_target
 from tests.spider.conftest import SOURCES, TARGET, WIDTHS, put_features
+from tests.spider.test_spider import of_the_zoo
 
 ASKED = ["parameters", "h_score", "nce", "logme", "emms", "emms_gcv", "otce", "one"]
 
@@ -31,7 +32,7 @@ def a_spider(name: str) -> checkpoint.Spider:
         name=name + without, encoder="a", checkpoints={ptm: f"sha-{ptm}" for ptm in WIDTHS}, widths=WIDTHS,
         sources=["s"],
         spec=spec, width=8, bins=10, k=2, validation_tau=[0.1] * 5, constant={"a": 0, "b": 0.2, "c": 0.7, "d": 1},
-        weights=[2.0], digest="",
+        digest="", **of_the_zoo(WIDTHS, [2.0]),
     )  # fmt: skip
     return checkpoint.Spider(card, [checkpoint.empty_ranker(WIDTHS, 5, 8, spec).eval() for _ in range(2)])
 
