@@ -153,7 +153,7 @@ def test_spherical_gbc_limits():
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_spherical_gbc_tells_far_classes_apart(scale):
-    """Three classes of two samples, one to the left and one to the right; at scale 1 the overlaps are 2e-16, 5e-19, 1e-68."""
+    """Three classes, a sample on either side of each middle; at scale 1 the overlaps are 2e-16, 5e-19 and 1e-68."""
     middles = np.array([0.0, 12, 25]) * scale
     features = np.array([[middle + side, 0] for middle in middles for side in (-1, 1)])
     variance = (1 + 1e-4) / 2  # that of the second feature is the floor
