@@ -49,7 +49,8 @@ def gbc_spherical(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
 
     The last term lacks the factor D that two round Gaussians of D dimensions have: `gbc_spherical_full` has it. Which
     form the published tables were made with was not established; ports that say "spherical" differ among themselves.
-    Between -C (C - 1) and 0. Free: order, names of classes, translation, and rotation as far as the floor allows.
+    Between -C (C - 1) and 0; exactly 0 where every B_ij is above 745, beyond which exp(-B_ij) has no float of its own.
+    Free: order, names of classes, translation, and rotation as far as the floor allows.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
@@ -69,4 +70,6 @@ def _spherical(matrix: FeatureMatrix, classes: Classes, factor: int) -> float:
     both = (variances[:, None] + variances) / 2
     apart = cdist(means, means, "sqeuclidean") / both / 8
     apart += factor * (np.log(both) - (logs[:, None] + logs) / 2) / 2
-    return float(len(classes) - np.exp(-apart).sum())  # less the C that are each class with itself
+    overlaps = np.exp(-apart)
+    np.fill_diagonal(overlaps, 0)  # subtracted from the sum, the ones of each class with itself would drown the rest
+    return float(-overlaps.sum())

@@ -61,12 +61,13 @@ def same(evaluation: Evaluation, cards: pd.DataFrame, seed: int) -> Same:
     """All of this file on a zoo's headline targets.
 
     A row that learned from the target's family has no part where the same without it stands beside it. Sets are made of
-    scores and learned rankers, if there are any: of all rows, the constant ones would win by the prior.
+    scores, if there are any: rankers that learned are made of scores themselves, and one alone would be the answer, as
+    would a constant row by the prior.
     """
     truth = evaluation.truth.loc[evaluation.headline]
     names = honest(list(evaluation.tau.index))
     scores = {name: evaluation.scores[name].loc[evaluation.headline] for name in names}
-    single = {name: scores[name] for name in names if evaluation.tau.loc[name, "group"] in ("learned", "method")}
+    single = {name: scores[name] for name in names if evaluation.tau.loc[name, "group"] == "method"}
     return Same(
         alike(scores),
         fewest(truth, single or scores, evaluation.families),

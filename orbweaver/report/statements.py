@@ -15,6 +15,11 @@ from orbweaver.report.stacked import STACKING
 from orbweaver.tasks import FRACTIONS
 
 REFERENCE = "logme"  # the score that most papers compare with
+# What came after it, or is what its authors released
+NEWER = (
+    "ncti", "etran", "tmi", "ped_sfda", "ped_logme", "gbc_spherical", "gbc_spherical_full", "transrate_selection",
+    "transrate_rows", "knn_parc",
+)  # fmt: skip
 
 
 def statements(evaluation: Evaluation) -> list[str]:
@@ -38,6 +43,7 @@ def statements(evaluation: Evaluation) -> list[str]:
         best = whole[0]
         lead = _told(evaluation, best, REFERENCE) if best != REFERENCE else ""
         found.append(f"Of the single scores {_named(tau, best)} is highest. {lead}".rstrip())
+        found.append(_newer(evaluation, [name for name in NEWER if name in tau.index]))
     for name in learned:
         if not with_family(name).endswith(CONTROLS):
             rivals = [*whole[:1], *([stacking] if stacking else []), *([prior] if prior else [])]
@@ -75,6 +81,17 @@ def gap(evaluation: Evaluation, one: str, other: str) -> tuple[float, float, flo
             low, high = sorted(sign * row[["low", "high"]].to_numpy()[0])
             return sign * float(row["difference"].iloc[0]), low, high
     return np.nan, np.nan, np.nan
+
+
+def _newer(evaluation: Evaluation, names: list[str]) -> str:
+    """Which newer scores are ahead of the reference, each with the difference and its interval, best first."""
+    gaps = {name: found for name in names if np.isfinite(found := gap(evaluation, name, REFERENCE)).all()}
+    verdicts: dict[str, list[str]] = {"ahead of it": [], "behind it": [], "not to be told from it": []}
+    for name, (difference, low, high) in sorted(gaps.items(), key=lambda item: -item[1][0]):
+        verdict = "ahead of it" if low > 0 else "behind it" if high < 0 else "not to be told from it"
+        verdicts[verdict].append(f"`{name}` {difference:+.2f} ({span(low, high)})")
+    told = "; ".join(f"{verdict}: {', '.join(those) or 'none'}" for verdict, those in verdicts.items())
+    return f"Newer scores, and the released forms of older ones, against `{REFERENCE}`: {told}." if gaps else ""
 
 
 def _told(evaluation: Evaluation, one: str, other: str) -> str:

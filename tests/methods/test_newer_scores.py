@@ -151,6 +151,17 @@ def test_spherical_gbc_limits():
     )
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_spherical_gbc_tells_far_classes_apart(scale):
+    """Three classes, a sample on either side of each middle; at scale 1 the overlaps are 2e-16, 5e-19 and 1e-68."""
+    middles = np.array([0.0, 12, 25]) * scale
+    features = np.array([[middle + side, 0] for middle in middles for side in (-1, 1)])
+    variance = (1 + 1e-4) / 2  # that of the second feature is the floor
+    expected = -2 * np.exp(-((np.array([12, 13, 25]) * scale) ** 2) / 8 / variance).sum()
+    for name in ("gbc_spherical", "gbc_spherical_full"):
+        assert M[name](features, np.repeat(range(3), 2)) == pytest.approx(expected, rel=1e-9, abs=0)
+
+
 def test_transrate_forms_without_classes_to_tell():
     twins = np.repeat(np.random.default_rng(0).normal(size=(20, 10)), 4, axis=0)
     assert M["transrate_rows"](twins, LABELS) == pytest.approx(0, abs=1e-9)

@@ -16,6 +16,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.catalogue import catalogue
 from orbweaver.data.corpora import CORPORA
 from orbweaver.data.datasets import DATASETS, TASKS_OF
+from orbweaver.methods import METHODS
 from orbweaver.models.text import PUBLIC
 from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
@@ -83,6 +84,21 @@ def test_the_mixtures_of_single_source_are_those_of_the_release() -> None:
     mixtures = load_checked(CLONE, known()["single_source"]).spider.episodes.mixtures
     assert mixtures == [each.classes for each in published_mixtures(CLONE.published, 10) if each.released]
     assert all(count <= catalogue()[name].classes for each in mixtures for name, count in each.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "absent"),
+    [
+        ("mini", set()),
+        ("standard", set()),
+        ("itm", {"etran_regression"}),  # no target is a regression
+        ("transfergraph", {"etran_regression"}),
+        ("texts", {"etran_regression", "gmacs", "probe_inner", "logme_inner"}),  # three are of PTMs that read pictures
+    ],
+)
+def test_every_score_is_compared(name: str, absent: set[str]) -> None:
+    p = load_checked(CLONE, known().get(name, CLONE.params))
+    assert {*METHODS} - {*p.methods} == absent
 
 
 @pytest.mark.parametrize("path", [CLONE.params, *known().values()], ids=lambda path: path.stem)

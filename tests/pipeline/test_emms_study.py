@@ -46,18 +46,47 @@ def test_every_choice_of_encoders_and_one_change_at_a_time() -> None:
         assert (each.template != "{}") + (each.pooling != "masked_mean") == 1
 
 
-def test_a_target_counts_where_every_ptm_has_a_score() -> None:
-    truth = pd.DataFrame({"dataset": ["x"] * 3 + ["y"] * 3, "ptm": list("abc") * 2, "value": [1, 2, 3, 3, 2, 1]})
-    scores = truth.drop(columns="value").assign(zoo="vqa", variant=0, score=[1, 3, 2, 1, 2, np.nan])
-    (row,) = emms_study.ablation(scores, truth, emms_study.variants(["a"], SETTINGS)).to_dict("records")
-    assert row["targets"] == 1
-    assert row["weighted_tau"] == pytest.approx(weighted_tau([1, 2, 3], [1, 3, 2]))
-    assert row["symmetric_tau"] == pytest.approx(weighted_tau_symmetric([1, 2, 3], [1, 3, 2]))
-    named = scores.rename(columns={"variant": "method"})
-    both = pd.concat([named.assign(method=method) for method in ("emms", "logme_labels", "probe")])
-    table = emms_study.methods_table(both, truth)
-    assert table["method"].tolist() == ["emms", "logme_labels"]
-    assert table["weighted_tau"].tolist() == [row["weighted_tau"]] * 2
+def test_rows_are_compared_on_the_ptms_that_all_of_them_scored() -> None:
+    """x: one PTM is saturated for emms. y: emms has too few scores and stands back. z: there are too few PTMs."""
+    names, value = list("abcdef"), np.arange(6.0)
+    truth = pd.concat(
+        [
+            pd.DataFrame({"dataset": name, "ptm": names[:n], "value": value[:n]})
+            for name, n in (("x", 6), ("y", 6), ("z", 4))
+        ]
+    )
+    order = np.array([1, 0, 2, 4, 3, 5.0])
+    given = {
+        ("x", "emms"): np.where(value == 5, np.nan, order), ("x", "emms_gcv"): order[::-1],
+        ("x", "probe"): order * np.nan,
+        ("y", "emms"): np.where(value > 2, np.nan, order), ("y", "emms_gcv"): order,
+        ("z", "emms"): order, ("z", "emms_gcv"): order,
+    }  # fmt: skip
+    scores = pd.concat(
+        pd.DataFrame({"zoo": "vqa", "dataset": target, "ptm": names, "method": method, "score": score})
+        for (target, method), score in given.items()
+    )
+    table = emms_study.methods_table(scores, truth).set_index("method")
+    assert table.index.tolist() == ["emms", "emms_gcv"]
+    assert table["targets"].tolist() == [1, 2]
+    assert table["ptms"].tolist() == ["5", "5 to 6"]
+    assert table.loc["emms", "weighted_tau"] == pytest.approx(weighted_tau(value[:5], order[:5]))
+    assert table.loc["emms", "symmetric_tau"] == pytest.approx(weighted_tau_symmetric(value[:5], order[:5]))
+    gcv = weighted_tau(value[:5], order[::-1][:5]), weighted_tau(value, order)
+    assert table.loc["emms_gcv", "weighted_tau"] == pytest.approx(np.mean(gcv))
+    listed = emms_study.variants(["a", "b"], SETTINGS)
+    changed = scores[scores["method"] != "probe"].assign(variant=lambda t: 2 * (t["method"] == "emms_gcv"))
+    rows = emms_study.ablation(changed, truth, listed)
+    assert rows["encoders"].tolist() == ["a + b", "b"]
+    pd.testing.assert_frame_equal(rows.iloc[:, 4:], table.reset_index().iloc[:, 2:])
+
+
+def test_where_no_target_counts_nothing_is_said() -> None:
+    truth = pd.DataFrame({"dataset": "x", "ptm": list("abc"), "value": [1, 2, 3]})
+    scores = truth.drop(columns="value").assign(zoo="vqa", method="emms", score=np.nan)
+    (row,) = emms_study.methods_table(scores, truth).to_dict("records")
+    assert (row["targets"], row["ptms"]) == (0, "-")
+    assert np.isnan(row["weighted_tau"])
 
 
 def test_speed_is_of_each_target_over_its_ptms() -> None:
@@ -97,3 +126,22 @@ def test_scores_are_those_of_the_method_on_these_labels(tiny: dict, tmp_path: Pa
     assert scores["score"].nunique() == len(listed)
     assert seconds.loc[0, ["samples", "width"]].tolist() == [200, made.card.feature_width]
     assert seconds.loc[0, "emms"] > 0
+
+
+def test_a_ptm_that_fits_any_label_is_not_timed(tiny: dict, tmp_path: Path) -> None:
+    """Of 20 samples, fewer than features, EMMS has no score."""
+    workspace = Workspace(tmp_path)
+    made = trained(workspace, "vqa", "ptm")
+    write_split(workspace.split("targets", "night_vqa", "train"), SCENES["night_vqa"](20, 8, 32, 0)["train"])
+    split = emms_study.read_dataset(workspace, "targets", "night_vqa", "train")
+    link(extract(workspace.cache, task("vqa"), made, split, 20, 1), workspace.features("ptm", "night_vqa"))
+    known = {
+        "ptms": {"ptm": {"task": "vqa", "architecture": made.card.architecture, "source": "small", "input_size": 32}},
+        "sources": {"small": {}}, "targets": {"night_vqa": {"train": 20, "test": 8}},
+        "encoders": {"wordllama": {"model": "wordllama"}}, "labels": SETTINGS.model_dump(), "spider": {"rankers": {}},
+    }  # fmt: skip
+    scores, seconds = emms_study.studied(workspace, Params.model_validate(tiny | known))
+    assert scores["score"].isna().all()
+    assert seconds.empty
+    assert "no pair has both scores" in emms_study.page(scores, scores, seconds)
+    assert emms_study.speed(seconds).startswith("<svg")

@@ -5,17 +5,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import weightedtau
 
 from orbweaver.core.errors import FileError
+from orbweaver.models.catalogue import catalogue
 from orbweaver.report import laboratories, replays
 from orbweaver.report.completion import complete, factors, leave_one_out, places
 from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "data/published"
+BENCHMARKS = ROOT / "orbweaver/pipeline/benchmarks"
 SHAPES = {
     "transfergraph": (12, 180), "multi_source": (6, 42), "parc": (7, 32), "itm": (11, 20), "emms_vit": (11, 13),
     "sfda_ssl": (11, 12), "emms_cnn": (11, 11), "sfda_cnn_head": (11, 11), "single_source": (8, 10),
@@ -52,6 +55,14 @@ def test_every_table_is_complete(zoos, name):
     missing = zoo.truth.isna().sum().sum()
     assert missing == {"transfergraph": 19, "parc": 28}.get(name, 0)  # parc: no PTM on its own source
     assert zoo.truth.max(axis=None) <= 100
+
+
+def test_source_accuracies_of_emms_vits_are_those_of_the_catalogue(zoos):
+    names = yaml.safe_load((BENCHMARKS / "emms_vit.yaml").read_text())["ptms"]
+    entries = {ptm: catalogue()[spec["architecture"]].accuracy for ptm, spec in names.items()}
+    published = zoos["emms_vit"].cards.set_index("ptm")["source_accuracy"]
+    assert published.astype(object).where(published.notna(), None).to_dict() == entries
+    assert (entries["deit_small"], entries["swin_t"]) == (79.9, 81.2)
 
 
 @pytest.mark.parametrize(

@@ -124,10 +124,13 @@ def test_a_zoo_in_the_report(made_up):
     truth, scores, cards = made_up
     zoo = Zoo(truth.assign(family=truth["dataset"].replace({"games": "digits"})), scores, cards)
     twice = pd.concat([scores, scores[scores["method"] == "good"].assign(method="good_family_out")])
-    found = same(evaluate(Zoo(zoo.truth, twice, cards), 0, 20), cards, 0)
+    oracle = truth.rename(columns={"value": "score"})[["dataset", "ptm", "score"]].assign(method="wise")
+    zoo = Zoo(zoo.truth, pd.concat([twice, oracle]), cards, forwards={"wise": 3})
+    found = same(evaluate(zoo, 0, 20), cards, 0)
     assert "good" not in found.alike.groups.index, "the row without the family stands beside it"
     assert {"parameters", "good_family_out"} <= {*found.alike.groups.index}
     assert [*found.alike.by_target] == ["digits", "games", "solar", "scale"], "headline targets"
     assert "good_family_out" in {*found.fewest["method"]} and "parameters" not in {*found.fewest["method"]}
+    assert "wise" in found.alike.groups.index and "wise" not in {*found.fewest["method"]}, "it learned: no score"
     assert {*found.thinned["what"]} == {"ptms", "targets"}
     assert {*found.sub_zoos["by"]} == {"size"}, "all PTMs are of one architecture"

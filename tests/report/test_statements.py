@@ -46,6 +46,28 @@ def test_scores_are_counted_against_the_general_order(evaluation: Evaluation) ->
     assert ahead + behind + open_ == total
 
 
+def test_newer_scores_are_told_against_logme(made_up: tuple[pd.DataFrame, ...]) -> None:
+    """The made-up methods under other names: one is far better than what is called logme, one the same, one worse."""
+    truth, scores, cards = made_up
+    coin = scores[scores["method"] == "coin"]
+    worse = scores[scores["method"] == "good"].assign(method="tmi", score=lambda t: -t["score"])
+    names = {"coin": "logme", "good": "ncti"}
+    scores = pd.concat([scores.replace({"method": names}), coin.assign(method="etran"), worse])
+    made = evaluate(Zoo(truth, scores, cards), seed=0, n_resamples=200)
+    (sentence,) = [each for each in statements(made) if each.startswith("Newer scores")]
+    ahead, behind, open_ = re.fullmatch(
+        r".*`logme`: ahead of it: (.*); behind it: (.*); not to be told from it: (.*)\.", sentence
+    ).groups()
+    for name, told in (("ncti", ahead), ("tmi", behind), ("etran", open_)):
+        difference, low, high = gap(made, name, "logme")
+        assert told == f"`{name}` {difference:+.2f} ({low:+.2f} .. {high:+.2f})"
+    assert gap(made, "etran", "logme") == (0, 0, 0)
+
+
+def test_no_newer_score_no_sentence(evaluation: Evaluation) -> None:
+    assert not [each for each in statements(evaluation) if "Newer" in each]
+
+
 def test_without_noise_the_rest_has_no_parts(made_up: tuple[pd.DataFrame, ...]) -> None:
     truth, scores, cards = made_up
     known = statements(evaluate(Zoo(truth, scores, cards), seed=0, n_resamples=20))[0]
