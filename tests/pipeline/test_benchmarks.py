@@ -22,7 +22,7 @@ from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
 from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.plan import DvcError
-from orbweaver.spider.mixtures import published_mixtures
+from tests.spider.mixtures import published_mixtures
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.finetune import published_truth
 from orbweaver.tasks.objectives import OBJECTIVES

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from orbweaver.core.workspace import Workspace
-from orbweaver.spider.mixtures import SINGLE_SOURCE, published_mixtures
+from tests.spider.mixtures import SINGLE_SOURCE, published_mixtures
 from tests.conftest import ROOT
 
 
