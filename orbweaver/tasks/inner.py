@@ -15,7 +15,7 @@ from orbweaver.data.split import Split
 from orbweaver.models import networks
 from orbweaver.models.inner import fit_normalisation, inner_features, stages
 from orbweaver.models.pixels import images, look
-from orbweaver.tasks import INSIDE
+from orbweaver.tasks import TASKS
 from orbweaver.tasks.extract import exact, made_from
 from orbweaver.tasks.stored import Stored
 
@@ -30,7 +30,7 @@ def inner_file(features: Path) -> Path:
 
 def has_inner(ptm: Stored) -> bool:
     """Is it an image classifier of known stages?"""
-    if ptm.card.task not in INSIDE:
+    if not TASKS[ptm.card.task].inner:
         return False
     with torch.device("meta"):  # its parts are all that is asked for, not its weights
         network = networks.build(ptm.card.architecture, 1, ptm.card.preprocessing.input_size[1], ptm.card.config)
