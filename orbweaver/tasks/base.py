@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.code import code_version
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, Preprocessing
@@ -50,6 +51,17 @@ class Public(NamedTuple):
     accuracy: float | None
     licence: str
     origin: str
+
+
+class Common:
+    """What is the same of all tasks, and of most: a row of features a sample."""
+
+    @property
+    def fingerprint(self) -> str:
+        return code_version(type(self).__module__)
+
+    def rows(self, split: Split) -> np.ndarray:
+        return np.arange(len(split))
 
 
 class Task(Protocol):
