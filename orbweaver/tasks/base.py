@@ -130,7 +130,10 @@ class Task(Protocol):
         ...
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
-        """A PTM to train on a source: random weights, or public ones with a fresh head where `init` asks for them."""
+        """A PTM to train on a source: random weights, or public ones with a fresh head where `init` asks for them.
+
+        Raises UserError when the architecture is unknown or lacks a setting, or its public weights cannot be had.
+        """
         ...
 
     def load(self, card: Card, folder: Path) -> PTM:
@@ -145,7 +148,10 @@ class Task(Protocol):
         ...
 
     def features(self, ptm: PTM, split: Split, cache: Cache, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Features (B, D) and probabilities of the source head (B, S), batch by batch, in the order of `rows`."""
+        """Features (B, D) and probabilities of the source head (B, S), batch by batch, in the order of `rows`.
+
+        Raises FileError when an image cannot be read.
+        """
         ...
 
     def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
@@ -155,9 +161,9 @@ class Task(Protocol):
     def fit(
         self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
     ) -> None:
-        """Trains a PTM in place on these samples of a split."""
+        """Trains a PTM in place on these samples of a split. Raises as `features`."""
         ...
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
-        """What a PTM reaches on these samples of a split."""
+        """What a PTM reaches on these samples of a split. Raises as `features`."""
         ...
