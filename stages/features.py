@@ -17,7 +17,7 @@ from orbweaver.core.names import check_known
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
 from orbweaver.pipeline import params
-from orbweaver.tasks import ZOO, task
+from orbweaver.tasks import fits, task
 from orbweaver.tasks.extract import extract
 from orbweaver.tasks.inner import extract_inner, has_inner, inner_file
 from orbweaver.tasks.stored import stored
@@ -37,7 +37,7 @@ def main() -> None:
     with workspace.cache.noting(f"features@{name}"):
         for dataset, role in tqdm(p.forwarded_by(name).items(), desc=name, unit="dataset", disable=None):
             split = read_dataset(workspace, role, dataset, "train")
-            if ZOO[split.task] == ptm.card.task and len(split):  # a corpus known by name only has no samples
+            if fits(ptm.card.task, split.task) and len(split):  # a corpus known by name only has no samples
                 made = extract(workspace.cache, of_ptm, ptm, split, p.features.batch_size, p.threads)
                 link(made, workspace.features(name, dataset))
                 if role in inside:

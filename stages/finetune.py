@@ -21,7 +21,7 @@ from orbweaver.core.settings import FinetuneSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_dataset
 from orbweaver.pipeline import params
-from orbweaver.tasks import ZOO, task
+from orbweaver.tasks import fits, task
 from orbweaver.tasks.finetune import Run, finetune, protocol, published_runs, published_truth, runs_of, truth_rows
 from orbweaver.tasks.stored import Stored, stored
 
@@ -52,7 +52,7 @@ def main() -> None:
         targets = [
             target
             for target, split in splits.items()
-            if p.ptms[name].candidate and target != ptm.card.source and ZOO[split.task] == ptm.card.task
+            if p.ptms[name].candidate and target != ptm.card.source and fits(ptm.card.task, split.task)
         ]
         folder = workspace.published / p.truth
         published = None if p.truth == "finetune" else published_runs(folder)

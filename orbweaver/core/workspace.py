@@ -57,19 +57,23 @@ class Workspace:
         return self.store / "ptms" / family / name if family else self.root / "data" / "zoo" / ptm
 
     def features(self, ptm: str, dataset: str) -> Path:
+        """What a PTM makes of a dataset's training split; those from inside it lie in a folder beside."""
         return self.root / "features" / ptm / f"{dataset}.h5"
 
     def labels(self, encoder: str, dataset: str) -> Path:
+        """F-labels of a target by a text encoder."""
         return self.root / "labels" / encoder / f"{dataset}.h5"
 
     def truth(self, ptm: str) -> Path:
+        """Every fine-tuning run of a PTM."""
         return self.root / "scores" / "finetune" / f"{ptm}.csv"
 
     def scores(self, dataset: str) -> Path:
+        """Every method's score of every PTM on a target."""
         return self.root / "scores" / f"{dataset}.csv"
 
     def episodes(self) -> Path:
-        """Model Spider's training tasks."""
+        """Model Spider's episodes."""
         return self.root / "scores" / "spider" / "episodes.h5"
 
     def ranker(self, ranker: str) -> Path:
@@ -85,6 +89,7 @@ class Workspace:
         return self.root / "scores" / "weights" / f"{dataset}.csv"
 
     def reports(self) -> Path:
+        """Folder of tables and figures."""
         return self.root / "reports"
 
     def page(self) -> Path:
@@ -100,4 +105,5 @@ class Workspace:
         return self.store / "logs" / f"{stage}.log"
 
     def run_lock(self) -> Path:
+        """Held by the one run that may work here."""
         return self.store / "run.lock"

@@ -68,14 +68,17 @@ class File(Section):
     shared: Name | None = None
 
     def path(self, workspace: Workspace, dataset: str) -> Path:
+        """Where it lies once it was downloaded."""
         return workspace.raw(self.shared or dataset) / self.name
 
     @property
     def name(self) -> str:
+        """The last part of its address."""
         return PurePosixPath(urlsplit(self.url).path).name
 
     @property
     def verified(self) -> bool:
+        """Is a checksum published?"""
         return bool(self.sha256 or self.md5)
 
 

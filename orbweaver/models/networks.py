@@ -48,7 +48,8 @@ def build(architecture: str, classes: int, input_size: int | None, config: dict 
     """A model with random weights and a head of `classes`, none for 0; `input_size` pixels where it is not its own.
 
     config: of a model of transformers that is not in the catalogue, as its card keeps it.
-    Raises UnknownName for an architecture that its library does not know.
+    Raises UnknownName for an architecture that its library does not know, UserError for one of transformers of which
+    neither the catalogue nor a card says how it is built.
     """
     entry = find(architecture)
     if architecture.startswith(TORCHVISION):
@@ -100,7 +101,10 @@ def width(model: nn.Module) -> int:
 
 
 def preprocessing(architecture: str, input_size: int | None) -> Preprocessing:
-    """How the weights of an architecture (or timm's default ones) want their images, at another size if given."""
+    """How the weights of an architecture (or timm's default ones) want their images, at another size if given.
+
+    Raises UnknownName for one that its library does not know, FileError when the hub's cannot be had.
+    """
     entry = find(architecture)
     if entry and entry.like:
         return preprocessing(entry.like, input_size)
@@ -156,7 +160,10 @@ def hub_preprocessing(processor) -> Preprocessing:
 
 
 def torchvision_weights(architecture: str):
-    """torchvision's first ImageNet weights of an architecture."""
+    """torchvision's first ImageNet weights of an architecture.
+
+    Raises UnknownName for one that torchvision does not know, UserError where it has no such weights.
+    """
     from torchvision.models import get_model_weights, list_models
 
     name = architecture.removeprefix(TORCHVISION)

@@ -44,6 +44,7 @@ class Seeing(nn.Module):
         self.other_size = size != vision.image_size
 
     def both(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Of pixels (B, 3, H, W), ids and mask (B, L): image tokens (B, S, `wide`), the words' vector (B, `words`)."""
         return getattr(self, f"_{self.kind}")(pixels, ids, mask)
 
     def _vilt(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,10 +96,11 @@ def public_seeing(name: str, input_size: int | None, raw: Path) -> tuple[Seeing,
 
 
 def vocabulary_of(name: str, config) -> Vocabulary:
-    """First and last token as its tokenizer says: these configs speak of decoders."""
+    """First and last token as its tokenizer says: these configs speak of decoders. Raises FileError without one."""
     longest = config.get_text_config().max_position_embeddings
     return of_tokenizer(hub.tokenizer_of(name), SimpleNamespace(max_position_embeddings=longest + 2))
 
 
 def built_seeing(description: dict, size: int) -> Seeing:
+    """The model that a card describes, with random weights, for pictures of `size` pixels a side."""
     return Seeing(hub.built(KINDS[description["model_type"]][0], description), size)

@@ -61,18 +61,18 @@ def fit(
     images depends on the seed alone. A last batch of one image is left out (batch norm cannot use it). A batch that
     does not fit into memory is computed in parts whose gradients add up; batch norm then sees the parts.
     """
-    place = next(model.parameters()).device
+    device = next(model.parameters()).device
     random = torch.Generator().manual_seed(how.seed)
     draws = np.random.default_rng(how.seed)
     steps = how.epochs * math.ceil(len(images) / how.batch_size)
     warmup = max(1, steps // 10)
     if how.optimizer == "sgd":
         decay = how.weight_decay / how.learning_rate
-        stepping = torch.optim.SGD(model.parameters(), how.learning_rate, 0.9, weight_decay=decay, nesterov=True)
+        optimizer = torch.optim.SGD(model.parameters(), how.learning_rate, 0.9, weight_decay=decay, nesterov=True)
     else:
-        stepping = torch.optim.AdamW(model.parameters(), how.learning_rate, weight_decay=how.weight_decay, fused=True)
+        optimizer = torch.optim.AdamW(model.parameters(), how.learning_rate, weight_decay=how.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        stepping,
+        optimizer,
         lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * step / steps))),
     )
     fitting = Fitting()
@@ -84,16 +84,16 @@ def fit(
             if len(chosen) > 1:
 
                 def gradients(parts: tuple[torch.Tensor, ...], batch: torch.Tensor = batch, of=targets[chosen]) -> None:
-                    stepping.zero_grad(set_to_none=True)
+                    optimizer.zero_grad(set_to_none=True)
                     for part in parts:
                         some = batch if len(parts) == 1 else batch[part]
                         with autocast(how.precision):
-                            outputs = model(normalise(some.to(place, non_blocking=True), config))
-                        error = loss(outputs.float(), of[part].to(place))
+                            outputs = model(normalise(some.to(device, non_blocking=True), config))
+                        error = loss(outputs.float(), of[part].to(device))
                         (error if len(parts) == 1 else error * (len(part) / len(batch))).backward()
 
                 fitting.run(gradients, torch.arange(len(chosen)))
-                stepping.step()
+                optimizer.step()
             schedule.step()
     model.eval()
 
@@ -103,12 +103,12 @@ def predict(
     model: nn.Module, config: Preprocessing, images: torch.Tensor | Stream, batch_size: int, precision: str = "float32"
 ) -> torch.Tensor:
     """Outputs of the model for uint8 images, (N, outputs), on the CPU."""
-    place = next(model.parameters()).device
+    device = next(model.parameters()).device
     fitting = Fitting()
 
     def forward(parts: tuple[torch.Tensor, ...]) -> torch.Tensor:
         with autocast(precision):
-            return torch.cat([model(normalise(part.to(place), config)).float().cpu() for part in parts])
+            return torch.cat([model(normalise(part.to(device), config)).float().cpu() for part in parts])
 
     wanted = torch.arange(len(images)).split(batch_size)
     return torch.cat([fitting.run(forward, batch) for batch in _load(images, wanted, np.random.default_rng(0))])

@@ -44,7 +44,10 @@ PACKAGED = {
 
 
 def source_accuracy(architecture: str) -> float | None:
-    """Top-1 accuracy on the source's own test split as published, in [0, 1]; None where it is not known."""
+    """Top-1 accuracy on the source's own test split as published, in [0, 1]; None where it is not known.
+
+    Raises UserError for a name of torchvision that it does not know, or has no such weights of.
+    """
     entry = find(architecture)
     if entry and entry.accuracy is not None:
         return round(entry.accuracy / 100, 6)
@@ -54,6 +57,7 @@ def source_accuracy(architecture: str) -> float | None:
 
 
 def licence(architecture: str) -> str:
+    """Of public weights, as the catalogue or their library says."""
     entry = find(architecture)
     if entry and entry.licence:
         return entry.licence

@@ -36,7 +36,10 @@ def joins(needs: dict[str, set[str]], ptms: set[str]) -> set[str]:
 
 
 def remote(workspace: Workspace) -> tuple[str, str]:
-    """Name and address of DVC's default remote, through which nodes exchange results."""
+    """Name and address of DVC's default remote, through which nodes exchange results.
+
+    Raises ClusterError when there is none, DvcError when DVC does not tell its address.
+    """
     try:
         name = dvc(workspace, "config", "core.remote").strip()
     except DvcError:

@@ -54,10 +54,12 @@ def stale_results(workspace: Workspace, stages: Iterable[str], p: Params) -> lis
 
 
 def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
     return sum(part.stat().st_size for part in ([path] if path.is_file() else path.rglob("*")) if part.is_file())
 
 
 def human(count: int) -> str:
+    """A number of bytes in the largest unit that leaves one before the point."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -66,6 +68,7 @@ def human(count: int) -> str:
 
 
 def agreed(question: str) -> bool:
+    """Did the user say yes? Raises PruneError when there is nobody to ask."""
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:

@@ -173,7 +173,10 @@ cd "$clone"
 
 
 def repro(workspace: Workspace, environment: dict[str, str]) -> None:
-    """A plain `dvc repro`, without its lines about stages that did not change: DVC has the last word."""
+    """A plain `dvc repro`, without its lines about stages that did not change: DVC has the last word.
+
+    Raises StageError when it fails.
+    """
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro"]
     with subprocess.Popen(command, cwd=workspace.root, env=environment, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():

@@ -15,7 +15,7 @@ from orbweaver.metrics.tau import n_scored, weighted_tau, weighted_tau_symmetric
 from orbweaver.metrics.variance import split_variance
 from orbweaver.report import compare
 from orbweaver.report.priors import BLIND, blind_scores, family_out, with_family
-from orbweaver.tasks import FRACTIONS
+from orbweaver.tasks import TASKS
 
 MEASURES = {
     "weighted_tau": weighted_tau,
@@ -182,7 +182,7 @@ def _targets(truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def _points(task: str) -> float:
-    return 100.0 if task in FRACTIONS else 1.0
+    return 100.0 if TASKS[task].fraction else 1.0
 
 
 def variance_table(truth: pd.DataFrame, error: np.ndarray, targets: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +204,7 @@ def variance_table(truth: pd.DataFrame, error: np.ndarray, targets: pd.DataFrame
     split = split_variance(values, error)
     images = np.full(len(values), np.nan)
     if "test" in targets and values.shape[1] > 2:
-        fractions = targets["task"].isin(FRACTIONS).to_numpy()
+        fractions = np.array([TASKS[task].fraction for task in targets["task"]])
         bound = np.mean(values * (1 - values), axis=1) / targets["test"].to_numpy(float)
         spread = values.var(axis=1, ddof=1)
         images = np.where(fractions & (spread > 0), bound / np.where(spread > 0, spread, 1), np.nan)

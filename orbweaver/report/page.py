@@ -18,7 +18,7 @@ from orbweaver.report.published import TOLERANCE, Replay
 from orbweaver.report.same import ALIKE, Same
 from orbweaver.report.statements import statements
 from orbweaver.report.tables import OVERVIEW, notes, short_rows, tau_rows
-from orbweaver.tasks import FRACTIONS
+from orbweaver.tasks import TASKS
 
 COSTS = {
     "kendall_tau": "Kendall tau",
@@ -78,7 +78,7 @@ def part(
         "notes": notes(evaluation),
         "spread": _spread_rows(spread, evaluation.variance),
         "costs": _cost_rows(evaluation),
-        "unit": ", in points of a hundred" if evaluation.tasks[evaluation.headline[0]] in FRACTIONS else "",
+        "unit": ", in points of a hundred" if TASKS[evaluation.tasks[evaluation.headline[0]]].fraction else "",
         "verdict": _verdict(evaluation),
         "facts": _facts(evaluation),
         "map_width": max(24, 9 + 3 * (len(evaluation.tasks) + 1)),

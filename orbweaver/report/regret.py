@@ -6,7 +6,7 @@ from orbweaver.metrics.budget import random_regrets
 from orbweaver.report.compare import honest, leaders
 from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.figures import GREY, MARKERS, SERIES, svg
-from orbweaver.tasks import FRACTIONS
+from orbweaver.tasks import TASKS
 
 FARTHEST = 15  # PTMs fine-tuned; beyond it every curve lies near zero
 
@@ -16,7 +16,7 @@ def regret_by_budget(evaluation: Evaluation) -> Figure:
     """Mean regret of every method against the number of PTMs fine-tuned; the leading ones in colour, and chance."""
     curves = evaluation.regret.pivot(index="method", columns="k", values="regret").loc[:, :FARTHEST]
     leading = _leading(evaluation)
-    fraction = evaluation.tasks[evaluation.headline[0]] in FRACTIONS
+    fraction = TASKS[evaluation.tasks[evaluation.headline[0]]].fraction
     figure = Figure(figsize=(8.4, 4.2))
     axes = figure.subplots()
     for _, curve in curves.drop(index=leading).iterrows():

@@ -12,7 +12,7 @@ from orbweaver.report.compare import BUDGETS, honest, width_in_words
 from orbweaver.report.evaluate import ALL, Evaluation
 from orbweaver.report.priors import BLIND, CONTROLS, family_out, with_family
 from orbweaver.report.stacked import STACKING
-from orbweaver.tasks import FRACTIONS
+from orbweaver.tasks import TASKS
 
 REFERENCE = "logme"  # the score that most papers compare with
 # What came after it, or is what its authors released
@@ -135,7 +135,7 @@ def _gains(evaluation: Evaluation, scores: list[str]) -> str:
 def _worth(evaluation: Evaluation, prior: str) -> list[str]:
     """What following the best method costs, against the general order: mean regret by number of PTMs fine-tuned."""
     regret = evaluation.regret.set_index(["method", "k"])["regret"]
-    points = " points" if evaluation.tasks[evaluation.headline[0]] in FRACTIONS else ""
+    points = " points" if TASKS[evaluation.tasks[evaluation.headline[0]]].fraction else ""
     told = [
         f"{regret[evaluation.best, k]:.1f} with {k} (`{prior}`: {regret[prior, k]:.1f})"
         for k in BUDGETS

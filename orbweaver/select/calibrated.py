@@ -10,7 +10,7 @@ from orbweaver.select import expected
 from orbweaver.select.data import Data
 from orbweaver.select.order import SPIDER
 from orbweaver.select.zoo import PUBLIC
-from orbweaver.tasks import FRACTIONS, ZOO
+from orbweaver.tasks import TASKS, ZOO
 
 if TYPE_CHECKING:
     from orbweaver.spider.checkpoint import Spider
@@ -42,7 +42,7 @@ def _calibration(
 ) -> tuple[expected.Calibration | None, str]:
     name, benchmark, settings = data.split.task, data.benchmark, data.settings
     few = f"the benchmark has under {expected.FEWEST_TARGETS} {name} targets to calibrate on"
-    if name not in FRACTIONS:
+    if not TASKS[name].fraction:
         return None, f"it is calibrated for truths between 0 and 1, and this is a {name} target"
     if benchmark is None:
         return None, "there is no benchmark to calibrate on (--benchmark)"

@@ -28,7 +28,7 @@ from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import expectations, is_built, zoo
-from orbweaver.tasks import INSIDE
+from orbweaver.tasks import TASKS
 from orbweaver.tasks.stored import Stored
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class _Job:
 
     def _first_stage(self, methods: list[str] | None) -> Spider | None:
         """Sets the methods to rank by; gives the spider if it is to rank."""
-        inside = all(ptm.card.task in INSIDE for ptm in self.ptms)
+        inside = all(TASKS[ptm.card.task].inner for ptm in self.ptms)
         self.methods = methods or (["probe", "probe_inner"] if inside else ["probe"])
         if order.SPIDER not in self.methods:
             return None

@@ -20,7 +20,7 @@ from orbweaver.models.card import Card
 from orbweaver.select.keep import kept
 from orbweaver.select.progress import steps
 from orbweaver.select.settings import Settings
-from orbweaver.tasks import ZOO
+from orbweaver.tasks import ZOO, fits
 from orbweaver.tasks.stored import Stored, stored
 
 # Public PTMs, by where they come from: image classifiers of timm, text encoders of the Hugging Face hub or in packages.
@@ -67,7 +67,7 @@ def zoo(
     if not found:
         raise ZooError(f"no PTMs to rank for {task}; name some with --ptm or in the --zoo file, as {FORMS}")
     for card in (ptm.card for ptm in found):
-        if card.task != ZOO[task]:
+        if not fits(card.task, task):
             raise ZooError(f"PTM '{card.name}' does {card.task}; it cannot be fine-tuned to do {task}")
     return found, left_out
 

@@ -26,6 +26,8 @@ from orbweaver.spider.draws import Draw, plan
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.tokens import class_means, codes_of
 from orbweaver.spider.tuned import FINETUNED, Tuning, tuned
+from orbweaver.tasks import task
+from orbweaver.tasks.base import Task
 from orbweaver.tasks.inner import inner_file
 from orbweaver.tasks.stored import Stored
 
@@ -81,9 +83,12 @@ Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an
 @kept("spider", ".safetensors")
 def answers(
     path: Path, cache: Cache, ptm: Stored, sources: Sources, inside: Sources, families: dict[str, str],
-    settings: EpisodeSettings, methods: list[str], seed: int, tuning: Tuning | None,
+    settings: EpisodeSettings, methods: list[str], seed: int, tuning: Tuning | None, of: Task | None,
 ) -> None:  # fmt: skip
-    """One PTM's `tokens` and `scores` on all draws, with one thread. inside: of the same sources, or none."""
+    """One PTM's `tokens` and `scores` on all draws, with one thread. inside: of the same sources, or none.
+
+    of: the PTM's task, whose code fine-tunes on episodes; none without `tuning`.
+    """
     card = ptm.card
     limit_threads(1)
     found = {source: read_features(file.path) for source, file in sources}
@@ -98,7 +103,7 @@ def answers(
         {source: read_features(file.path).features for source, file in inside} or None,
     )
     if tuning is not None:
-        scores[:, methods.index(FINETUNED)] = tuned(draws, ptm, tuning, seed, cache)
+        scores[:, methods.index(FINETUNED)] = tuned(draws, ptm, tuning, seed, cache, of)
     write_arrays(path, tokens=tokens, scores=scores)
 
 
@@ -150,7 +155,8 @@ def episodes_of(
             asked = [] if card in others else methods
             inside = [(source, KnownFile(inner_file(file.path))) for source, file in files] if looks(asked) else []
             inside = inside if all(file.path.exists() for _, file in inside) else []
-            given = ptm, files, inside, families, settings, asked, seed, tuning if FINETUNED in asked else None
+            how, of = (tuning, task(card.task)) if tuning and FINETUNED in asked else (None, None)
+            given = ptm, files, inside, families, settings, asked, seed, how, of
             waiting[pool.submit(answers, workspace.cache, *given)] = card.name
         for done in as_completed(waiting):
             found[waiting[done]] = read_arrays(done.result())

@@ -17,7 +17,7 @@ from orbweaver.models.card import Card
 from orbweaver.spider.checkpoint import SpiderCard
 from orbweaver.spider.pair import pair
 from orbweaver.spider.rows import as_methods, of_spiders
-from orbweaver.tasks import ZOO, task
+from orbweaver.tasks import ZOO, fits, task
 from orbweaver.tasks.inner import inner_file
 
 COLUMNS = ["dataset", "ptm", "method", "score", "reason"]
@@ -61,7 +61,7 @@ def scores_of_target(
     for card in tqdm(cards, desc=target, unit="PTM", disable=None):
         features, source = (KnownFile(workspace.features(card.name, name)) for name in (target, card.source))
         inside = KnownFile(inner_file(features.path))
-        tasks = [task(name) for name, zoo in ZOO.items() if zoo == card.task]
+        tasks = [task(name) for name in ZOO if fits(card.task, name)]
         of_source, inner = (file if file.path.exists() else None for file in (source, inside))
         given = card, target, dataset, features, of_source, inner, labels, tasks, wanted, seed, threads
         found = json.loads(pair(workspace.cache, *given).read_text())

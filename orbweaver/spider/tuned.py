@@ -11,7 +11,7 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.settings import TunedSettings
 from orbweaver.data.split import Split
 from orbweaver.spider.draws import Draw
-from orbweaver.tasks import task
+from orbweaver.tasks.base import Task
 from orbweaver.tasks.finetune import finetune
 from orbweaver.tasks.stored import Stored
 
@@ -51,12 +51,12 @@ def chosen(draws: Sequence[Draw], count: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng((seed, 2)).permutation(able)[:count])
 
 
-def tuned(draws: Sequence[Draw], ptm: Stored, tuning: Tuning, seed: int, cache: Cache) -> np.ndarray:
+def tuned(draws: Sequence[Draw], ptm: Stored, tuning: Tuning, seed: int, cache: Cache, of: Task) -> np.ndarray:
     """(T,): what a PTM reaches on each episode by `tuning.how`; NaN where it was not fine-tuned.
 
-    Each run is kept. Raises TargetError where nothing can be learned.
+    of: its task. Each run is kept. Raises TargetError where nothing can be learned.
     """
-    found, of = np.full(len(draws), np.nan), task(ptm.card.task)
+    found = np.full(len(draws), np.nan)
     for t in chosen(draws, tuning.how.draws, seed):
         train, test = episode(draws[t], tuning.sources, of.name)
         runs = finetune(of, ptm, train, test, tuning.how, seed, 1, cache)

@@ -6,32 +6,43 @@ A new task is one file with a `TASK` (`orbweaver.tasks.base.Task`) and one line 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orbweaver.core.names import check_known
 
 if TYPE_CHECKING:
     from orbweaver.tasks.base import Task
 
-# Task -> the task that PTMs for it were pre-trained to do: an image classifier takes a new head for three tasks.
-ZOO = {
-    "image_classification": "image_classification",
-    "multilabel": "image_classification",
-    "regression": "image_classification",
-    "caption": "caption",
-    "vqa": "vqa",
-    "extractive_qa": "extractive_qa",
-    "grounding": "grounding",
-    "text_classification": "text_classification",
+
+class About(NamedTuple):
+    """What is asked of a task without importing it.
+
+    zoo: the task that PTMs for it were pre-trained to do: an image classifier takes a new head for three tasks.
+    fraction: is its truth one of 1? What is lost of it is then told in points of a hundred. inner: may PTMs that were
+    pre-trained to do it give features from inside (`orbweaver.tasks.inner`)?
+    """
+
+    zoo: str
+    fraction: bool = True
+    inner: bool = False
+
+
+TASKS = {
+    "image_classification": About("image_classification", inner=True),
+    "multilabel": About("image_classification"),
+    "regression": About("image_classification", fraction=False),
+    "caption": About("caption"),
+    "vqa": About("vqa"),
+    "extractive_qa": About("extractive_qa"),
+    "grounding": About("grounding"),
+    "text_classification": About("text_classification"),
 }
+ZOO = {name: about.zoo for name, about in TASKS.items()}
 
-# What PTMs were pre-trained to do that may give features from inside: `orbweaver.tasks.inner`.
-INSIDE = frozenset({"image_classification"})
 
-# Tasks whose truth is a fraction of 1: what is lost of it is told in points of a hundred.
-FRACTIONS = frozenset(
-    {"image_classification", "multilabel", "caption", "vqa", "extractive_qa", "grounding", "text_classification"}
-)
+def fits(ptm: str, target: str) -> bool:
+    """Can a PTM that was pre-trained to do the one task be fine-tuned to do the other?"""
+    return ZOO[target] == ptm
 
 
 def task(name: str) -> Task:

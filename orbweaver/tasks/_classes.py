@@ -1,4 +1,4 @@
-"""What tasks with classes share: can they be told apart, and how are samples held out?"""
+"""What tasks with classes share: what their targets say, can they be told apart, and how are samples held out?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from orbweaver.core.errors import TargetError
 from orbweaver.data.split import Split
 
 
-def check_classes(train: Split) -> None:
-    """Raises TargetError, naming the dataset, for one class."""
-    if len(np.unique(train.targets)) < 2:
-        raise TargetError(f"target '{train.name}' has one class; a ranking needs at least two")
+class Classes:
+    """A part of a task whose targets are classes: its F-labels are their names."""
+
+    def label_texts(self, split: Split, template: str) -> list[str]:
+        return [template.replace("{}", name) for name in split.classes]
+
+
+class OneClass(Classes):
+    """A part of a task whose targets are one class each."""
+
+    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
+        return {"labels": targets}
+
+    def check(self, train: Split) -> None:
+        if len(np.unique(train.targets)) < 2:
+            raise TargetError(f"target '{train.name}' has one class; a ranking needs at least two")
 
 
 def stratified(train: Split, strata: np.ndarray | None, fraction: float) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.code import code_version
 from orbweaver.core.device import Fitting, device
 from orbweaver.core.errors import TargetError, UserError
 from orbweaver.core.settings import PtmSettings
@@ -23,26 +22,22 @@ from orbweaver.models.pixels import batches, images
 from orbweaver.models.training import Fit
 from orbweaver.models.weights import licence, public, source_accuracy
 from orbweaver.tasks._classes import stratified
-from orbweaver.tasks.base import PTM, Measured, Public
+from orbweaver.tasks.base import PTM, Common, Measured, Public
 
 MEASURED = {"cpu": 32, "cuda": 256}  # images a batch: on a CPU what its caches hold is done in a third less time
 
 
-class ImageTask(ABC):
+class ImageTask(Common, ABC):
     """A picture to numbers, by a PTM of timm, torchvision or transformers with a fully connected head."""
 
     name: str
     second_metric = ""
 
-    @property
-    def fingerprint(self) -> str:
-        return code_version(type(self).__module__)
-
     # --- what differs
 
-    @abstractmethod
     def outputs(self, split: Split) -> int:
-        """How many outputs the head has."""
+        """How many outputs the head has: one a class."""
+        return len(split.classes)
 
     @abstractmethod
     def aims(self, ptm: PTM, split: Split) -> Tensor:
@@ -60,9 +55,6 @@ class ImageTask(ABC):
         """(N,) groups that keep their shares when samples are held out; None without groups."""
 
     # --- datasets
-
-    def rows(self, split: Split) -> np.ndarray:
-        return np.arange(len(split))
 
     def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
         self.check(train)
@@ -105,13 +97,12 @@ class ImageTask(ABC):
 
     @torch.inference_mode()
     def features(self, ptm: PTM, split: Split, cache: Cache, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        place, fitting = device(), Fitting()
-        network = ptm.network.to(place)
+        network, fitting = ptm.network.to(device()), Fitting()
 
         def forward(parts: tuple[Tensor, ...]) -> list[tuple[Tensor, Tensor | None]]:
             return [
                 networks.features_and_logits(
-                    network, networks.normalise(part.to(place, non_blocking=True), ptm.preprocessing)
+                    network, networks.normalise(part.to(device(), non_blocking=True), ptm.preprocessing)
                 )
                 for part in parts
             ]

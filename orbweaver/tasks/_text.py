@@ -15,7 +15,6 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.code import code_version
 from orbweaver.core.device import autocast, device
 from orbweaver.core.errors import FileError, TargetError, UserError
 from orbweaver.core.files import digest
@@ -28,7 +27,8 @@ from orbweaver.models.text import vocabulary_for
 from orbweaver.models.text_encoders import packaged
 from orbweaver.models.training import Fit
 from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts
-from orbweaver.tasks.base import PTM, Measured, Public
+from orbweaver.tasks._classes import OneClass
+from orbweaver.tasks.base import PTM, Common, Measured, Public
 
 MEASURED = 100  # samples a batch
 # What a PTM without pictures sees of them.
@@ -38,7 +38,7 @@ NOTHING = Preprocessing(input_size=(3, 1, 1), interpolation="bilinear", crop_pct
 Batch = dict[str, Tensor]
 
 
-class TextTask(ABC):
+class TextTask(Common, ABC):
     """A text, with or without a picture, to whatever the task aims at.
 
     Its network has `width`, `loss(pixels, batch)`, a mean over the batch, and `features(pixels, batch)`, the feature
@@ -47,10 +47,6 @@ class TextTask(ABC):
 
     name: str
     pictures = True  # does the network look at one?
-
-    @property
-    def fingerprint(self) -> str:
-        return code_version(type(self).__module__)
 
     # --- what differs
 
@@ -78,13 +74,10 @@ class TextTask(ABC):
 
     # --- datasets
 
-    def rows(self, split: Split) -> np.ndarray:
-        return np.arange(len(split))
-
     def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
         return {}
 
-    def check(self, train: Split) -> None:  # noqa: B027 (most tasks always have something to learn)
+    def check(self, train: Split) -> None:
         pass
 
     def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
@@ -144,13 +137,12 @@ class TextTask(ABC):
 
     @torch.inference_mode()
     def features(self, ptm: PTM, split: Split, cache: Cache, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        place, rows = device(), self.rows(split)
-        network = ptm.network.to(place)
+        rows, network = self.rows(split), ptm.network.to(device())
         pictures, batch = images(split, ptm.preprocessing, cache), self.batch(split, ptm.vocabulary)
         for row in range(0, len(rows), batch_size):
             some = slice(row, row + batch_size)
-            pixels = networks.normalise(look(pictures, rows[some]).to(place), ptm.preprocessing)
-            yield network.features(pixels, {name: tensor[some].to(place) for name, tensor in batch.items()})
+            pixels = networks.normalise(look(pictures, rows[some]).to(device()), ptm.preprocessing)
+            yield network.features(pixels, {name: tensor[some].to(device()) for name, tensor in batch.items()})
 
     def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
         ptm.network = ptm.network.to(device())
@@ -163,14 +155,29 @@ class TextTask(ABC):
         learn(ptm.network, ptm.preprocessing, images(split, ptm.preprocessing, cache)[rows], batch, how, progress)
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
-        pictures, place = images(split, ptm.preprocessing, cache)[samples], device()
-        ptm.network = ptm.network.to(place)
+        pictures = images(split, ptm.preprocessing, cache)[samples]
+        ptm.network = ptm.network.to(device())
         with torch.inference_mode():
             return self.measured(
                 ptm,
                 split.take(samples),
-                lambda some: networks.normalise(look(pictures, some).to(place), ptm.preprocessing),
+                lambda some: networks.normalise(look(pictures, some).to(device()), ptm.preprocessing),
             )
+
+
+class TextClasses(OneClass, TextTask):
+    """A text, with or without a picture, to one class, by a fresh head. `label` of its batches is the class."""
+
+    def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
+        ptm.network.head = nn.Linear(ptm.network.width, len(train.classes))
+        super().adapt(ptm, train, samples)
+
+    def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
+        right = [
+            (ptm.network.features(pixels(some), batch)[1].argmax(1) == batch["label"]).cpu().numpy()
+            for some, batch in in_batches(self.batch(split, ptm.vocabulary))
+        ]
+        return Measured(float(np.concatenate(right).mean()))
 
 
 def learn(
@@ -200,7 +207,6 @@ class _PixelsOn(nn.Module):
 
 def in_batches(batch: Batch, size: int = MEASURED) -> Iterator[tuple[slice, Batch]]:
     """A batch of a whole split in parts on the device, each with its place."""
-    count, place = len(next(iter(batch.values()))), device()
-    for start in range(0, count, size):
+    for start in range(0, len(next(iter(batch.values()))), size):
         some = slice(start, start + size)
-        yield some, {name: tensor[some].to(place) for name, tensor in batch.items()}
+        yield some, {name: tensor[some].to(device()) for name, tensor in batch.items()}

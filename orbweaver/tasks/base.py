@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.code import code_version
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, Preprocessing
@@ -50,6 +51,17 @@ class Public(NamedTuple):
     accuracy: float | None
     licence: str
     origin: str
+
+
+class Common:
+    """What is the same of all tasks, and of most: a row of features a sample."""
+
+    @property
+    def fingerprint(self) -> str:
+        return code_version(type(self).__module__)
+
+    def rows(self, split: Split) -> np.ndarray:
+        return np.arange(len(split))
 
 
 class Task(Protocol):
@@ -118,7 +130,10 @@ class Task(Protocol):
         ...
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
-        """A PTM to train on a source: random weights, or public ones with a fresh head where `init` asks for them."""
+        """A PTM to train on a source: random weights, or public ones with a fresh head where `init` asks for them.
+
+        Raises UserError when the architecture is unknown or lacks a setting, or its public weights cannot be had.
+        """
         ...
 
     def load(self, card: Card, folder: Path) -> PTM:
@@ -133,7 +148,10 @@ class Task(Protocol):
         ...
 
     def features(self, ptm: PTM, split: Split, cache: Cache, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Features (B, D) and probabilities of the source head (B, S), batch by batch, in the order of `rows`."""
+        """Features (B, D) and probabilities of the source head (B, S), batch by batch, in the order of `rows`.
+
+        Raises FileError when an image cannot be read.
+        """
         ...
 
     def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
@@ -143,9 +161,9 @@ class Task(Protocol):
     def fit(
         self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
     ) -> None:
-        """Trains a PTM in place on these samples of a split."""
+        """Trains a PTM in place on these samples of a split. Raises as `features`."""
         ...
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
-        """What a PTM reaches on these samples of a split."""
+        """What a PTM reaches on these samples of a split. Raises as `features`."""
         ...

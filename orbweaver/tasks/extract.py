@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.device import repeatable
@@ -40,20 +43,29 @@ def extract(path: Path, cache: Cache, task: Task, ptm: Stored, split: Split, bat
     Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
     """
     exact(threads)
-    rows = task.rows(split)
     model = task.load(ptm.card, ptm.folder)
-    with writing_features(path, len(rows), split.targets[rows], split.task, made_from(ptm.card, split)) as out:
+    write(path, ptm.card, split, task.rows(split), task.features(model, split, cache, batch_size), batch_size)
+
+
+def write(
+    path: Path, card: Card, split: Split, rows: np.ndarray, parts: Iterable[tuple[Tensor, Tensor | None]], chunk: int
+) -> None:
+    """Writes a PTM's feature file part by part. rows: (R,) samples; parts: features and probabilities, in order.
+
+    chunk: rows that HDF5 stores together. Raises FileError naming PTM and dataset when a feature is NaN or infinite.
+    """
+    with writing_features(path, len(rows), split.targets[rows], split.task, made_from(card, split)) as out:
         row = 0
-        for features, probabilities in task.features(model, split, cache, batch_size):
+        for features, probabilities in parts:
             if not torch.isfinite(features).all():
                 raise FileError(
-                    f"{ptm.card.name} on dataset '{split.name}': features of rows {row} to {row + len(features)} are "
+                    f"{card.name} on dataset '{split.name}': features of rows {row} to {row + len(features)} are "
                     "NaN or infinite; its weights do not fit its architecture or preprocessing"
                 )
             for name, values in (("features", features), ("probabilities", probabilities)):
                 if values is None:  # weights without a head
                     continue
                 if row == 0:
-                    hdf5.put_empty(out, name, (len(rows), values.shape[1]), batch_size)
+                    hdf5.put_empty(out, name, (len(rows), values.shape[1]), chunk)
                 out[name][row : row + len(values)] = values.float().cpu().numpy()
             row += len(features)

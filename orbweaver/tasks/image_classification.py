@@ -7,31 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from orbweaver.data.split import Split
-from orbweaver.tasks._classes import check_classes
+from orbweaver.tasks._classes import OneClass
 from orbweaver.tasks._image import ImageTask
 from orbweaver.tasks.base import PTM
 
 
-class ImageClassification(ImageTask):
+class ImageClassification(OneClass, ImageTask):
     name, metric, label_rows = "image_classification", "accuracy", "class"
-
-    def label_texts(self, split: Split, template: str) -> list[str]:
-        return [template.replace("{}", name) for name in split.classes]
 
     def example(self, split: Split, sample: int) -> str:
         return split.classes[split.targets[sample]]
 
-    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
-        return {"labels": targets}
-
-    def check(self, train: Split) -> None:
-        check_classes(train)
-
     def strata(self, train: Split) -> np.ndarray:
         return train.targets
-
-    def outputs(self, split: Split) -> int:
-        return len(split.classes)
 
     def aims(self, ptm: PTM, split: Split) -> Tensor:
         return torch.from_numpy(split.targets)

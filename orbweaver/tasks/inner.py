@@ -9,14 +9,12 @@ import torch
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.device import device
-from orbweaver.core.formats import hdf5
-from orbweaver.core.formats.features import writing_features
 from orbweaver.data.split import Split
 from orbweaver.models import networks
 from orbweaver.models.inner import fit_normalisation, inner_features, stages
 from orbweaver.models.pixels import images, look
-from orbweaver.tasks import INSIDE
-from orbweaver.tasks.extract import exact, made_from
+from orbweaver.tasks import TASKS
+from orbweaver.tasks.extract import exact, write
 from orbweaver.tasks.stored import Stored
 
 AT_ONCE = 64  # images a batch, at most
@@ -30,7 +28,7 @@ def inner_file(features: Path) -> Path:
 
 def has_inner(ptm: Stored) -> bool:
     """Is it an image classifier of known stages?"""
-    if ptm.card.task not in INSIDE:
+    if not TASKS[ptm.card.task].inner:
         return False
     with torch.device("meta"):  # its parts are all that is asked for, not its weights
         network = networks.build(ptm.card.architecture, 1, ptm.card.preprocessing.input_size[1], ptm.card.config)
@@ -42,23 +40,20 @@ def extract_inner(path: Path, cache: Cache, ptm: Stored, split: Split, threads: 
     """Writes `features` (N, D) and `targets`: two forward passes of an image classifier, the first for its statistics.
 
     Samples are seen in a random order then, as those of a class often stand together.
+    Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
     """
     exact(threads)
-    network, config, place = networks.load(ptm.card, ptm.folder), ptm.card.preprocessing, device()
-    network.to(place)
+    network, config = networks.load(ptm.card, ptm.folder).to(device()), ptm.card.preprocessing
     whole = images(split, config, cache)
 
     def taken(rows: np.ndarray) -> torch.Tensor:
-        return networks.normalise(look(whole, rows).to(place, non_blocking=True), config)
+        return networks.normalise(look(whole, rows).to(device(), non_blocking=True), config)
 
     def parts(rows: np.ndarray) -> list[np.ndarray]:
         return np.array_split(rows, -(-len(rows) // AT_ONCE))
 
     some = np.random.default_rng(0).permutation(len(split))[:FITTED_TO]
     fit_normalisation(network, (taken(rows) for rows in parts(some)))
-    with writing_features(path, len(split), split.targets, split.task, made_from(ptm.card, split)) as out:
-        for rows in parts(np.arange(len(split))):
-            found = inner_features(network, taken(rows)).float().cpu().numpy()
-            if rows[0] == 0:
-                hdf5.put_empty(out, "features", (len(split), found.shape[1]), AT_ONCE)
-            out["features"][rows[0] : rows[-1] + 1] = found
+    every = np.arange(len(split))
+    found = ((inner_features(network, taken(rows)), None) for rows in parts(every))
+    write(path, ptm.card, split, every, found, AT_ONCE)

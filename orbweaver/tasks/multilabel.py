@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from orbweaver.data.split import Split
+from orbweaver.tasks._classes import Classes
 from orbweaver.tasks._image import ImageTask
 from orbweaver.tasks.base import PTM
 
@@ -28,11 +29,8 @@ def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
     return float(np.mean(values))
 
 
-class Multilabel(ImageTask):
+class Multilabel(Classes, ImageTask):
     name, metric, label_rows = "multilabel", "mean average precision", "class"
-
-    def label_texts(self, split: Split, template: str) -> list[str]:
-        return [template.replace("{}", name) for name in split.classes]
 
     def example(self, split: Split, sample: int) -> str:
         return ", ".join(np.array(split.classes)[split.targets[sample]]) or "none"
@@ -42,9 +40,6 @@ class Multilabel(ImageTask):
 
     def strata(self, train: Split) -> None:
         return None
-
-    def outputs(self, split: Split) -> int:
-        return len(split.classes)
 
     def aims(self, ptm: PTM, split: Split) -> Tensor:
         return torch.from_numpy(split.targets).float()

@@ -7,7 +7,6 @@ vectors. Fine-tuning: a new head. Truth: accuracy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel
 
-from orbweaver.core.device import device
 from orbweaver.core.errors import FileError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
@@ -25,9 +23,9 @@ from orbweaver.models import hub, text_encoders
 from orbweaver.models.card import Card
 from orbweaver.models.text import ARCHITECTURES, PUBLIC, config, masked_mean, padded, trimmed, with_public_weights
 from orbweaver.models.vocabulary import LIMIT, Vocabulary, of_tokenizer
-from orbweaver.tasks._classes import check_classes, stratified
-from orbweaver.tasks._text import NOTHING, Batch, TextTask, in_batches
-from orbweaver.tasks.base import PTM, Measured, Public
+from orbweaver.tasks._classes import stratified
+from orbweaver.tasks._text import NOTHING, Batch, TextClasses
+from orbweaver.tasks.base import PTM, Public
 
 TABLE = "wordllama"  # the package, and in a card the kind of network
 
@@ -68,21 +66,12 @@ class TextClassifier(nn.Module):
         return read, None if self.head is None else self.head(read).softmax(1)
 
 
-class TextClassification(TextTask):
+class TextClassification(TextClasses):
     name, metric, second_metric, label_rows = "text_classification", "accuracy", "", "class"
     pictures = False
 
-    def label_texts(self, split: Split, template: str) -> list[str]:
-        return [template.replace("{}", name) for name in split.classes]
-
     def example(self, split: Split, sample: int) -> str:
         return f"{split.texts['text'][sample]} [{split.classes[split.targets[sample]]}]"
-
-    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
-        return {"labels": targets}
-
-    def check(self, train: Split) -> None:
-        check_classes(train)
 
     def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
         self.check(train)
@@ -135,17 +124,6 @@ class TextClassification(TextTask):
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         ids, mask = padded([vocabulary.enclosed(text) for text in split.texts["text"]], vocabulary.pad)
         return {"ids": ids, "mask": mask, "label": torch.from_numpy(split.targets)}
-
-    def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
-        ptm.network.head = nn.Linear(ptm.network.width, len(train.classes))
-        ptm.network = ptm.network.to(device())
-
-    def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
-        right = [
-            (ptm.network.features(pixels(some), batch)[1].argmax(1) == batch["label"]).cpu().numpy()
-            for some, batch in in_batches(self.batch(split, ptm.vocabulary))
-        ]
-        return Measured(float(np.concatenate(right).mean()))
 
 
 TASK = TextClassification()

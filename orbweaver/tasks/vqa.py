@@ -9,7 +9,6 @@ the words beside the mean of the image tokens. A head that they bring answers ot
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from orbweaver.core.device import device
 from orbweaver.core.errors import TargetError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
@@ -27,8 +25,8 @@ from orbweaver.models.hub import origin
 from orbweaver.models.seeing import Seeing, built_seeing, public_seeing
 from orbweaver.models.text import padded, trimmed
 from orbweaver.models.vocabulary import Vocabulary
-from orbweaver.tasks._text import Batch, TextTask, in_batches
-from orbweaver.tasks.base import PTM, Measured, Public
+from orbweaver.tasks._text import Batch, TextClasses
+from orbweaver.tasks.base import PTM, Public
 
 
 class Answerer(nn.Module):
@@ -47,24 +45,18 @@ class Answerer(nn.Module):
         return torch.cat([words, image.mean(1)], 1)
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
-        return functional.cross_entropy(self.head(self._read(pixels, batch)), batch["answer"])
+        return functional.cross_entropy(self.head(self._read(pixels, batch)), batch["label"])
 
     def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
         read = self._read(pixels, batch)
         return read, None if self.head is None else self.head(read).softmax(1)
 
 
-class Vqa(TextTask):
+class VQA(TextClasses):
     name, metric, second_metric, label_rows = "vqa", "accuracy", "", "class"
-
-    def label_texts(self, split: Split, template: str) -> list[str]:
-        return [template.replace("{}", name) for name in split.classes]
 
     def example(self, split: Split, sample: int) -> str:
         return f"{split.texts['question'][sample]} {split.classes[split.targets[sample]]}"
-
-    def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
-        return {"labels": targets}
 
     def check(self, train: Split) -> None:
         if len(np.unique(train.targets)) < 2:
@@ -87,18 +79,7 @@ class Vqa(TextTask):
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         ids, mask = padded([vocabulary.enclosed(text) for text in split.texts["question"]], vocabulary.pad)
-        return {"ids": ids, "mask": mask, "answer": torch.from_numpy(split.targets)}
-
-    def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
-        ptm.network.head = nn.Linear(ptm.network.width, len(train.classes))
-        ptm.network = ptm.network.to(device())
-
-    def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
-        right = [
-            (ptm.network.features(pixels(some), batch)[1].argmax(1) == batch["answer"]).cpu().numpy()
-            for some, batch in in_batches(self.batch(split, ptm.vocabulary))
-        ]
-        return Measured(float(np.concatenate(right).mean()))
+        return {"ids": ids, "mask": mask, "label": torch.from_numpy(split.targets)}
 
 
-TASK = Vqa()
+TASK = VQA()

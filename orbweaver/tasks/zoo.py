@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from orbweaver.core.cache import Cache, kept
 from orbweaver.core.device import repeatable
 from orbweaver.core.errors import UserError
-from orbweaver.core.files import atomic, digest, link, write_text
+from orbweaver.core.files import digest, link, write_text
+from orbweaver.core.formats.arrays import write_arrays
 from orbweaver.core.settings import PretrainSettings, PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, TokenIds, write_card
@@ -24,16 +25,18 @@ from orbweaver.models.training import Fit
 from orbweaver.models.vocabulary import LIMIT, Vocabulary
 from orbweaver.tasks.base import PTM, Task
 
+if TYPE_CHECKING:
+    from orbweaver.tasks.objectives.base import Pretraining
+
 SMOOTHING = 0.1  # of the classes that a PTM is trained on
 
 
 def _save(ptm: PTM, path: Path, **about: str) -> None:
-    """Weights, tied ones once. At most one word about them: safetensors writes several in any order."""
+    """Writes weights, tied ones once."""
     network = ptm.network.cpu()
     once = {name for name, _ in network.named_parameters()} | {name for name, _ in network.named_buffers()}
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items() if name in once}
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata=about or None)
+    arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items() if name in once}
+    write_arrays(path, about or None, **arrays)
 
 
 class _Folder:
@@ -47,8 +50,8 @@ class _Folder:
 
 @kept("zoo", ".safetensors")
 def _pretrained(
-    path: Path, cache: Cache, task: Task, spec: PtmSettings, train: Split, test: Split, how: PretrainSettings,
-    seed: int, threads: int, raw: _Folder,
+    path: Path, cache: Cache, task: Task | Pretraining, spec: PtmSettings, train: Split, test: Split,
+    how: PretrainSettings, seed: int, threads: int, raw: _Folder,
 ) -> None:  # fmt: skip
     """Trains a PTM on its source: its weights, and with them what it reaches on the source's test split."""
     repeatable(seed, threads)
@@ -61,7 +64,7 @@ def _pretrained(
 
 def train_ptm(
     name: str,
-    task: Task,
+    task: Task | Pretraining,
     spec: PtmSettings,
     train: Split,
     test: Split,
@@ -125,7 +128,7 @@ def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str
 
 def _card(
     name: str,
-    task: Task,
+    task: Task | Pretraining,
     spec: PtmSettings,
     ptm: PTM,
     classes: list[str],

@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
+import torch
 
 from orbweaver.core.errors import FileError
 from orbweaver.core.formats import hdf5
@@ -122,6 +124,19 @@ def test_arrays_come_back_and_damaged_ones_are_named(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with pytest.raises(FileError, match=rf"{name}\.safetensors: missing or damaged"):
             read_arrays(tmp_path / f"{name}.safetensors")
+
+
+def test_weights_are_written_as_torch_writes_them(tmp_path: Path) -> None:
+    """Whatever lies in memory in another order, and scalars, which batch normalisation counts its batches in."""
+    tensors = {
+        "b.weight": torch.arange(24.0).reshape(2, 3, 2, 2).to(memory_format=torch.channels_last),
+        "a.count": torch.tensor(3),
+        "c": torch.arange(6.0, dtype=torch.float16).reshape(2, 3).T,
+    }
+    write_arrays(tmp_path / "ours", {"truth": "0.5"}, **{name: tensor.numpy() for name, tensor in tensors.items()})
+    theirs = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    safetensors.torch.save_file(theirs, tmp_path / "theirs", metadata={"truth": "0.5"})
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
 
 
 def test_csv_floats_have_twelve_digits_and_absent_ones_stay_absent(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from orbweaver.data.datasets import make
 from orbweaver.data.fetch import download
 from orbweaver.data.fetch.download import DownloadError
 from orbweaver.data.fetch.prepare import prepare, state
-from orbweaver.data.readers.captions import _strings_in_pickle
+from orbweaver.data.readers.captions import _strings_in_pickle, coco_captions, karpathy
+from orbweaver.data.readers.questions import squad
 from orbweaver.data.split import Split, read_split, write_split
 from tests.data.standins import STANDINS, hub, images, labelled, pictures, put, text
 
@@ -371,3 +372,12 @@ def test_a_hub_dataset_is_downloaded_at_its_revision(
     with pytest.raises(DownloadError, match="has no file 'data/val-"):
         prepare(house, "other", Entry.model_validate(hub_entry(None).model_dump() | {
             "hub": {"id": "a/b", "revision": None, "splits": {"train": "data/val-*"}}}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reader", "arguments"),
+    [(karpathy, ("dataset.json", "images")), (coco_captions, ()), (squad, ("train.json", "test.json"))],
+)
+def test_annotations_that_are_missing_are_named(reader, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"\.json: not found; is the dataset unpacked there completely\?"):
+        reader(tmp_path / "mine", *arguments)

@@ -28,7 +28,7 @@ from orbweaver.tasks.finetune import published_truth
 from orbweaver.tasks.objectives import OBJECTIVES
 from tests.conftest import ROOT, TINY, clone_repository, run
 
-# stages: a source, a target, three of a PTM, an encoder, a target's scores, Model Spider's tasks, a ranker, the report
+# stages: a source, a target, three of a PTM, an encoder, a target's scores, the episodes, a ranker, the report
 CLONE = Workspace(ROOT)
 STAGES = {"single_source": 67, "multi_source": 163, "emms_cnn": 74, "emms_vit": 77, "caption": 43, "itm": 86,
           "transfergraph": 516}  # fmt: skip

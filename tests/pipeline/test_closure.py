@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
+import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,10 +22,14 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 CODE = ("stages", "orbweaver")
 
 
-@pytest.fixture(scope="module")
-def graph() -> grimp.ImportGraph:
+def built() -> grimp.ImportGraph:
     """Who imports whom, as written; but for type checking."""
     return grimp.build_graph("orbweaver", "stages", exclude_type_checking_imports=True, cache_dir=None)
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return built()
 
 
 def imported(graph: grimp.ImportGraph, module: str) -> set[str]:
@@ -29,12 +37,13 @@ def imported(graph: grimp.ImportGraph, module: str) -> set[str]:
     return {module} | graph.find_upstream_modules(module)
 
 
-def with_tasks(graph: grimp.ImportGraph) -> grimp.ImportGraph:
-    """The graph in which whoever takes more of `orbweaver.tasks` than names imports all tasks, as `task(name)` does."""
-    whole = grimp.build_graph("orbweaver", "stages", exclude_type_checking_imports=True, cache_dir=None)
-    for importer in graph.find_modules_that_directly_import("orbweaver.tasks"):
-        lines = graph.get_import_details(importer=importer, imported="orbweaver.tasks")
-        if any(line["line_contents"].split() != ["from", "orbweaver.tasks", "import", "ZOO"] for line in lines):
+@pytest.fixture(scope="module")
+def with_tasks() -> grimp.ImportGraph:
+    """The graph in which whoever takes `task` of `orbweaver.tasks` imports all tasks, as `task(name)` does."""
+    whole = built()
+    for importer in whole.find_modules_that_directly_import("orbweaver.tasks"):
+        lines = whole.get_import_details(importer=importer, imported="orbweaver.tasks")
+        if any({"task", "("} & {*line["line_contents"].replace(",", " ").split()} for line in lines):
             for name in ZOO:
                 whole.add_import(importer=importer, imported=f"orbweaver.tasks.{name}")
     return whole
@@ -83,8 +92,8 @@ def covering(files: set[Path], folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
-def test_a_stage_names_all_the_code_that_it_runs(graph: grimp.ImportGraph, stage: str) -> None:
-    right = needed({"stages"} | imported(with_tasks(graph), f"stages.{stage}"))
+def test_a_stage_names_all_the_code_that_it_runs(with_tasks: grimp.ImportGraph, stage: str) -> None:
+    right = needed({"stages"} | imported(with_tasks, f"stages.{stage}"))
     paths = [path for folder in CODE for path in covering(right, Path(folder))]
     body = PIPELINE[stage].get("do", PIPELINE[stage])
     named = [path for path in body["deps"] or [] if path.split("/")[0] in CODE]
@@ -93,16 +102,48 @@ def test_a_stage_names_all_the_code_that_it_runs(graph: grimp.ImportGraph, stage
     assert sorted(named) == sorted(paths), message
 
 
-def test_the_keys_of_kept_results_hash_all_the_code_that_makes_them(graph: grimp.ImportGraph) -> None:
-    makers = {
+@pytest.fixture(scope="module")
+def makers(graph: grimp.ImportGraph) -> set[str]:
+    """The modules that keep results by `core.cache`."""
+    found = {
         importer
         for importer in graph.find_modules_that_directly_import("orbweaver.core.cache")
         for line in graph.get_import_details(importer=importer, imported="orbweaver.core.cache")
         if "kept" in line["line_contents"]
     }
-    assert len(makers) >= 4
+    assert len(found) >= 8
+    return found
+
+
+def test_the_keys_of_kept_results_hash_all_the_code_that_makes_them(
+    graph: grimp.ImportGraph, with_tasks: grimp.ImportGraph, makers: set[str]
+) -> None:
+    """What a maker imports; and what it imports by a name, as tasks are: these it is given, with their fingerprints."""
+    by_name = set()
     for module in makers:
         assert closure(module) == imported(graph, module), module
+        if imported(with_tasks, module) - closure(module):
+            by_name.add(module)
+            own = [each for _, each in inspect.getmembers(importlib.import_module(module), inspect.isfunction)]
+            functions = [each for each in own if each.__module__ == module and hasattr(each, "place")]
+            assert functions
+            for function in functions:
+                given = " ".join(map(str, function.__annotations__.values()))
+                assert re.search(r"\bTask\b", given), f"{module}.{function.__name__} finds tasks, but is given none"
+    assert {"orbweaver.spider.episodes", "orbweaver.spider.pair"} <= by_name
+
+
+def test_the_keys_of_kept_results_hash_the_data_that_makes_them(makers: set[str]) -> None:
+    """Files beside modules that these name are those that `core.code` hashes: YAML of the module's own name."""
+    read = set()
+    for module in closure(*makers):
+        path = ROOT / file_of(module)
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        beside = {each.name for each in path.parent.iterdir() if each.is_file() and each.suffix != ".py"}
+        named = {name for name in beside if name in words}
+        assert named <= {f"{path.stem}.yaml"}, module
+        read |= {(module, name) for name in named}
+    assert ("orbweaver.models.catalogue", "catalogue.yaml") in read
 
 
 def test_neutral_modules_are_ours_and_import_nothing_that_counts(graph: grimp.ImportGraph) -> None:

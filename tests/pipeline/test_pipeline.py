@@ -70,6 +70,14 @@ def test_a_fine_tuning_parameter_runs_only_fine_tuning_and_reports(benchmark: Pa
     assert {*out_of_date(Workspace(benchmark))} == {"finetune@vit_sprites", "finetune@byobnet_sprites", "reports"}
 
 
+def test_a_ptm_that_is_no_longer_a_candidate_has_other_features(benchmark: Path) -> None:
+    """Those from inside, which candidates alone have; back again they must be made."""
+    change(benchmark, lambda p: p["ptms"]["vit_sprites"].update(candidate=False))
+    assert {stage for stage in out_of_date(Workspace(benchmark)) if stage.startswith("features")} == {
+        "features@vit_sprites"
+    }
+
+
 def test_a_clone_takes_everything_from_the_remote(benchmark: Path, tmp_path: Path) -> None:
     run(benchmark, "dvc", "remote", "add", "-d", "shared", str(tmp_path / "remote"))
     run(benchmark, "git", "add", "-A")

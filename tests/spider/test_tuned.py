@@ -63,7 +63,7 @@ def test_the_truth_of_an_episode_is_that_of_a_target(splits: dict[str, Split], t
 
     monkeypatch.setattr(module, "finetune", fake)
     tuning = Tuning(splits, TUNED)
-    found = tuned(draws, Stored(card_of("a"), tmp_path), tuning, 0, Cache(tmp_path))
+    found = tuned(draws, Stored(card_of("a"), tmp_path), tuning, 0, Cache(tmp_path), task("image_classification"))
     which = chosen(draws, 5, 0)
     assert np.isnan(np.delete(found, which)).all()
     sizes = [sum(len(drawn) for _, drawn, _ in draws[t].classes) for t in which]
@@ -89,7 +89,7 @@ def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path,
     settings = PLAN.model_copy(update={"mixtures": 4, "draws": 2})
     draws = plan({name: split.targets for name, split in known.items()}, dict.fromkeys(known, ""), settings, 0)
     tuning = Tuning(known, TUNED.model_copy(update={"seeds": 1, "draws": 2}))
-    found = tuned(draws, ptm, tuning, 0, workspace.cache)
+    found = tuned(draws, ptm, tuning, 0, workspace.cache, task(of))
     there = found[~np.isnan(found)]
     assert len(there) == 2 and ((there >= 0) & (there <= 1)).all()
 
@@ -97,7 +97,7 @@ def test_a_real_ptm_is_fine_tuned_and_every_run_is_kept(of: str, tmp_path: Path,
         raise AssertionError("trained again")
 
     monkeypatch.setattr(type(task(of)), "fit", again)
-    np.testing.assert_array_equal(tuned(draws, ptm, tuning, 0, workspace.cache), found)
+    np.testing.assert_array_equal(tuned(draws, ptm, tuning, 0, workspace.cache, task(of)), found)
     more = Tuning(known, tuning.how.model_copy(update={"draws": 3}))
     with pytest.raises(AssertionError, match="trained again"):
-        tuned(draws, ptm, more, 0, workspace.cache)
+        tuned(draws, ptm, more, 0, workspace.cache, task(of))

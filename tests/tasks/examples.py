@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
 
+from orbweaver.core.files import digest
 from orbweaver.core.settings import FinetuneSettings, PretrainSettings, PtmSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.generated.scenes import SCENES
@@ -79,3 +82,10 @@ def trained(workspace: Workspace, of: str, name: str = "ptm", **spec: object) ->
     train_ptm(name, task(of), PtmSettings(**known | spec), train, test, PRETRAIN, 0, 1, workspace.cache,
               workspace.ptm(name), workspace.raw("weights"))  # fmt: skip
     return stored(workspace, name)
+
+
+def broken(ptm: Stored) -> Stored:
+    """The PTM with weights that are no numbers."""
+    path = ptm.folder / "model.safetensors"
+    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in load_file(path).items()}, path)
+    return Stored(ptm.card.model_copy(update={"checkpoint": digest(path)}), ptm.folder)

@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import FileError
-from orbweaver.core.files import digest
 from orbweaver.core.formats.features import Features, read_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
@@ -23,7 +21,7 @@ from orbweaver.tasks.extract import extract, made_from
 from orbweaver.tasks.stored import Stored
 
 from ..models.splits import CONFIG, Hungry, fifty_digits, network
-from .examples import MakePtm, both, scenes, trained
+from .examples import MakePtm, both, broken, scenes, trained
 
 IMAGE = task("image_classification")
 
@@ -72,13 +70,10 @@ def test_a_caption_is_a_row(ptm_for: MakePtm, store: Cache) -> None:
 
 @pytest.mark.parametrize("of", ["image_classification", "extractive_qa"])
 def test_features_that_are_no_numbers_are_refused(of: str, tmp_path: Path, store: Cache) -> None:
-    ptm = trained(Workspace(tmp_path), of, "broken")
-    path = ptm.folder / "model.safetensors"
-    save_file({name: torch.full_like(tensor, torch.nan) for name, tensor in load_file(path).items()}, path)
-    broken = Stored(ptm.card.model_copy(update={"checkpoint": digest(path)}), ptm.folder)
+    ptm = broken(trained(Workspace(tmp_path), of, "broken"))
     train = replace(both(of)[0], name="mine")
     with pytest.raises(FileError, match="broken on dataset 'mine': features of rows 0 to 8 are NaN or infinite"):
-        extract(store, task(of), broken, train, 8, 1)
+        extract(store, task(of), ptm, train, 8, 1)
     assert not list(store.root.rglob("*.h5"))
 
 

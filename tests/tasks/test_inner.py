@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.errors import FileError
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.tasks import task
 from orbweaver.tasks.extract import extract, made_from
 from orbweaver.tasks.inner import extract_inner, has_inner, inner_file
 
-from .examples import MakePtm, both
+from .examples import MakePtm, both, broken, trained
 
 
 def test_they_are_of_the_same_samples_and_the_same_bytes_twice(ptm_for: MakePtm, store: Cache) -> None:
@@ -36,6 +39,17 @@ def test_a_sample_keeps_its_features_wherever_it_stands(ptm_for: MakePtm, store:
     turned = some[::-1].copy()
     there, back = (read_features(extract_inner(store, ptm, train.take(rows), 1)).features for rows in (some, turned))
     np.testing.assert_allclose(there, back[::-1], rtol=1e-3, atol=1e-4)
+
+
+def test_features_that_are_no_numbers_are_refused(tmp_path: Path, store: Cache) -> None:
+    ptm = broken(trained(Workspace(tmp_path), "image_classification", "broken"))
+    train = replace(both("image_classification")[0], name="mine")
+    last = len(train) - 1
+    with pytest.raises(
+        FileError, match=rf"broken on dataset 'mine': features of rows 0 to {last + 1} are NaN or infin"
+    ):
+        extract_inner(store, ptm, train, 1)
+    assert not list(store.root.rglob("*.h5"))
 
 
 def test_a_ptm_that_reads_texts_has_none(ptm_for: MakePtm) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from orbweaver.core.errors import UnknownName
-from orbweaver.tasks import FRACTIONS, ZOO, task
+from orbweaver.tasks import TASKS, ZOO, fits, task
 from orbweaver.tasks.base import Task
 
 from .examples import both
@@ -39,8 +39,9 @@ def test_every_task_fulfils_the_protocol(name: str) -> None:
 def test_tasks_are_told_apart() -> None:
     assert len({task(name).fingerprint for name in ZOO}) == len(ZOO)
     assert {ZOO[zoo] == zoo for zoo in ZOO.values()} == {True}
-    assert {*ZOO, "text_classification"} >= FRACTIONS
-    assert "regression" not in FRACTIONS
+    assert {name for name, about in TASKS.items() if not about.fraction} == {"regression"}
+    assert {name for name, about in TASKS.items() if about.inner} == {"image_classification"} <= {*ZOO.values()}
+    assert fits("image_classification", "multilabel") and not fits("multilabel", "multilabel")
     with pytest.raises(UnknownName, match="unknown task 'captions': did you mean 'caption'"):
         task("captions")
 

@@ -12,9 +12,10 @@ from orbweaver.core.errors import FileError
 from orbweaver.core.files import AGAIN, atomic
 
 
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
+def write_arrays(path: Path, about: dict[str, str] | None = None, /, **arrays: np.ndarray) -> None:
+    """Writes arrays, and at most one word about them: safetensors writes several in any order."""
     with atomic(path) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, temporary)
+        save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, temporary, metadata=about)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -2,6 +2,10 @@
 
 A file whose checksum nobody published is trusted the first time: its sha256 is kept beside it in `.<name>.json`, and a
 later download that differs is refused.
+
+pooch (1.9) would not do: it begins an interrupted file anew, asks one address, waits ten seconds at most whatever a
+busy server says (429), does not look for room on the disk, and remembers no digest of what came without one. All that
+would have to stand around it.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import pickletools
 from pathlib import Path
 
 from orbweaver.core.errors import FileError
+from orbweaver.data.readers.annotations import read_json
 from orbweaver.data.readers.sample import Parts, Sample, lines
 
 
@@ -26,11 +26,8 @@ def flickr8k(root: Path) -> Parts:
 
 
 def karpathy(root: Path, annotations: str, images: str) -> Parts:
-    """Karpathy's JSON: images[] with filename, split and sentences[].raw."""
-    try:
-        listed = json.loads((root / annotations).read_text(encoding="utf-8"))["images"]
-    except FileNotFoundError:
-        raise FileError(f"{root / annotations}: not found") from None
+    """Karpathy's JSON: images[] with filename, split and sentences[].raw. Raises FileError when it is not there."""
+    listed = read_json(root / annotations)["images"]
     return [], {
         split: [
             Sample(root / images / i["filename"], None, {"captions": [s["raw"].strip() for s in i["sentences"]]})
@@ -42,12 +39,14 @@ def karpathy(root: Path, annotations: str, images: str) -> Parts:
 
 
 def coco_captions(root: Path) -> Parts:
-    """annotations/captions_<part>.json: images[] with id and file_name, annotations[] with image_id and caption."""
+    """annotations/captions_<part>.json: images[] with id and file_name, annotations[] with image_id and caption.
+
+    Raises FileError when one is not there.
+    """
     samples = {}
     for split, part in (("train", "train2014"), ("test", "val2014")):
         base = root.parent / "coco"
-        with open(base / f"annotations/captions_{part}.json", encoding="utf-8") as file:
-            found = json.load(file)
+        found = read_json(base / f"annotations/captions_{part}.json")
         captions: dict[int, list[str]] = {}
         for one in found["annotations"]:
             captions.setdefault(one["image_id"], []).append(one["caption"].strip())
@@ -65,7 +64,10 @@ def _strings_in_pickle(path: Path) -> list[str]:
 
 
 def flickrstyle(root: Path, names: str, captions: str) -> Parts:
-    """FlickrStyle10k: one caption a line, and the images' names in the same order in a pickled list."""
+    """FlickrStyle10k: one caption a line, and the images' names in the same order in a pickled list.
+
+    Raises FileError when one is not there, or they are not as many.
+    """
     if not (root / names).is_file():
         raise FileError(f"{root / names}: not found")
     images, written = _strings_in_pickle(root / names), lines(root / captions)

@@ -20,7 +20,10 @@ def pictures(folder: Path) -> list[Path]:
 
 
 def by_class(folder: Path, without: Collection[str] = ()) -> dict[str, list[Path]]:
-    """folder/<class>/.../<image>: the images of each class that has some, classes by name."""
+    """folder/<class>/.../<image>: the images of each class that has some, classes by name.
+
+    Raises FileError when the folder is not there.
+    """
     if not folder.is_dir():
         raise FileError(f"{folder}: not found; is the dataset unpacked there completely?")
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -67,13 +68,25 @@ def _indices(values: pd.Series, where: str, class_names: list[str]) -> Labels:
     return names, codes.astype(np.int64)
 
 
-# The tasks that a user's own table can be of: what is looked at, and what its labels are.
-TASKS: dict[str, tuple[str, Callable[[pd.Series, str, list[str]], Labels]]] = {
-    "image_classification": ("image", _indices),
-    "multilabel": ("image", _multi_hot),
-    "regression": ("image", _values),
-    "text_classification": ("text", _indices),
+class Form(NamedTuple):
+    """How a user's own data are of a task. looked_at: "image" or "text"; labels: what reads a column of them.
+
+    folders: do folders of pictures, each named by its class, say as much as a table?
+    """
+
+    looked_at: str
+    labels: Callable[[pd.Series, str, list[str]], Labels]
+    folders: bool = False
+
+
+# The tasks that a user's own data can be of.
+TASKS = {
+    "image_classification": Form("image", _indices, folders=True),
+    "multilabel": Form("image", _multi_hot),
+    "regression": Form("image", _values),
+    "text_classification": Form("text", _indices),
 }
+OF_FOLDERS = next(task for task, form in TASKS.items() if form.folders)  # what they are of if nobody says
 
 
 def read_labels(
@@ -88,8 +101,8 @@ def read_labels(
         raise DataError(f"{where}: no row has a label")
     if task is None:
         form = _values if _fractions(values, class_names) else _multi_hot if listed(values) else _indices
-        task = next((name for name, of in TASKS.items() if of == (looked_at, form)), None)
+        task = next((name for name, of in TASKS.items() if (of.looked_at, of.labels) == (looked_at, form)), None)
         if task is None:
             what = "fractions" if form is _values else "lists"
             raise DataError(f"{where}: holds {what}; {looked_at}s can be classified only, each into one class")
-    return task, *TASKS[task][1](values, where, class_names)
+    return task, *TASKS[task].labels(values, where, class_names)

@@ -22,7 +22,7 @@ from orbweaver.core.settings import DatasetSettings
 from orbweaver.data.images import Encoded, shown
 from orbweaver.data.readers import hub_parquet
 from orbweaver.data.readers.folders import SUFFIXES, by_class, pictures
-from orbweaver.data.readers.labels import TASKS, DataError, listed, read_labels
+from orbweaver.data.readers.labels import OF_FOLDERS, TASKS, DataError, listed, read_labels
 from orbweaver.data.sampling import of_each_class, systematic
 from orbweaver.data.split import Split
 
@@ -156,7 +156,7 @@ def _loads(images: list) -> Callable[[np.ndarray], Encoded]:
 
 
 def _folder(path: Path, task: str | None) -> Listing:
-    if task is not None and TASKS[task] != TASKS["image_classification"]:
+    if task is not None and not TASKS[task].folders:
         raise DataError(f"{shown(path)}: a folder names classes of images; for {task} give a table or Parquet")
     notes, folder = [], path
     folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
@@ -177,7 +177,7 @@ def _folder(path: Path, task: str | None) -> Listing:
     targets = np.repeat(np.arange(len(found)), [len(of_class) for of_class in found.values()])
     names, classes = [shown(p.relative_to(path)) for p in images], [shown(name) for name in found]
     name = shown(path.resolve().name)
-    return Listing(name, task or "image_classification", classes, targets, names, _loads(images), notes)
+    return Listing(name, task or OF_FOLDERS, classes, targets, names, _loads(images), notes)
 
 
 def _table(path: Path, wanted: _Wanted) -> Listing:
@@ -285,7 +285,11 @@ def _looked_at(path: Path, columns: list[str], wanted: _Wanted, pictured: list[s
     """What is looked at, "image" or "text", and its column: a named one, else the first usual one, images first."""
     usual = {"image": (*(pictured or []), *IMAGE_COLUMNS), "text": TEXT_COLUMNS}
     named = {"image": wanted.image, "text": wanted.text}
-    kinds = [TASKS[wanted.task][0]] if wanted.task else [kind for kind in named if named[kind] is not None] or [*usual]
+    kinds = (
+        [TASKS[wanted.task].looked_at]
+        if wanted.task
+        else [kind for kind in named if named[kind] is not None] or [*usual]
+    )
     for kind in kinds:
         if found := _column(path, columns, named[kind], usual[kind]):
             return kind, found

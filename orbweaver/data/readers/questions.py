@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from orbweaver.core.errors import FileError
+from orbweaver.data.readers.annotations import read_json
 from orbweaver.data.readers.hub_parquet import rows
 from orbweaver.data.readers.sample import Parts, Sample, lines
 
@@ -35,7 +36,10 @@ def _asked(asked: dict[str, list[tuple[Path, str, str]]]) -> Parts:
 
 
 def daquar(root: Path) -> Parts:
-    """Questions and answers on alternate lines; a question names its image: `... in the image3 ?`"""
+    """Questions and answers on alternate lines; a question names its image: `... in the image3 ?`
+
+    Raises FileError when a file is not there, or a question names no image.
+    """
     asked: dict[str, list[tuple[Path, str, str]]] = {}
     for split, file in (("train", "qa.37.raw.train.txt"), ("test", "qa.37.raw.reduced.test.txt")):
         text = lines(root / file)
@@ -77,11 +81,14 @@ def clevr(root: Path) -> Parts:
 
 
 def squad(root: Path, train: str, test: str) -> Parts:
-    """data[].paragraphs[].qas[]; each different answer once; an unanswerable question has the empty one, at -1."""
+    """data[].paragraphs[].qas[]; each different answer once; an unanswerable question has the empty one, at -1.
+
+    Raises FileError when a file is not there.
+    """
 
     def part(name: str) -> list[Sample]:
         samples = []
-        for article in json.loads((root / name).read_text(encoding="utf-8"))["data"]:
+        for article in read_json(root / name)["data"]:
             for paragraph in article["paragraphs"]:
                 for qa in paragraph["qas"]:
                     found = {(a["text"], a["answer_start"]): None for a in qa["answers"]} or {("", -1): None}

@@ -13,6 +13,7 @@ from orbweaver.core.names import check_known
 
 if TYPE_CHECKING:
     from orbweaver.tasks.base import Task
+    from orbweaver.tasks.objectives.base import Pretraining
 
 READS = ("extractive_qa", "text_classification", "caption", "vqa")  # tasks whose datasets have sentences to be read
 
@@ -39,7 +40,7 @@ def sources_of(objective: str, task: str) -> tuple[str, ...]:
     return OBJECTIVES[objective].get(task, ())
 
 
-def learning(task: Task, objective: str | None) -> Task:
+def learning(task: Task, objective: str | None) -> Task | Pretraining:
     """The task whose PTMs learn by an objective; the task itself where there is none. Torch is imported with it."""
     if objective is None:
         return task

@@ -9,6 +9,7 @@ from orbweaver.tasks.vqa import TASK, Answerer
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """The head for the source's answers, and its questions."""
     reader = getattr(ptm.network, "reader", ptm.network)
     learner = Answerer(reader, len(source.classes))
     return Lesson(learner, TASK.batch(source, ptm.vocabulary), TASK.rows(source))

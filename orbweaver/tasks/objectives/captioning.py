@@ -32,5 +32,6 @@ class Telling(nn.Module):
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """A head that says the next word, and the source's captions."""
     words = ptm.vocabulary.tokenizer.get_vocab_size()
     return Lesson(Telling(ptm.network, words), TASK.batch(source, ptm.vocabulary), TASK.rows(source))

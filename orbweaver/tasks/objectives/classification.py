@@ -26,6 +26,7 @@ class Sorting(nn.Module):
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """A head for the source's classes, and its pictures, or texts where it has none."""
     batch: Batch = {"label": torch.from_numpy(source.targets)}
     if not len(source.images):
         batch |= encoded(texts_of(source), ptm.vocabulary)

@@ -58,4 +58,5 @@ def _thinned(batch: Batch) -> Batch:
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """What matches pictures and texts, or a text with itself, and the source's texts."""
     return Lesson(Matching(ptm.network), encoded(texts_of(source), ptm.vocabulary), np.arange(len(source)))

@@ -9,5 +9,6 @@ from orbweaver.tasks.objectives.base import Lesson
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """The head for boxes, and the source's phrases."""
     reader = getattr(ptm.network, "reader", ptm.network)
     return Lesson(Locator(reader), TASK.batch(source, ptm.vocabulary), TASK.rows(source))

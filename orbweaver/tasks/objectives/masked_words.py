@@ -47,5 +47,6 @@ class Guessing(nn.Module):
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
+    """A head that guesses words, and the source's texts."""
     batch = encoded(texts_of(source), ptm.vocabulary)
     return Lesson(Guessing(ptm.network, ptm.vocabulary), batch, np.arange(len(source)))
