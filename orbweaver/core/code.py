@@ -1,4 +1,4 @@
-"""What code a module runs: its imports inside this project, followed to their end, and the data beside them."""
+"""What code a module runs: its imports inside this project, followed to their end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-
-import yaml
 
 from orbweaver.core.keys import key_of
 
@@ -73,17 +71,12 @@ class _Imports(ast.NodeVisitor):
 
 @cache
 def _module(module: str) -> tuple[str, frozenset[str]]:
-    """Hash of a module and what it imports.
-
-    Of its syntax tree and of the YAML of its name beside it, which it reads: comments and blank lines do not count.
-    """
+    """Hash of a module's syntax tree, in which comments and blank lines do not count; and what it imports."""
     path = _source(module)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = _Imports(module if path.name == "__init__.py" else module.rpartition(".")[0])
     imports.visit(tree)
-    data = path.with_suffix(".yaml")
-    read = [repr(yaml.safe_load(data.read_text(encoding="utf-8")))] if data.exists() else []
-    return key_of(ast.dump(tree), *read), frozenset(imports.names)
+    return key_of(ast.dump(tree)), frozenset(imports.names)
 
 
 @cache

@@ -57,7 +57,9 @@ def tau_lost(
         raise UserError("a ranker learns to rank PTMs that it never saw by dropping some; give it 'drop', say 0.3")
     facts, spec = facts_of(cards), settings.filled(spec)
     truth = training.supervision(found, spec, [card.source for card in cards])
-    kin = Relatives([card.source for card in cards], [card.architecture for card in cards], found.means.get(spec.encoder, {}))
+    kin = Relatives(
+        [card.source for card in cards], [card.architecture for card in cards], found.means.get(spec.encoder, {})
+    )
     near = nearness_of(found, spec.encoder, kin) if by_evidence else None
 
     def taus(truth: np.ndarray, left_out: Strangers | None) -> pd.DataFrame:

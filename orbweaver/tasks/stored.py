@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from orbweaver.core.cache import fingerprint
 from orbweaver.core.workspace import Workspace
 from orbweaver.models.card import Card, read_card
+from orbweaver.models.catalogue import find
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A PTM's card and the folder that it lies in with its checkpoint; which folder that is changes no result."""
+    """A PTM's card and the folder that it lies in with its checkpoint; which folder that is changes no result.
+
+    What the catalogue says of its architecture does, and of no other.
+    """
 
     card: Card
     folder: Path
 
     @property
-    def fingerprint(self) -> dict:
-        return self.card.model_dump(mode="json")
+    def fingerprint(self) -> object:
+        return fingerprint([self.card, find(self.card.architecture)])
 
 
 def stored(workspace: Workspace, ptm: str) -> Stored:

@@ -19,7 +19,7 @@ from orbweaver.core.formats.arrays import write_arrays
 from orbweaver.core.settings import PretrainSettings, PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, TokenIds, write_card
-from orbweaver.models.catalogue import find
+from orbweaver.models.catalogue import Entry, find
 from orbweaver.models.spectra import weight_spectra
 from orbweaver.models.training import Fit
 from orbweaver.models.vocabulary import LIMIT, Vocabulary
@@ -50,10 +50,13 @@ class _Folder:
 
 @kept("zoo", ".safetensors")
 def _pretrained(
-    path: Path, cache: Cache, task: Task | Pretraining, spec: PtmSettings, train: Split, test: Split,
-    how: PretrainSettings, seed: int, threads: int, raw: _Folder,
+    path: Path, cache: Cache, task: Task | Pretraining, spec: PtmSettings, known: Entry | None, train: Split,
+    test: Split, how: PretrainSettings, seed: int, threads: int, raw: _Folder,
 ) -> None:  # fmt: skip
-    """Trains a PTM on its source: its weights, and with them what it reaches on the source's test split."""
+    """Trains a PTM on its source: its weights, and with them what it reaches on the source's test split.
+
+    known: what the catalogue says of its architecture.
+    """
     repeatable(seed, threads)
     ptm = task.build(spec, train, raw.path)
     fit = Fit(**how.model_dump(), seed=seed, label_smoothing=SMOOTHING)
@@ -89,7 +92,7 @@ def train_ptm(
         )
     part = train.take(np.arange(min(spec.samples or len(train), len(train))))
     try:
-        weights = _pretrained(cache, task, spec, part, test, how, seed, threads, _Folder(raw))
+        weights = _pretrained(cache, task, spec, find(spec.architecture), part, test, how, seed, threads, _Folder(raw))
         repeatable(seed, threads)
         ptm = task.build(spec, part, raw)  # for what the card says of it
     except UserError as error:

@@ -124,19 +124,6 @@ def test_comments_and_neutral_modules_do_not_count(cache: Cache, project: Projec
     assert neutral.total.place(cache, 1) == place
 
 
-def test_the_data_that_a_module_reads_counts(cache: Cache, project: Project) -> None:
-    bare = project.work().total.place(cache, 1)
-    data = project.folder / "deep.yaml"
-    places = []
-    for text in ("one: {like: two}", "# why\none:\n  like: two  # here\n", "one: {like: three}"):
-        data.write_text(text)
-        places.append(project.work().total.place(cache, 1))
-    assert places[0] == places[1] and len({bare, *places}) == 3
-    (project.folder / "neutral.yaml").write_text("a: 1")
-    (project.folder / "nobody.yaml").write_text("a: 1")
-    assert project.work().total.place(cache, 1) == places[2]
-
-
 def test_another_function_of_the_module_has_other_places(cache: Cache, project: Project) -> None:
     def twin(source: str) -> str:
         return source + source[source.index("@kept") :].replace("def total", "def twin")

@@ -15,8 +15,12 @@ import pytest
 import yaml
 
 from orbweaver.core.code import NEUTRAL, closure
+from orbweaver.models import catalogue as catalogue_module
+from orbweaver.models.catalogue import catalogue
 from orbweaver.tasks import ZOO
+from orbweaver.tasks.stored import Stored
 from tests.conftest import ROOT
+from tests.spider.conftest import card_of
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 CODE = ("stages", "orbweaver")
@@ -133,17 +137,25 @@ def test_the_keys_of_kept_results_hash_all_the_code_that_makes_them(
     assert {"orbweaver.spider.episodes", "orbweaver.spider.pair"} <= by_name
 
 
-def test_the_keys_of_kept_results_hash_the_data_that_makes_them(makers: set[str]) -> None:
-    """Files beside modules that these name are those that `core.code` hashes: YAML of the module's own name."""
+def test_the_keys_of_kept_results_hold_what_the_catalogue_says_of_their_architecture_alone(
+    makers: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entries are in no code; what else lies beside modules as data, no kept result is made of."""
     read = set()
     for module in closure(*makers):
         path = ROOT / file_of(module)
         words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         beside = {each.name for each in path.parent.iterdir() if each.is_file() and each.suffix != ".py"}
-        named = {name for name in beside if name in words}
-        assert named <= {f"{path.stem}.yaml"}, module
-        read |= {(module, name) for name in named}
-    assert ("orbweaver.models.catalogue", "catalogue.yaml") in read
+        read |= {(module, name) for name in beside if name in words}
+    assert read == {("orbweaver.models.catalogue", "catalogue.yaml")}
+    ptm = Stored(card_of("a").model_copy(update={"architecture": "known"}), Path("anywhere"))
+    entries = catalogue()
+    one = next(iter(entries.values()))
+    keys = []
+    for known in ({}, {"other": one}, {"known": one}, {"known": one.model_copy(update={"like": "other"})}):
+        monkeypatch.setattr(catalogue_module, "catalogue", lambda known=known: known)
+        keys.append(repr(ptm.fingerprint))
+    assert keys[0] == keys[1] and len({*keys}) == 3
 
 
 def test_neutral_modules_are_ours_and_import_nothing_that_counts(graph: grimp.ImportGraph) -> None:
