@@ -183,6 +183,12 @@ def test_commands_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixtur
             pytest.fail(f"orbweaver {line}: {capsys.readouterr().err}")
 
 
+def test_nobody_is_sent_to_a_stranger() -> None:
+    """`orbweaver` on PyPI is another project: ours is installed from a clone."""
+    told = [*PAGES, ROOT / "CHANGELOG.md", *(ROOT / "orbweaver").rglob("*.py")]
+    assert [path for path in told if re.search(r"pip install ['\"]?orbweaver", path.read_text())] == []
+
+
 def test_make_lists_every_target() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
