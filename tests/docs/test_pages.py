@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
+from functools import reduce
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from orbweaver.report.marked import between
 from orbweaver.select import command
 from tests.conftest import ROOT
 
+ALL = ROOT / "orbweaver/pipeline/benchmarks"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GROUPS = yaml.safe_load((ROOT / "docs/site/methods.yaml").read_text())
 CARDS = {name: card for group in GROUPS.values() for name, card in group.items()}
@@ -181,6 +183,23 @@ def test_commands_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixtur
             command.parsed(line.split())
         except SystemExit:
             pytest.fail(f"orbweaver {line}: {capsys.readouterr().err}")
+
+
+def stages_of(params: dict) -> int:
+    """How many stages dvc.yaml has with these parameters."""
+    count = 0
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        path = stage.get("foreach", "${}")[2:-1].split(".")  # `${spider.rankers}`: one for each
+        count += len(reduce(lambda at, key: at.get(key, {}), path, params)) if "foreach" in stage else 1
+    return count
+
+
+def test_pages_count_the_stages_of_benchmarks() -> None:
+    counts = {path.stem: stages_of(yaml.safe_load(path.read_text())) for path in ALL.glob("*.yaml")}
+    rows = {page: (ROOT / f"docs/{page}.md").read_text() for page in ("benchmarks", "cost")}
+    told = re.findall(r"^\| `(\w+)`[^|]*\| [^|]+ \| \d+ \| (\d+) \|", rows["benchmarks"], re.MULTILINE)
+    told += re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| [\d.a-z ]+ \|", rows["cost"], re.MULTILINE)
+    assert len(told) == 10 and [(name, n) for name, n in told if counts[name] != int(n)] == []
 
 
 def test_nobody_is_sent_to_a_stranger() -> None:
