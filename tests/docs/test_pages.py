@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
 from functools import reduce
 from pathlib import Path
@@ -40,7 +41,9 @@ def code_in(page: Path) -> str:
 
 def test_pages_say_what_committed_results_say() -> None:
     """`make docs-results` puts right what differs."""
-    for path, text in results.renewed(ROOT).items():
+    renewed = results.renewed(ROOT)
+    assert {ROOT / page for page, _, _ in results.PLACES if page not in results.OPTIONAL} <= {*renewed}
+    for path, text in renewed.items():
         assert path.read_text() == text, f"{path.name} is out of date"
 
 
@@ -49,16 +52,20 @@ def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
     for page, _, _ in results.PLACES:
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text((ROOT / page).read_text())
+    for folder in ("docs/replays", "docs/standard", "docs/mini", "data/published/standard"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, dirs_exist_ok=True)
     for name in ("replays", "agreement"):
-        (tmp_path / "docs/replays").mkdir(exist_ok=True)
         table = pd.read_csv(ROOT / f"docs/replays/{name}.csv")
         table.assign(**{"mean" if name == "replays" else "weighted_tau": 0.12}).to_csv(
             tmp_path / f"docs/replays/{name}.csv", index=False
         )
-    (tmp_path / "docs/mini").mkdir()
-    (tmp_path / "docs/mini/result_table.md").write_text("| new |\n")
+    for name in ("result_table", "rankers_table"):
+        (tmp_path / f"docs/mini/{name}.md").write_text("| new |\n")
     changed = {path.name for path, text in results.renewed(tmp_path).items() if path.read_text() != text}
     assert changed == {"blind.md", "truth.md", "mini.md"}
+    (tmp_path / "docs/mini/rankers_table.md").unlink()
+    with pytest.raises(FileError, match=r"docs/mini/rankers_table\.md: not committed"):
+        results.renewed(tmp_path)
 
 
 def test_marks_that_are_not_there_are_named() -> None:
