@@ -223,6 +223,25 @@ def test_make_lists_every_target() -> None:
     assert {line.split()[1] for line in listed.splitlines()} == {*phony.split()}
 
 
+def test_continuous_integration_makes_what_there_is() -> None:
+    """Fast tests at each push, slow ones every week; what they make is in the Makefile."""
+    listed = {*re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()}
+    made = {}
+    for name in ("tests", "slow"):
+        job = yaml.load((ROOT / f".github/workflows/{name}.yml").read_text(), yaml.BaseLoader)
+        made[name] = {*job["jobs"]["tests"]["strategy"]["matrix"]["target"]}
+        assert ("schedule" in job["on"]) == (name == "slow")
+    assert made == {"tests": {"test", "test-lowest", "docs"}, "slow": {"test-slow", "test-browser"}}
+    assert made["tests"] | made["slow"] <= listed
+
+
+def test_a_killed_run_is_said_how_to_go_on() -> None:
+    """DVC says "busy" after a kill; `orbweaver.pipeline.run` frees what it held."""
+    for name in ("README.md", "dvc.yaml"):
+        (line,) = [each for each in (ROOT / name).read_text().splitlines() if '"busy"' in each]
+        assert "python -m orbweaver.pipeline.run" in line, name
+
+
 def test_the_site_is_looked_through(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text('<p id="here"></p><a href="b.html#there">b</a><a href="https://x.org">x</a>')
     (tmp_path / "b.html").write_text('<p id="there"></p><a href="a.html#here">a</a><img src="a.html">')
