@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 from functools import reduce
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -45,6 +47,19 @@ def test_pages_say_what_committed_results_say() -> None:
     assert {ROOT / page for page, _, _ in results.PLACES if page not in results.OPTIONAL} <= {*renewed}
     for path, text in renewed.items():
         assert path.read_text() == text, f"{path.name} is out of date"
+
+
+def test_readme_says_what_three_ptms_lose() -> None:
+    """By size, drawn by lot, by LogME; in points, mean over the classifications of pictures of `standard`."""
+    runs = pd.read_csv(ROOT / "data/published/standard/truth.csv").query("chosen == 1")
+    runs = runs[runs["task"] == "image_classification"]
+    regret = pd.read_csv(ROOT / "docs/standard/regret.csv").set_index(["method", "k"])["regret"]
+    truth = runs.groupby(["dataset", "ptm"])["test"].mean().unstack()
+    best = [np.mean([max(three) for three in combinations(row, 3)]) for row in truth.to_numpy()]
+    by_lot = 100 * (truth.max(axis=1) - best).mean()
+    words = " ".join((ROOT / "README.md").read_text().split())
+    said = re.search(r"three by size loses ([\d.]+) .* by lot ([\d.]+), .* LogME ([\d.]+)\.", words)
+    assert said.groups() == tuple(f"{v:.1f}" for v in (regret["parameters", 3], by_lot, regret["logme", 3]))
 
 
 def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
