@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
 
-.PHONY: help benchmark benchmark-tasks test test-slow test-lowest drills drills-mini test-catalogue lint docs docs-results clean
+.PHONY: help benchmark benchmark-tasks test test-slow test-browser test-lowest drills drills-mini test-catalogue lint docs docs-results clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,10 @@ test: .venv/installed lint ## environment, linter, tests
 
 test-slow: .venv/installed ## every test that takes longer than that
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+
+test-browser: .venv/installed ## of these: the report and the ranking as pages, in the system's Chromium
+	$(BIN)/python -m pip install --quiet --editable '.[dev,browser]'
+	$(BIN)/python -m pytest -n 0 -m slow tests/report/test_browser.py
 
 test-catalogue: .venv/installed ## of these: every PTM of the catalogue at its real size
 	$(BIN)/python -m pytest -m slow tests/models

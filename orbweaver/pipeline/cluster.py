@@ -142,7 +142,7 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace:
     try:
         import ray
     except ImportError:
-        raise ClusterError("Ray is not installed; `pip install 'orbweaver[cluster]'`") from None
+        raise ClusterError("Ray is not installed; `pip install '.[cluster]'` in the clone") from None
     (name, url), (head, packed) = remote(workspace), bundle(workspace)
     sent = {stage: needed for stage, needed in needs.items() if stage not in joins(edges(workspace), ptms)}
     if not sent:

@@ -9,7 +9,7 @@ import pandas as pd
 
 def escaped(text: str) -> str:
     """What a name or a mark would do to the text around it is undone."""
-    return re.sub(r"([_*~|])", r"\\\1", text)
+    return re.sub(r"([_*|])", r"\\\1", text)
 
 
 def markdown(cells: pd.DataFrame) -> str:

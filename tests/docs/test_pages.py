@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
+from functools import reduce
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -20,6 +24,7 @@ from orbweaver.report.marked import between
 from orbweaver.select import command
 from tests.conftest import ROOT
 
+ALL = ROOT / "orbweaver/pipeline/benchmarks"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GROUPS = yaml.safe_load((ROOT / "docs/site/methods.yaml").read_text())
 CARDS = {name: card for group in GROUPS.values() for name, card in group.items()}
@@ -38,8 +43,23 @@ def code_in(page: Path) -> str:
 
 def test_pages_say_what_committed_results_say() -> None:
     """`make docs-results` puts right what differs."""
-    for path, text in results.renewed(ROOT).items():
+    renewed = results.renewed(ROOT)
+    assert {ROOT / page for page, _, _ in results.PLACES if page not in results.OPTIONAL} <= {*renewed}
+    for path, text in renewed.items():
         assert path.read_text() == text, f"{path.name} is out of date"
+
+
+def test_readme_says_what_three_ptms_lose() -> None:
+    """By size, drawn by lot, by LogME; in points, mean over the classifications of pictures of `standard`."""
+    runs = pd.read_csv(ROOT / "data/published/standard/truth.csv").query("chosen == 1")
+    runs = runs[runs["task"] == "image_classification"]
+    regret = pd.read_csv(ROOT / "docs/standard/regret.csv").set_index(["method", "k"])["regret"]
+    truth = runs.groupby(["dataset", "ptm"])["test"].mean().unstack()
+    best = [np.mean([max(three) for three in combinations(row, 3)]) for row in truth.to_numpy()]
+    by_lot = 100 * (truth.max(axis=1) - best).mean()
+    words = " ".join((ROOT / "README.md").read_text().split())
+    said = re.search(r"three by size loses ([\d.]+) .* by lot ([\d.]+), .* LogME ([\d.]+)\.", words)
+    assert said.groups() == tuple(f"{v:.1f}" for v in (regret["parameters", 3], by_lot, regret["logme", 3]))
 
 
 def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
@@ -47,16 +67,20 @@ def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
     for page, _, _ in results.PLACES:
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text((ROOT / page).read_text())
+    for folder in ("docs/replays", "docs/standard", "docs/mini", "data/published/standard"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, dirs_exist_ok=True)
     for name in ("replays", "agreement"):
-        (tmp_path / "docs/replays").mkdir(exist_ok=True)
         table = pd.read_csv(ROOT / f"docs/replays/{name}.csv")
         table.assign(**{"mean" if name == "replays" else "weighted_tau": 0.12}).to_csv(
             tmp_path / f"docs/replays/{name}.csv", index=False
         )
-    (tmp_path / "docs/mini").mkdir()
-    (tmp_path / "docs/mini/result_table.md").write_text("| new |\n")
+    for name in ("result_table", "rankers_table"):
+        (tmp_path / f"docs/mini/{name}.md").write_text("| new |\n")
     changed = {path.name for path, text in results.renewed(tmp_path).items() if path.read_text() != text}
     assert changed == {"blind.md", "truth.md", "mini.md"}
+    (tmp_path / "docs/mini/rankers_table.md").unlink()
+    with pytest.raises(FileError, match=r"docs/mini/rankers_table\.md: not committed"):
+        results.renewed(tmp_path)
 
 
 def test_marks_that_are_not_there_are_named() -> None:
@@ -183,12 +207,54 @@ def test_commands_that_pages_name_exist(page: Path, capsys: pytest.CaptureFixtur
             pytest.fail(f"orbweaver {line}: {capsys.readouterr().err}")
 
 
+def stages_of(params: dict) -> int:
+    """How many stages dvc.yaml has with these parameters."""
+    count = 0
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        path = stage.get("foreach", "${}")[2:-1].split(".")  # `${spider.rankers}`: one for each
+        count += len(reduce(lambda at, key: at.get(key, {}), path, params)) if "foreach" in stage else 1
+    return count
+
+
+def test_pages_count_the_stages_of_benchmarks() -> None:
+    counts = {path.stem: stages_of(yaml.safe_load(path.read_text())) for path in ALL.glob("*.yaml")}
+    rows = {page: (ROOT / f"docs/{page}.md").read_text() for page in ("benchmarks", "cost")}
+    told = re.findall(r"^\| `(\w+)`[^|]*\| [^|]+ \| \d+ \| (\d+) \|", rows["benchmarks"], re.MULTILINE)
+    told += re.findall(r"^\| `(\w+)`[^|]*\| (\d+) \| [\d.a-z ]+ \|", rows["cost"], re.MULTILINE)
+    assert len(told) == 10 and [(name, n) for name, n in told if counts[name] != int(n)] == []
+
+
+def test_nobody_is_sent_to_a_stranger() -> None:
+    """`orbweaver` on PyPI is another project: ours is installed from a clone."""
+    told = [*PAGES, ROOT / "CHANGELOG.md", *(ROOT / "orbweaver").rglob("*.py")]
+    assert [path for path in told if re.search(r"pip install ['\"]?orbweaver", path.read_text())] == []
+
+
 def test_make_lists_every_target() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
     assert {line.split()[1] for line in listed.splitlines()} == {*phony.split()}
+
+
+def test_continuous_integration_makes_what_there_is() -> None:
+    """Fast tests at each push, slow ones every week; what they make is in the Makefile."""
+    listed = {*re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()}
+    made = {}
+    for name in ("tests", "slow"):
+        job = yaml.load((ROOT / f".github/workflows/{name}.yml").read_text(), yaml.BaseLoader)
+        made[name] = {*job["jobs"]["tests"]["strategy"]["matrix"]["target"]}
+        assert ("schedule" in job["on"]) == (name == "slow")
+    assert made == {"tests": {"test", "test-lowest", "docs"}, "slow": {"test-slow", "test-browser"}}
+    assert made["tests"] | made["slow"] <= listed
+
+
+def test_a_killed_run_is_said_how_to_go_on() -> None:
+    """DVC says "busy" after a kill; `orbweaver.pipeline.run` frees what it held."""
+    for name in ("README.md", "dvc.yaml"):
+        (line,) = [each for each in (ROOT / name).read_text().splitlines() if '"busy"' in each]
+        assert "python -m orbweaver.pipeline.run" in line, name
 
 
 def test_the_site_is_looked_through(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import reduce
 from pathlib import Path
 
 import pytest
 import yaml
 
+from docs.site.pipeline import waits_for
 from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.pipeline.known import load_checked
@@ -54,6 +56,28 @@ def test_a_tutorial_runs(
             for line in re.findall(r"^\$ orbweaver (.*)$", code, re.MULTILINE):
                 command.main(shlex.split(line))
                 assert "probe (accuracy)" in capsys.readouterr().out
+
+
+def test_the_tutorial_of_mini_names_what_there_is() -> None:
+    """It takes twelve minutes, so its commands are not called; what they name exists and does what the page says."""
+    page = (ROOT / "docs/tutorials/mini.md").read_text()
+    code = "\n".join(content for language, content in blocks(ROOT / "docs/tutorials/mini.md") if language == "console")
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    made = re.findall(r"\bmake ([a-z-]+)", page)
+    assert made and {*made} <= {*targets}
+    named = re.findall(r"BENCHMARK=(\w+)", page)
+    assert named and {*named} <= {path.stem for path in (ROOT / "orbweaver/pipeline/benchmarks").glob("*.yaml")}
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    changed = re.findall(r"-S ([\w.]+)=", code)
+    assert changed and all(reduce(lambda at, key: at[key], one.split("."), params) for one in changed)
+    assert {"methods", "targets"} <= {*params} and (ROOT / "dvc.lock").exists()
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    edges = waits_for(stages)
+    changed_by = {name for name, stage in stages.items() if "finetune" in stage.get("do", stage).get("params", [])}
+    assert changed_by == {"finetune"} and {name for name in edges if "finetune" in edges[name]} == {"reports"}
+    assert "`reports/index.html`" in page and '"index.html"' in (ROOT / "orbweaver/report/build.py").read_text()
+    told = re.findall(r"^(dvc(?: exp)? \w+)", code, re.MULTILINE)
+    assert {*told} <= {"dvc repro", "dvc exp run", "dvc exp show"}  # commands of DVC 3
 
 
 def test_the_tutorials_have_code() -> None:

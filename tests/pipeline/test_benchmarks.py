@@ -22,11 +22,11 @@ from orbweaver.pipeline import params
 from orbweaver.pipeline.choose import BenchmarkError, choose, known
 from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.plan import DvcError
-from tests.spider.mixtures import published_mixtures
 from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.finetune import published_truth
 from orbweaver.tasks.objectives import OBJECTIVES
 from tests.conftest import ROOT, TINY, clone_repository, run
+from tests.spider.mixtures import published_mixtures
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, the episodes, a ranker, the report
 CLONE = Workspace(ROOT)

@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.published import replay
+from orbweaver.select import order
+from orbweaver.select.ranking import rank
 
 pytestmark = pytest.mark.slow
-WIDTHS = {"desk": 1280, "phone": 390}
+WIDTHS = {"desk": 1280, "tablet": 768, "phone": 390}
 # Of an element's text colour against the nearest background behind it; WCAG's formula.
 CONTRASTS = """() => {
   const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => v / 255)
@@ -80,9 +83,35 @@ def browser(program: str):
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def ranking_path(tmp_path_factory) -> Path:
+    """What `orbweaver rank --report` writes, of two packaged PTMs on drawn digits."""
+    folder = tmp_path_factory.mktemp("ranked")
+    digits = load_digits()
+    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        if label < 3 and number < 90:
+            (folder / "pictures" / str(label)).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.uint8(pixels * 15)).resize((64, 64)).save(folder / f"pictures/{label}/{number}.png")
+    ptms = ["timm/tf_efficientnet_lite0.in1k", "timm/tf_efficientnet_lite1.in1k"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        patch.setattr(order, "HALVES", 6)
+        return rank(folder / "pictures", budget=9, ptms=ptms).report(folder / "ranking.html")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_the_page_fits_and_can_be_read(browser, page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+def test_the_report_fits_and_can_be_read(browser, page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    fits_and_can_be_read(browser, page_path, tmp_path, width, scheme)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(WIDTHS["desk"], "light"), (WIDTHS["phone"], "dark")])
+def test_the_ranking_fits_and_can_be_read(browser, ranking_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    fits_and_can_be_read(browser, ranking_path, tmp_path, width, scheme)
+
+
+def fits_and_can_be_read(browser, page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
+    """Nothing overflows, is too pale, complains or asks a network; each link within the page is reached by Tab."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -99,6 +128,12 @@ def test_the_page_fits_and_can_be_read(browser, page_path: Path, tmp_path: Path,
     shot = np.asarray(Image.open(tmp_path / "page.png").convert("L"))
     assert (shot[:40].mean() > 200) == (scheme == "light")
     assert shot.std() > 10  # something is on it
+    links = page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.getAttribute('href'))")
+    reached = []
+    for _ in range(len(links) + 12):  # what stands before and between them: the way past, words that explain themselves
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
+    assert [link for link in links if link not in reached] == []
     assert said == []
     page.close()
 
@@ -130,8 +165,8 @@ def test_a_click_sorts_and_a_click_on_a_word_explains_it(program: str, page_path
     *columns, word = json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', dom, re.DOTALL)[1]))
     for written, falling, rising, restored in columns:
         values = sorted(float(cell.rstrip("~")) for cell in written[1] if cell != "-")
-        for way, order, cells in (("descending", values[::-1], falling), ("ascending", values, rising)):
-            assert cells[0] == way and [float(cell.rstrip("~")) for cell in cells[1][: len(values)]] == order
+        for way, sorted_values, cells in (("descending", values[::-1], falling), ("ascending", values, rising)):
+            assert cells[0] == way and [float(cell.rstrip("~")) for cell in cells[1][: len(values)]] == sorted_values
             assert {*cells[1][len(values) :]} <= {"-"}  # what has no value stands last
         assert restored == written == [None, restored[1]]
     marked, partly = (written[1] for written, *_ in columns)

@@ -8,6 +8,7 @@ import pytest
 
 from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
+from orbweaver.report.markdown import escaped
 from orbweaver.report.published import replay
 
 ZOO = "image_classification"
@@ -93,6 +94,11 @@ def test_names_are_escaped(small, tmp_path):
     build({ZOO: Zoo(truth, scores.assign(method="<b>good"), cards)}, 0, n_resamples=20).write(tmp_path)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<b>good" not in html and "&lt;b&gt;good" in html
+
+
+def test_markdown_keeps_a_name_and_shows_no_backslash():
+    """A backslash before `~` would be shown: the documentation site's Markdown does not know it."""
+    assert escaped("~ a_b* | c") == r"~ a\_b\* \| c"
 
 
 def test_figures_of_methods_that_are_gone_are_removed(small, tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from orbweaver.report import compare
 from orbweaver.report.comparisons import gain_rows, top_rows, variance_rows, where_rows
 from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
 from orbweaver.report.regret import regret_by_budget
+from orbweaver.report.statements import statements
 from orbweaver.report.tables import markdown_table, notes, short_rows, tau_rows
 
 FAMILIES = {"digits": "hand", "games": "atari", "solar": "cells", "scale": "sprites", "defect": "cells"}
@@ -76,6 +79,15 @@ def test_gain_is_above_zero_where_there_is_one(evaluation):
     assert words["good"] == "adds to the prior"
     assert words["coin"].endswith("not worth its forward passes") and words["parameters"] == "no gain shown"
     assert tau_rows(evaluation).set_index("method").loc["good", "gain"].endswith("^")
+
+
+def test_notes_count_the_scores_that_the_statements_count(evaluation):
+    """And what has a gain and what has none are all of them."""
+    said = " ".join(notes(evaluation))
+    above, counted = map(int, re.search(r"above 0: (\d+) of the (\d+) scores", said).groups())
+    none = int(re.search(r"No gain is shown of the other (\d+) scores", said)[1])
+    assert above + none == counted and f"{above} of {counted} scores add" in " ".join(statements(evaluation))
+    assert counted < evaluation.gain["gain"].notna().sum()  # there are rows that are no scores
 
 
 def test_too_few_families_are_said(known):

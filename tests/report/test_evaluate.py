@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,18 @@ def test_what_was_not_scored_is_said(evaluation):
     assert rows.loc[("partial", "digits"), ["n_ptms", "n_scored"]].tolist() == [12, 10]
     assert "~ partial scored 10 of the 12 PTMs on digits." in notes(evaluation)
     assert evaluation.tau.loc["partial", "digits"].round(3).astype(str) + "~" in text_table({"zoo": evaluation})
+
+
+def test_methods_that_scored_as_many_share_a_sentence(evaluation):
+    shy = evaluation.measures["method"].isin(["fair", "coin"]) & evaluation.measures["dataset"].isin(
+        evaluation.headline
+    )
+    measures = evaluation.measures.assign(n_scored=evaluation.measures["n_scored"].mask(shy, 11))
+    said = [note for note in notes(replace(evaluation, measures=measures)) if note.startswith("~")]
+    assert said[1:] == ["~ partial scored 10 of the 12 PTMs on digits."]
+    assert said[0] in {
+        f"~ {two} scored 11 of the 12 PTMs on every target of the mean." for two in ("fair, coin", "coin, fair")
+    }
 
 
 def test_a_method_with_an_easier_exam_is_not_the_best(tables):

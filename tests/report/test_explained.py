@@ -40,7 +40,7 @@ def test_the_cards_that_are_known_are_those_that_are_made(made: set[str]) -> Non
 
 def test_methods_of_the_main_table_lead_to_their_cards(zoo: Zoo, made: set[str]) -> None:
     page = build({"image_classification": zoo}, 0, n_resamples=20).page
-    table = re.search(r"<table>\s*<caption>Weighted tau of every method.*?</table>", page, re.DOTALL)[0]
+    table = re.search(r"<table>\s*<caption><span>Weighted tau of every method.*?</table>", page, re.DOTALL)[0]
     rows = re.findall(r'<th scope="row">(?:<a href="([^"]+)">)?([^<]+)<', table)
     leads = {method: address for address, method in rows}
     assert leads.pop("new_score") == ""

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from orbweaver.core.workspace import Workspace
-from tests.spider.mixtures import SINGLE_SOURCE, published_mixtures
 from tests.conftest import ROOT
+from tests.spider.mixtures import SINGLE_SOURCE, published_mixtures
 
 
 def test_the_mixtures_of_model_spider() -> None:

@@ -34,7 +34,7 @@ SIDE = 96
 @cache
 def _logos() -> list[tuple[str, str, np.ndarray]]:
     """Provider, kind and pixels (h, w, RGBA) of each logo; of several with equal pixels the first."""
-    folder = package_folder("resources", "diagrams")
+    folder = package_folder("resources")
     logos: dict[bytes, tuple[str, str, np.ndarray]] = {}
     for path in sorted(folder.glob("*/*/*.png")):
         pixels = _opened(path)

@@ -34,7 +34,7 @@ LARGEST = 20  # islands
 @cache
 def _cells() -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
     """Land (CELL, CELL) of the cells of each coast that have some of it and of the sea: for training, and for tests."""
-    folder = package_folder("global_land_mask", "global-land-mask")
+    folder = package_folder("global_land_mask")
     with np.load(folder / "globe_combined_mask_compressed.npz") as file:
         sea = file["mask"]  # (21600, 43200) bool, from north to south and west to east: 0.9 GB, and not kept
     coasts = []

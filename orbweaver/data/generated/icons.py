@@ -32,7 +32,7 @@ TEAMS = {  # font, list of names, licence, words
 def _icons(team: str) -> tuple[ImageFont.FreeTypeFont, dict[str, list[list[str]]]]:
     """The font, and by word its icons; an icon is the list of its styles' characters."""
     font, names, _, words = TEAMS[team]
-    folder = package_folder("qtawesome", "qtawesome") / "fonts"  # importing it needs Qt
+    folder = package_folder("qtawesome") / "fonts"  # importing it needs Qt
     icons: dict[str, dict[str, list[str]]] = {word: {} for word in words.split()}
     for name, code in sorted(json.loads((folder / f"{names}.json").read_text()).items()):
         stem = STYLES.sub("", name)

@@ -43,7 +43,7 @@ def _tunes() -> list[tuple[str, int, str]]:
     """Each tune's beginning in ABC, the sharps of its key (flats are negative), and its meter."""
     tunes = []
     for book in BOOKS:
-        for path in sorted((package_folder("music21", "music21") / "corpus" / book).glob("*.abc")):
+        for path in sorted((package_folder("music21") / "corpus" / book).glob("*.abc")):
             for tune in re.split(r"(?m)^(?=X: ?\d)", path.read_text(encoding="utf-8", errors="replace")):
                 key, meter = KEY.search(tune), METER.search(tune)
                 if tune.startswith("X") and key and meter:

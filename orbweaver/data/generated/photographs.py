@@ -27,9 +27,9 @@ STUFFS = {"brick": "brick.png", "grass": "grass.png", "gravel": "gravel.png", "t
 def _read(file: str) -> np.ndarray:
     """(H, W, 3) of a photograph, by the name of its file."""
     if file in ("china.jpg", "flower.jpg"):
-        folder = package_folder("sklearn", "scikit-learn") / "datasets" / "images"
+        folder = package_folder("sklearn") / "datasets" / "images"
     else:
-        folder = package_folder("skimage", "scikit-image") / "data"
+        folder = package_folder("skimage") / "data"
     with Image.open(folder / file) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -36,7 +36,6 @@ SCRIPTS = {"GREEK": "Greek", "CYRILLIC": "Cyrillic", "ARABIC": "Arabic", "ARMENI
 
 def cldr_language(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """In which language is this the name of a country, a language or a currency? Twelve, all in Latin letters."""
-    package_folder("babel", "babel")
     from babel import Locale
 
     locales = {name: Locale(code) for code, name in LANGUAGES.items()}
@@ -49,7 +48,6 @@ def cldr_language(train: int, test: int, image_size: int, seed: int) -> dict[str
 
 def surnames_country(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """In which country is this a surname? Twelve, all in Latin letters; names of several countries are left out."""
-    package_folder("faker", "faker")
     lists = {name: import_module(f"faker.providers.person.{code}").Provider for code, name in COUNTRIES.items()}
     groups = {name: [str(one) for one in of.last_names] for name, of in lists.items()}
     return text_splits("surnames_country", groups, train, test, seed, family="surnames", licence="MIT",
@@ -96,7 +94,7 @@ def alphabets_script(train: int, test: int, image_size: int, seed: int) -> dict[
 
 def icons_team(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """Which of four teams gave an icon this name? Words that tell a team's styles are taken out."""
-    folder = package_folder("qtawesome", "qtawesome") / "fonts"  # importing it needs Qt
+    folder = package_folder("qtawesome") / "fonts"  # importing it needs Qt
     groups = {}
     for team, (_, names, _, _) in TEAMS.items():
         listed = json.loads((folder / f"{names}.json").read_text())
@@ -107,7 +105,6 @@ def icons_team(train: int, test: int, image_size: int, seed: int) -> dict[str, S
 
 def smiles_rings(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
     """How many rings has the molecule that this line notation (SMILES) writes? One to four."""
-    package_folder("rdkit", "rdkit")
     groups: dict[str, list[str]] = {name: [] for name in RINGS[:MOST_RINGS]}
     for text, rings in smiles():
         if rings <= MOST_RINGS:

@@ -74,7 +74,7 @@ def _documented(path: Path) -> Iterator[str]:
 
 @cache
 def _documentation() -> dict[str, list[str]]:
-    folders = {name: package_folder(package, name) for package, name in LIBRARIES.items()}
+    folders = {name: package_folder(package) for package, name in LIBRARIES.items()}
     return {name: [s for path in _files(folder, ".py") for s in _documented(path)] for name, folder in folders.items()}
 
 
@@ -91,7 +91,7 @@ def _code() -> dict[str, list[str]]:
     found = {}
     for language, (package, folder, suffix) in CODE.items():
         texts = [path.read_text(encoding="utf-8", errors="replace") for path in
-                 _files(package_folder(package, package) / folder, suffix)]  # fmt: skip
+                 _files(package_folder(package) / folder, suffix)]  # fmt: skip
         lines = [" ".join(line.split()) for text in texts for line in text.split("\n")]
         found[language] = [line for line in lines if 12 <= len(line) <= 120 and re.search(r"[A-Za-z]{3}", line)]
     return found

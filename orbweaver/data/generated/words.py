@@ -39,9 +39,7 @@ SIDE = 128
 
 @cache
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(
-        str(package_folder("matplotlib", "matplotlib") / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"), size
-    )
+    return ImageFont.truetype(str(package_folder("matplotlib") / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"), size)
 
 
 @cache
