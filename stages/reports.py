@@ -19,6 +19,7 @@ from orbweaver.report.build import build
 from orbweaver.report.inside import inside
 from orbweaver.report.marked import between
 from orbweaver.report.published import replay
+from orbweaver.report.replays import ceilings
 from orbweaver.report.shown import shown
 from orbweaver.report.tables import text_table
 
@@ -56,6 +57,7 @@ def main() -> None:
             weights=results.weights(workspace, params),
             rankers=results.rankers(workspace, params),
             seconds=seconds,
+            ceilings=ceilings(workspace.published, seed, resamples),
         )
     if args.show:
         write_text(workspace.page(), report.page)

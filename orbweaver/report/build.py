@@ -15,6 +15,7 @@ from orbweaver.report.evaluate import Evaluation, Zoo, evaluate
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import Replay
 from orbweaver.report.regret import regret_by_budget
+from orbweaver.report.replays import Ceilings
 from orbweaver.report.same import correlation_map, same
 
 
@@ -44,6 +45,7 @@ def build(
     weights: pd.DataFrame | None = None,
     rankers: pd.DataFrame | None = None,
     seconds: pd.DataFrame | None = None,
+    ceilings: Ceilings | None = None,
 ) -> Report:
     """Evaluates every zoo by itself, since its PTMs meet its own targets alone, and shows them in one report.
 
@@ -57,6 +59,7 @@ def build(
         weights: of EMMS; columns dataset, ptm, encoder, weight.
         rankers: of Model Spider; columns dataset, ranker, seed ("all" for their mean), k, ptm, score.
         seconds: what scores cost here; columns dataset, ptm, method, seconds.
+        ceilings: what fine-tuning anew makes of published tables, likewise.
 
     Raises:
         ValueError: as `orbweaver.report.evaluate.evaluate`.
@@ -76,7 +79,7 @@ def build(
         parts.append(page.part(name, prefix, evaluation, spreads[name], sames[name], drawn, seconds))
     overview = tables.overview(evaluations) if len(zoos) > 1 else None
     variance = variance_rows(evaluations, published)
-    return Report(evaluations, files, page.render(parts, variance, overview, replay, inside))
+    return Report(evaluations, files, page.render(parts, variance, overview, replay, inside, ceilings))
 
 
 def draw(

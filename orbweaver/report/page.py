@@ -8,13 +8,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from orbweaver.report.cells import number
+from orbweaver.report.cells import number, span
 from orbweaver.report.comparisons import fewest_words, gain_rows, sub_zoo_rows, top_rows, where_rows
 from orbweaver.report.evaluate import Evaluation
 from orbweaver.report.explained import card_links, glossary
 from orbweaver.report.figures import PANELS
 from orbweaver.report.inside import Inside
 from orbweaver.report.published import TOLERANCE, Replay
+from orbweaver.report.replays import Ceilings
 from orbweaver.report.same import ALIKE, Same
 from orbweaver.report.statements import statements
 from orbweaver.report.tables import OVERVIEW, notes, short_rows, tau_rows
@@ -92,6 +93,7 @@ def render(
     overview: pd.DataFrame | None = None,
     replay: Replay | None = None,
     inside: Inside | None = None,
+    ceilings: Ceilings | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -101,6 +103,7 @@ def render(
         overview: of all zoos, where there are several.
         replay: the published table, for its section.
         inside: PTMs, datasets and provenance, for theirs.
+        ceilings: how far laboratories agree, and what that makes of published tables.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -118,6 +121,8 @@ def render(
         overview=overview,
         note=OVERVIEW,
         published=_published(replay) if replay else None,
+        replays=ceilings.zoos if ceilings else None,
+        laboratories=_laboratories(ceilings.laboratories) if ceilings else None,
         inside=inside,
         provenance=pd.DataFrame(inside.provenance.items(), columns=["what", "version or digest"]) if inside else None,
         datasets=pd.DataFrame([dataset.about for dataset in inside.datasets]) if inside else None,
@@ -206,6 +211,27 @@ def _published(replay: Replay) -> dict[str, object]:
             for row in misses.itertuples()
         ],
     }
+
+
+def _laboratories(summary: pd.DataFrame) -> pd.DataFrame:
+    """A row a pair of laboratories: mean weighted tau by either's order, and by both with its interval."""
+    rows = []
+    for (first, second), pair in summary.groupby(["first", "second"], sort=False):
+        line = pair.set_index("weighed_by")
+        both = line.loc["both"]
+        rows.append(
+            {
+                "pair": f"{first}, {second}",
+                "datasets": str(both["datasets"]),
+                "PTMs": str(both["ptms"]),
+                "by the first": number(line.loc["first", "mean"], 2),
+                "by the second": number(line.loc["second", "mean"], 2),
+                "by both": number(both["mean"], 2),
+                "its interval": span(both["low"], both["high"]),
+                "without inception_v3": number(both["without_inception"], 2),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _strings(rows: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,6 @@ SEED, N_RESAMPLES, DRAWS = 0, 200, 20
 KNOWN = (3, 5, 10, 20)
 BLIND = ("parameters", "source_accuracy", "mean_truth_elsewhere")
 OTHERS = "mean_truth_other_families"
-FLICKR = {"flickr30k", "flickr10kH", "flickr10kR"}
 # targets that are made of the same images, or were taken in the same place
 FAMILIES = (
     {"smallnorb_azimuth", "smallnorb_elevation"},
@@ -68,6 +67,18 @@ class Published:
 
     truth: pd.DataFrame
     cards: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What the report shows of all this, in seconds.
+
+    zoos: a row a published table: zoo, PTMs, targets, the mean weighted tau of each ranking that never looks, and made
+        anew (see `anew`), as text. laboratories: as `laboratories.summary`.
+    """
+
+    zoos: pd.DataFrame
+    laboratories: pd.DataFrame
 
 
 def load(published: Path, name: str) -> Published:
@@ -253,6 +264,36 @@ def tables(published: Path, seed: int = SEED, n_resamples: int = N_RESAMPLES) ->
     }
 
 
+def anew(stability: pd.DataFrame, agreement: pd.DataFrame) -> dict[str, str]:
+    """Of each zoo, how well fine-tuning it anew ranks its table: the mean weighted tau with it of other laboratories'
+    tables, or of itself plus the noise of near-copies; - where neither is known."""
+    found = {}
+    for zoo, rows in stability.groupby("zoo", sort=False):
+        ceiling = rows["ceiling"].mean()
+        found[zoo] = f"near-copies {_number(ceiling)}" if rows["noise_from"].iloc[0] == "near-copies" else "-"
+    for laboratory, folder in laboratories.TABLES.items():
+        theirs = agreement[agreement["truth"] == laboratory].groupby("scores", sort=False)["weighted_tau"].mean()
+        found[folder] = ", ".join(f"{name} {_number(tau)}" for name, tau in theirs.items())
+    return found
+
+
+def ceilings(published: Path, seed: int, n_resamples: int) -> Ceilings:
+    """Raises FileError when a published table is missing or damaged."""
+    zoos = {name: load(published, name) for name in ZOOS}
+    found = laboratories.truths(published)
+    again = anew(stability(zoos, found, seed), laboratories.agreement(found))
+    rows = []
+    for name, zoo in zoos.items():
+        truth, scores = zoo.truth.to_numpy(), blind(zoo)
+        everything = np.arange(truth.shape[1])[None]
+        means = {key: np.nanmean(taus(truth, each, everything)) for key, each in scores.items()}
+        told = {key: _number(means.get(key, np.nan)) for key in (*BLIND, OTHERS)}
+        rows.append(
+            {"zoo": name, "PTMs": str(truth.shape[1]), "targets": str(len(truth)), **told, "made anew": again[name]}
+        )
+    return Ceilings(pd.DataFrame(rows), laboratories.summary(found, seed, n_resamples))
+
+
 def page(made: dict[str, pd.DataFrame]) -> str:
     """docs/replays.md."""
     environment = Environment(
@@ -264,17 +305,11 @@ def page(made: dict[str, pd.DataFrame]) -> str:
         share=lambda t: t["tied"] / t["pairs"], equal=lambda t: t["ties"] / t["pairs"]
     ).groupby("zoo", sort=False)[["share", "equal", "with_best", "ceiling"]].mean()  # fmt: skip
     stable["noise_from"] = made["stability"].groupby("zoo")["noise_from"].first()
-    anew = {zoo: f"near-copies {_number(line['ceiling'])}" if line["noise_from"] == "near-copies" else "-"
-                for zoo, line in stable.iterrows()}  # fmt: skip
-    for laboratory, folder in laboratories.TABLES.items():
-        theirs = made["agreement"][made["agreement"]["truth"] == laboratory]
-        theirs = theirs.groupby("scores", sort=False)["weighted_tau"].mean()
-        anew[folder] = ", ".join(f"{name} {_number(tau)}" for name, tau in theirs.items())
     return environment.get_template("replays.md.j2").render(
         zoos=list(ZOOS), blind=(*BLIND, OTHERS), known=KNOWN, by=by, stable=stable, draws=DRAWS,
         resamples=N_RESAMPLES, printed=made["printed"], laboratories=made["laboratories"],
         agreement=made["agreement"].set_index(["dataset", "truth", "scores"])["weighted_tau"],
-        number=_number, anew=anew,
+        number=_number, anew=anew(made["stability"], made["agreement"]),
         span=lambda low, high: f"{low:+.2f} .. {high:+.2f}", isna=pd.isna,
     )  # fmt: skip
 

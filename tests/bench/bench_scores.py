@@ -46,6 +46,7 @@ def arrays(n: int, d: int, c: int, s: int) -> dict:
         probabilities[part] = weights / weights.sum(axis=1, keepdims=True)
     return {
         "features": features,
+        "inner": np.ascontiguousarray(features[:, : d // 2]),  # the last stage but one is half as wide, as a rule
         "labels": labels,
         "probabilities": probabilities,
         "source_features": features[: n // 2, ::-1],

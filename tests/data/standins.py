@@ -351,9 +351,10 @@ def _styled(raw: Path, name: str, names: str, captions: str) -> Expected:
 
     base = raw / name
     put(base / names, pickle.dumps([f"{i}_abc.jpg" for i in range(7)], protocol=2))
-    text(base / captions, *(f"so\u2028 funny\f {i}" for i in range(7)))
+    said = [f"so\u2028 funny\f or\r not\u0085 {i}" for i in range(7)]
+    put(base / captions, "\r\n".join(said).encode())
     pictures(*(base / f"flickr30k-images/{i}.jpg" for i in range(7)))
-    return [], {"": [{"captions": [f"so\u2028 funny\f {i}"]} for i in range(7)]}
+    return [], {"": [{"captions": [each]} for each in said]}
 
 
 def flickr10kh(raw: Path) -> Expected:

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.catalogue import Entry, Layout, catalogue, read
 from orbweaver.data.datasets import make
 from orbweaver.data.fetch import download
+from orbweaver.data.fetch import hub as hub_files
 from orbweaver.data.fetch.download import DownloadError
 from orbweaver.data.fetch.prepare import prepare, state
 from orbweaver.data.readers.captions import _strings_in_pickle, coco_captions, karpathy
@@ -347,6 +349,38 @@ def hub_entry(revision: str | None) -> Entry:
         "samples": {"train": 3, "test": 1}, "classes": 2,
         "hub": {"id": "a/b", "revision": revision, "splits": {"train": "data/train-*", "test": "data/test-*"}},
     })  # fmt: skip
+
+
+def test_a_hub_that_is_asked_too_often_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it says, at least the pause; after the last attempt, or for another reason, its error stands."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import RepoFile
+
+    class Refused(HfHubHTTPError):
+        def __init__(self, status: int, again: str = "") -> None:
+            self.response = SimpleNamespace(status_code=status, headers={"Retry-After": again} if again else {})
+
+    listing = [RepoFile(path="data/train-0.parquet", size=3, oid="x")]
+    answers: list[list | Refused] = [Refused(429, "7"), Refused(429), listing]
+    waited: list[float] = []
+
+    def answer(*_args: object, **_keywords: object) -> list:
+        now = answers.pop(0)
+        if isinstance(now, Refused):
+            raise now
+        return now
+
+    monkeypatch.setattr(HfApi, "list_repo_tree", answer)
+    monkeypatch.setattr(hub_files.time, "sleep", waited.append)
+    entry = hub_entry("a" * 40).hub
+    assert hub_files._tree(entry) == ("a" * 40, listing)
+    assert waited == [7.0, download.PAUSE]
+    for refusals, pauses in (([Refused(429, "3")] * download.ATTEMPTS, [3.0] * 4), ([Refused(404)], [])):
+        answers[:], waited[:] = refusals, []
+        with pytest.raises(Refused):
+            hub_files._tree(entry)
+        assert (answers, waited) == ([], pauses)
 
 
 def test_a_hub_dataset_is_downloaded_at_its_revision(

@@ -53,6 +53,14 @@ def test_every_benchmark_is_valid_and_has_its_published_truth(name: str) -> None
             assert row["chosen"] == 1
 
 
+@pytest.mark.parametrize("name", list(STAGES))
+def test_f_labels_of_published_benchmarks_are_of_class_names_as_the_files_have_them(name: str) -> None:
+    targets = load_checked(CLONE, known()[name]).targets
+    named = [each for each in targets if TASKS_OF[each] in ("image_classification", "multilabel")]
+    assert bool(named) == (name != "caption")
+    assert {targets[each].class_names for each in named} <= {"raw"}
+
+
 @pytest.mark.parametrize("name", ["single_source", "multi_source", "emms_cnn", "emms_vit", "itm"])
 def test_model_spider_is_in_published_benchmarks_as_its_code_has_it(name: str) -> None:
     p = load_checked(CLONE, known()[name])

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.published import replay
+from orbweaver.report.replays import ceilings
 from orbweaver.select import order
 from orbweaver.select.ranking import rank
 
@@ -60,9 +61,10 @@ document.body.append(Object.assign(document.createElement("pre"), { id: "said", 
 def page_path(made_up, some_inside, some_weights, some_rankers, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     seconds = made_up[1][["dataset", "ptm", "method"]].assign(seconds=lambda s: np.geomspace(1e-5, 1, len(s)))
-    published = replay(Path(__file__).parents[2] / "data/published", n_resamples=20)
+    tables = Path(__file__).parents[2] / "data/published"
+    published, anew = replay(tables, n_resamples=20), ceilings(tables, 0, 20)
     zoos = {"image_classification": Zoo(*made_up)}
-    build(zoos, 0, 20, published, some_inside, some_weights, some_rankers, seconds).write(folder)
+    build(zoos, 0, 20, published, some_inside, some_weights, some_rankers, seconds, anew).write(folder)
     return folder / "index.html"
 
 

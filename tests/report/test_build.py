@@ -10,6 +10,7 @@ from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.markdown import escaped
 from orbweaver.report.published import replay
+from orbweaver.report.replays import ZOOS, ceilings
 
 ZOO = "image_classification"
 
@@ -20,9 +21,11 @@ def built(made_up, some_inside, some_weights, tmp_path_factory):
     folders = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
     truth, scores, cards = made_up
     truth, scores = truth[truth["dataset"] != "games"], scores[scores["method"].isin(["good", "no_head"])]
-    replayed = replay(Path(__file__).parents[2] / "data/published", n_resamples=20)
+    published = Path(__file__).parents[2] / "data/published"
+    replayed, anew = replay(published, n_resamples=20), ceilings(published, 0, 20)
     for folder in folders:
-        build({ZOO: Zoo(truth, scores, cards)}, 0, 50, replayed, some_inside, some_weights).write(folder)
+        zoos = {ZOO: Zoo(truth, scores, cards)}
+        build(zoos, 0, 50, replayed, some_inside, some_weights, ceilings=anew).write(folder)
     return folders
 
 
@@ -72,8 +75,8 @@ def test_figures_are_svg_without_a_date(built):
 
 def test_sections_appear_with_what_they_show(built, small, some_rankers, tmp_path):
     html = (built[0] / "index.html").read_text(encoding="utf-8")
-    sections = "ranking gain regret weights truth variance where same scores published inside provenance reading"
-    assert re.findall(r'<section id="(\w+)">', html) == sections.split()
+    sections = "ranking gain regret weights truth variance where same scores published replays laboratories inside"
+    assert re.findall(r'<section id="(\w+)">', html) == [*sections.split(), "provenance", "reading"]
     assert "each chosen without the family" in html
     heads = re.search(r"<thead>(.*?)</thead>", html)[1].split("</th>")[:-1]
     assert len(heads) > 8 and all('class="term"' in head for head in heads)  # of the first table, each has its word
@@ -87,6 +90,19 @@ def test_sections_appear_with_what_they_show(built, small, some_rankers, tmp_pat
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'id="time"' in html and 'id="spider"' in html and 'id="weights"' not in html
     assert not (tmp_path / "figures/cost.svg").exists()  # seconds are in the page and in no output
+
+
+def test_every_replayed_table_has_its_ceiling_beside_it(built):
+    html = (built[0] / "index.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r'<th scope="row">([\w, ]+)</th>((?:<td>[^<]*</td>)+)', html.partition('id="replays"')[2]))
+    cells = {name: re.findall("<td>([^<]*)", row) for name, row in rows.items()}
+    assert {*ZOOS} <= {*cells}
+    # as docs/replays.md has them
+    assert cells["transfergraph"] == ["180", "12", "0.46", "-0.13", "0.55", "0.55", "near-copies 0.77"]
+    assert cells["single_source"][-1] == "SFDA 0.48, ITM 0.37"
+    assert cells["emms_caption"][-1] == "-"
+    assert [cells["SFDA, TLL"][place] for place in (0, 1, 2, 3)] == ["8", "10", "0.60", "0.48"]
+    assert {"SFDA, ITM", "TLL, ITM"} <= {*cells}
 
 
 def test_names_are_escaped(small, tmp_path):

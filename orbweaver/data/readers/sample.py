@@ -39,11 +39,12 @@ def readable(name: str) -> str:
 def lines(path: Path) -> list[str]:
     """The lines of a text file that are not blank. Raises FileError when it is not there.
 
-    Nothing but "\n" (or "\r\n") ends a line: sentences that people wrote hold form feeds and Unicode's line separators.
+    Nothing but "\n" (or "\r\n") ends a line: sentences that people wrote hold form feeds, lone carriage returns and
+    Unicode's line separators.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")  # which makes one "\n" of "\r\n"
-        return [line for line in text.split("\n") if line.strip()]
+        text = path.read_bytes().decode(errors="replace")  # as text, a lone "\r" would become a "\n"
+        return [line for each in text.split("\n") if (line := each.removesuffix("\r")).strip()]
     except FileNotFoundError:
         raise FileError(f"{path}: not found; is the dataset unpacked there completely?") from None
 
