@@ -17,6 +17,7 @@ from orbweaver.select.keep import kept, place
 from orbweaver.tasks.stored import Stored
 
 LEVEL = "probe"  # what a linear model reaches on a PTM's features; computed beside any method
+DEFAULT = (LEVEL, "probe_inner")  # what ranks where PTMs have an inside
 HALVES, HALF_AT_MOST = 100, 400
 SPIDER = "spider"
 TRIO_NAME = "borda_trio"

@@ -221,7 +221,7 @@ class _Job:
     def _first_stage(self, methods: list[str] | None) -> Spider | None:
         """Sets the methods to rank by; gives the spider if it is to rank."""
         inside = all(ptm.card.task in INSIDE for ptm in self.ptms)
-        self.methods = methods or (["probe", "probe_inner"] if inside else ["probe"])
+        self.methods = methods or ([*order.DEFAULT] if inside else [order.LEVEL])
         if order.SPIDER not in self.methods:
             return None
         if len(self.methods) > 1:
