@@ -47,7 +47,7 @@ def _calibration(
     if benchmark is None:
         return None, "there is no benchmark to calibrate on (--benchmark)"
     if public := next((ptm for ptm in ptms if ptm.startswith(PUBLIC)), None):
-        return None, f"{public} is none of the benchmark's, whose calibration does not hold for it"
+        return None, f"what fine-tuning gives is known of the benchmark's own PTMs alone, and {public} is none of them"
     if not settings.ptms_of(ZOO[name]):
         return None, few
     from orbweaver.report import results

@@ -36,7 +36,7 @@ def _intervals(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
     colours = [GREY if dropped else BLUE for dropped in table["dropped"]]
     axes.hlines(place, table["probe_low"], table["probe_high"], color=colours, linewidth=2)
     axes.scatter(table["probe"], place, color=colours, s=28, zorder=3, label="linear model on features")
-    if "real" in table and not unit.error and table["real"].notna().any():
+    if "real" in table and unit.comparable and table["real"].notna().any():
         axes.scatter(table["real"], place, color=ORANGE, marker="D", s=28, zorder=4, label="fine-tuned here")
         axes.legend(frameon=False, fontsize=8)
     axes.set_yticks(place, table["ptm"])

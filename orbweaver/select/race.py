@@ -16,6 +16,7 @@ import pandas as pd
 
 from orbweaver.core.errors import REFUSALS, UserError
 from orbweaver.select.order import Scored, ahead, standing, standing_on_halves
+from orbweaver.select.progress import steps
 
 KEEP = 5
 HOPELESS = 0.05
@@ -64,7 +65,8 @@ def race(
     for number in range(1, looks + 1) if len(names) > keep else [looks]:
         last = number == looks
         now: dict[str, Scored] = {}
-        for name in list(alive):
+        doing = "forwarding and scoring" + (f", look {number} of {looks}" if len(names) > keep else "")
+        for name in steps(list(alive), doing, "PTMs"):
             if time_left is not None and len(result.scored | now) >= 2 and time_left() <= 0:
                 result.stopped = True
                 break

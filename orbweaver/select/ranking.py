@@ -23,8 +23,8 @@ from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
 from orbweaver.select.examples import Shown, examples
 from orbweaver.select.hub import resolved
+from orbweaver.select.progress import counted, say, steps
 from orbweaver.select.progress import minutes as in_words
-from orbweaver.select.progress import say
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import expectations, is_built, zoo
@@ -124,7 +124,7 @@ def rank(
     about = {
         "target": split.name,
         "task": split.task,
-        "metric": job.metric,
+        "metric": job.unit.real,
         "what": what,
         "samples": len(data.rows),
         "held_out": len(test),
@@ -273,7 +273,7 @@ class _Job:
         from orbweaver.select.forward import missing
 
         samples, usable = {}, []
-        for ptm in new:
+        for ptm in steps(new, "timing a batch of each PTM", "PTMs"):
             try:
                 samples[ptm.card.name] = missing(ptm, self.data, methods=self.methods)
                 cost.speed(ptm, self.data)
@@ -285,7 +285,8 @@ class _Job:
         seconds = sum(cost.forwarding_seconds(usable, self.data, samples).values())
         early = "; those that fall behind see fewer" if len(self.ptms) > race.KEEP and len(self.data.parts) > 1 else ""
         say(
-            f"forwarding {len(self.data.split)} {self.what} through {len(usable)} PTMs on {cost.device_in_words()}: "
+            f"forwarding {len(self.data.split)} {self.what} through {counted(len(usable), 'PTM')} on "
+            f"{cost.device_in_words()}: "
             f"about {in_words(seconds)} at most{early}"
         )
 
@@ -293,7 +294,7 @@ class _Job:
 
     def _expected(self, places: pd.DataFrame, ranker: Spider | None) -> tuple[np.ndarray, ...]:
         """Expected values and their ranges, NaN where they cannot be trusted; the notes say which."""
-        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.metric)
+        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.unit.real)
         self.notes.append(note)
         if self.calibration is None:
             return (np.full(len(places), np.nan),) * 3
@@ -323,22 +324,23 @@ class _Job:
         data, test = self.data, self.test
         each = [cost.fine_tuning_seconds(ptm, data, tune.recipe(ptm, data), len(test)) for ptm in first]
         say(
-            f"fine-tuning {len(first)} PTMs on {cost.device_in_words()}: about {in_words(sum(each))}, less what is kept"
+            f"fine-tuning {counted(len(first), 'PTM')} on {cost.device_in_words()}: about {in_words(sum(each))}; runs "
+            "that were finished before are not repeated"
         )
         found = tune.fine_tuned(first, data, test)
         rates = {name: one.rate for name, one in found.items()}
-        table["real"] = table["ptm"].map({name: one.real for name, one in found.items()})
+        table["real"] = table["ptm"].map({name: self.unit.of_truth(one.real) for name, one in found.items()})
         table["rate"] = table["ptm"].map(rates)
         held_out = f"{len(test)} {self.what}"
-        self.advice = advice.verdict(table, held_out, self.metric, rates, self.unit)
-        best = table.loc[table["real"].idxmax(), "ptm"]
+        self.advice = advice.verdict(table, held_out, rates, self.unit)
+        best = max(found, key=lambda name: found[name].real)
         if folder is None:
             line = advice.next_command(self.command, [one.card.name for one in first], self.name_them)
             self.advice.append(f"Next: leave it as a checkpoint: {line}")
             return None
         real = tune.leave(self.of[best], data, test, found[best], folder)
         self.advice.append(
-            f"{best}, trained once more on all {len(data.rows)} {self.what} that were not kept apart ({self.metric} "
-            f"{real:.3f}), is in {folder}; README.md there has the lines that load it."
+            f"{best}, trained once more on all {len(data.rows)} {self.what} that were not kept apart ({self.unit.real} "
+            f"{self.unit.of_truth(real):.4g}), is in {folder}; README.md there has the lines that load it."
         )
         return folder

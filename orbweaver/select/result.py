@@ -51,7 +51,8 @@ class Ranking:
     def best(self) -> str:
         """The PTM on the first place; after fine-tuning the one that was best."""
         if "real" in self.table and self.table["real"].notna().any():
-            return self.table.loc[self.table["real"].idxmax(), "ptm"]
+            real = self.table["real"]
+            return self.table.loc[real.idxmin() if self.unit.error else real.idxmax(), "ptm"]
         return self.table["ptm"].iloc[0]
 
     def to_json(self) -> str:
@@ -123,7 +124,8 @@ class Ranking:
             cells["expected"] = [f"{value:.2f}" if value == value else "-" for value in table["expected"]]
             cells["80 % range"] = _ranges(table["low"], table["high"])
         if "real" in table:
-            cells["real"] = [f"{value:.3f}" if value == value else "" for value in table["real"]]
+            real = "real" if self.unit.comparable else f"real ({self.unit.real})"
+            cells[real] = [f"{value:.3g}" if value == value else "" for value in table["real"]]
             cells["rate"] = [f"{value:g}" if value == value else "" for value in table["rate"]]
         cells["first"] = [f"{share:.0%}" if share >= 0.005 else "" for share in table["first"]]
         if table["prior"].notna().any():

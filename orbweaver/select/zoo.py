@@ -54,7 +54,7 @@ def zoo(
     """
     asked = names if names is not None else settings.ptms_of(ZOO[task]) if benchmark else PACKAGED[looked_at]
     found, left_out, first = [], {}, None
-    for name in steps(dict.fromkeys(asked), "PTMs", "here"):
+    for name in steps(dict.fromkeys(asked), "getting the PTMs' weights", "PTMs"):
         try:
             public = name.startswith(PUBLIC)
             found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))

@@ -150,7 +150,10 @@ def _facts(name: str, row: pd.Series, table: pd.DataFrame) -> list[tuple[str, st
         place = table.index.get_loc(name) + 1
         why = ", ".join(f"{fact} {value:+.2f}" for fact, value in parts(table.loc[[name]]).iloc[0].items() if value)
         told.append(
-            ("expected", f"place {place:,} of {len(table):,}; prior {row['prior']:+.2f} = {why} (docs/prior.md)")
+            (
+                "expected",
+                f"place {place:,} of {len(table):,}; prior {row['prior']:+.2f} = {why} (`orbweaver explain prior`)",
+            )
         )
     else:
         told.append(("expected", "nothing: no published truth tells of text encoders"))

@@ -16,7 +16,7 @@ from orbweaver.core.formats.features import writing_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.methods import ScoreInputs
-from orbweaver.select import data, order, race, replay
+from orbweaver.select import data, order, progress, race, replay
 from orbweaver.select.order import Scored
 from orbweaver.tasks.inner import inner_file
 
@@ -44,6 +44,16 @@ def test_the_hopeless_see_little_and_the_contenders_everything() -> None:
     assert len(asked) == len({*asked})
     places = ran.places(["probe"])
     assert places["ptm"].tolist()[:3] == ["good5", "good4", "good3"] and places["looks"].is_monotonic_decreasing
+
+
+def test_progress_by_ptm_and_look_shows_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    race.race("abcdef", 2, noisy({n: i for i, n in enumerate("abcdef")}, 0.1), ["probe"])
+    said = capsys.readouterr().err
+    assert "forwarding and scoring, look 1 of 2: 5 of 6 PTMs, " in said
+    assert "forwarding and scoring, look 2 of 2: 1 of 5 PTMs, " in said
 
 
 def test_no_more_ptms_than_are_kept_are_no_race() -> None:

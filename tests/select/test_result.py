@@ -124,8 +124,12 @@ def test_time_is_told_before_and_progress_without_a_terminal(
     rank(pictures, budget=12, verify=1)
     said = capsys.readouterr().err
     assert re.search(r"forwarding 24 images through 2 PTMs on \d+ cores?: about .* at most", said)
-    assert re.search(r"fine-tuning 1 PTMs on \d+ cores?: about", said)
+    assert re.search(r"fine-tuning 1 PTM on \d+ cores?: about", said)
     monkeypatch.setattr(progress, "EVERY", 0.0)
+    rank(pictures, budget=13)
+    said = capsys.readouterr().err
+    for doing in ("getting the PTMs' weights", "timing a batch of each PTM", "forwarding and scoring"):
+        assert f"{doing}: 1 of 2 PTMs, " in said
     assert list(progress.steps("abc", "work", "letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines()[-1].startswith("work: 2 of 3 letters, under a second left")
     assert [progress.minutes(s) for s in (0.2, 20, 300, 7200)] == ["under a second", "20 s", "5 min", "2.0 h"]
@@ -223,3 +227,27 @@ def test_the_kept_ranking_of_a_value_is_in_its_unit(tmp_path: Path, zoo: Path) -
     expected = values.std() * np.sqrt(np.maximum(0, 1 - ranking.table["score"]))
     assert ranking.table["probe"].to_numpy() == pytest.approx(expected.to_numpy())
     assert "(RMSE)" in ranking.advice[0]
+
+
+def test_what_fine_tuning_gave_of_a_value_is_an_error_as_the_probe_is(tmp_path: Path, zoo: Path) -> None:
+    paths = [picture(tmp_path / "v" / f"{i}.png", i, colour=i) for i in range(40)]
+    pd.DataFrame({"path": paths, "price": 100.5 + 50 * (np.arange(40) % 3)}).to_csv(tmp_path / "v.csv", index=False)
+    ranking = rank(tmp_path / "v.csv", label_column="price", methods=[order.LEVEL], verify=2)
+    table = ranking.table
+    assert (table["real"] > 0).all() and ranking.best == table.loc[table["real"].idxmin(), "ptm"]
+    assert f"{ranking.best} is best: RMSE {table['real'].min():.4g}" in ranking.advice[0]
+    assert json.loads(ranking.to_json())["metric"] == "RMSE" and "minus" not in str(ranking)
+
+
+def test_of_several_labels_the_column_says_what_fine_tuning_is_measured_by(tmp_path: Path, zoo: Path) -> None:
+    random, rows = np.random.default_rng(0), []
+    for i in range(40):
+        shown = random.random(2) < 0.5
+        shown[i % 2] = True
+        rows.append(
+            (picture(tmp_path / "v" / f"{i}.png", i, colour=int(shown[1])), "|".join(np.array(["a", "b"])[shown]))
+        )
+    pd.DataFrame(rows, columns=["path", "labels"]).to_csv(tmp_path / "v.csv", index=False)
+    ranking = rank(tmp_path / "v.csv", task="multilabel", methods=[order.LEVEL], verify=1)
+    assert {"probe (R²)", "real (mean average precision)"} <= {*ranking.cells()}
+    assert ranking.about["metric"] == "mean average precision"
