@@ -45,6 +45,16 @@ def known_methods(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(single for name in names for single in (TRIO if name == TRIO_NAME else (name,))))
 
 
+def before_the_last(methods: Sequence[str]) -> list[str]:
+    """The methods that decide in a race who sees more: those that take no pass beside the last layer's, if there are.
+
+    What looks inside is fitted to all samples seen and made anew with more of them, so only who saw all pays for it.
+    """
+    from orbweaver.methods import looks_inside
+
+    return [method for method in methods if not looks_inside(method)] or [*methods]
+
+
 def combined(scores: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:
     """One score a PTM (a row of `scores`, a column a method): the method's own, or Borda of several.
 

@@ -25,6 +25,7 @@ from orbweaver.select.examples import Shown, examples
 from orbweaver.select.hub import resolved
 from orbweaver.select.progress import counted, say, steps
 from orbweaver.select.progress import minutes as in_words
+from orbweaver.select.public import Public, by_default
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import expectations, is_built, zoo
@@ -43,7 +44,7 @@ def rank(
     *,
     workspace: Workspace | None = None,
     cache: Cache | None = None,
-    ptms: Sequence[str] | Callable[[str], Sequence[str]] | None = None,
+    ptms: Public | Sequence[str] | Callable[[str], Sequence[str]] | None = None,
     methods: Sequence[str] | None = None,
     budget: int = 500,
     minutes: float | None = None,
@@ -63,9 +64,10 @@ def rank(
         workspace: of the benchmark to learn from. By default that in the current folder, if it holds a params.yaml and
             a dvc.yaml, and its zoo was built or PTMs are named; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
-        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
-            benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
-            them, where the choice depends on what the data are.
+        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`), or `Public`, by what can be
+            afforded. By default all of the benchmark's; without one twenty public ones where the hub answers, else
+            those of them that are on this disk. A function gets "images" or "texts" and names them, where the choice
+            depends on what the data are.
         methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned
             ranker, which forwards its encoder and the PTMs that look best. By default a linear probe on the last layer
             and one on features from inside (`probe`, `probe_inner`); of PTMs without an inside the first alone.
@@ -91,13 +93,20 @@ def rank(
         what, notes = doctor.things(split.images), _notes(listing, chosen, budget)
         if ptms is None and workspace is None and benchmark and not is_built(benchmark, settings, listing.task):
             notes.append(
-                "PTMs that come in Python packages were ranked: of the benchmark in this folder none for "
-                f"{listing.task} was built (`make benchmark` builds them, `dvc pull` fetches them)"
+                f"of the benchmark in this folder no PTM for {listing.task} was built (`make benchmark` builds them, "
+                "`dvc pull` fetches them)"
             )
             benchmark = None
-        chosen_here = callable(ptms)
-        ptms = ptms(what) if callable(ptms) else ptms
-        candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
+        asked, names = ptms, ptms
+        if isinstance(ptms, Public):
+            names = ptms.names(what, cache)
+        elif callable(ptms):
+            names = ptms(what)
+        elif ptms is None and benchmark is None:
+            asked, names, note = by_default(what, cache)
+            notes.append(note)
+        chosen_here = names is not asked
+        candidates, left_out = zoo(names, listing.task, benchmark, settings, cache)
         warned += doctor.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache, str(path))
         top = max(verify, tune)
         if top:
@@ -112,8 +121,12 @@ def rank(
         job = _Job(data, test, candidates, prior, left_out, warned, notes, what)
         named = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
         job.name_them = chosen_here
-        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget,
+        job.command = command_line(path, ptms=None if chosen_here else names, methods=methods, budget=budget,
                                    minutes=minutes, task=task, workspace=workspace, columns=named)  # fmt: skip
+        whole = [*job.command, *(asked.command if isinstance(asked, Public) else [])]
+        whole += [] if asked is names or isinstance(asked, Public) else [w for name in names for w in ("--ptm", name)]
+        for option, value in {"--verify": verify, "--tune": tune, "--tune-to": tune_to}.items():
+            whole += [option, str(value)] if value else []
         table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
         checkpoint = None
         if top:
@@ -130,7 +143,7 @@ def rank(
         "held_out": len(test),
         "classes": len(split.classes),
         "methods": job.methods,
-        "command": job.command,
+        "command": whole,
         "device": cost.device_in_words(),
         "seconds": time.monotonic() - start,
     }
@@ -235,37 +248,42 @@ class _Job:
         spent: dict[str, dict[str, float]] = {name: {"forwards": 0, "seconds": 0.0} for name in self.of}
         first = 1 if len(self.ptms) > race.KEEP else whole
         many = order.HALVES if first == whole else race.HALVES_OF_A_LOOK
-        new = [ptm for ptm in self.ptms if not order.is_scored(ptm, data, methods, first, many)]
+        early = order.before_the_last(methods)
+        at = methods if first == whole else early
+        new = [ptm for ptm in self.ptms if not order.is_scored(ptm, data, at, first, many)]
         if new:
             self._check()
             self._tell_time(new)
 
         def scored(name: str, looks: int, count: int) -> order.Scored:
-            begin, ptm = time.perf_counter(), self.of[name]
-            if not order.is_scored(ptm, data, methods, looks, count):
+            begin, ptm, asked = time.perf_counter(), self.of[name], methods if looks == whole else early
+            if not order.is_scored(ptm, data, asked, looks, count):
                 from orbweaver.select.forward import missing
 
-                spent[name]["forwards"] += missing(ptm, data, looks, methods)
-            found = order.scored(ptm, data, methods, looks, count)
+                spent[name]["forwards"] += missing(ptm, data, looks, asked)
+            found = order.scored(ptm, data, asked, looks, count)
             spent[name]["seconds"] += time.perf_counter() - begin
             self.metric = found.metric
             return found
 
-        ran = race.race(list(self.of), whole, scored, methods, time_left=time_left, last_halves=order.HALVES)
+        ran = race.race(
+            list(self.of), whole, scored, methods, time_left=time_left, last_halves=order.HALVES, early=early
+        )
         self.left_out |= ran.left_out
+        last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
+        self.methods = methods = race.shared(last, methods)  # there was no time for what looks inside, or there was
         if ran.stopped:
             self.notes.append("the time of --budget was over before all had seen everything; run it again to go on")
         self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
         places = ran.places(methods)
         if places["score"].isna().all():
-            why = next(one.reasons[m] for one in ran.scored.values() for m in methods if one.reasons[m])
+            why = next(one.reasons[m] for one in last.values() for m in methods if one.reasons[m])
             raise DataError(f"'{data.split.name}' cannot be ranked by {', '.join(methods)}: {why}")
         of = [ran.scored[name] for name in places["ptm"]]
         places["level"] = [one.scores[order.LEVEL] for one in of]
-        places["reason"] = ["; ".join(one.reasons[m] for m in methods if one.reasons[m]) for one in of]
+        places["reason"] = ["; ".join(filter(None, map(one.reasons.get, methods))) for one in of]
         for column in ("forwards", "seconds"):
             places[column] = [spent[name][column] for name in places["ptm"]]
-        last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
         return places, order.standing_on_halves(last, methods), order.standing_on_halves(last, [order.LEVEL])
 
     def _tell_time(self, new: list[Stored]) -> None:

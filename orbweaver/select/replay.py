@@ -27,7 +27,7 @@ from orbweaver.metrics.tau import weighted_tau
 from orbweaver.models.card import read_card
 from orbweaver.report import results
 from orbweaver.select.data import counts, shared_order
-from orbweaver.select.order import DEFAULT, LEVEL, Scored, halves, standing
+from orbweaver.select.order import DEFAULT, LEVEL, Scored, before_the_last, halves, standing
 from orbweaver.select.progress import steps
 from orbweaver.select.race import KEEP, race
 from orbweaver.select.settings import settings_of
@@ -91,18 +91,20 @@ def replay(
     ends = [n // share for share in shares] or counts(n, classes)
     rows = [np.sort(order[:end]) for end in (ends if len(inputs) > keep else [n])]
 
+    early = before_the_last(methods)
+
     def scored(name: str, looks: int, many: int) -> Scored:
-        some = inputs[name].take(rows[looks - 1])
-        found = score(methods, some)
-        on_halves: dict[str, list[float]] = {method: [] for method in methods}
+        some, asked = inputs[name].take(rows[looks - 1]), methods if looks == len(rows) else early
+        found = score(asked, some)
+        on_halves: dict[str, list[float]] = {method: [] for method in asked}
         if looks < len(rows):
             for chosen in halves(some.labels, len(some.features), seed, many):
-                for row in score(methods, some.take(chosen)):
+                for row in score(asked, some.take(chosen)):
                     on_halves[row["method"]].append(row["score"])
         reasons = {row["method"]: row["reason"] for row in found}
         return Scored({row["method"]: row["score"] for row in found}, reasons, on_halves, "")
 
-    ran = race(list(inputs), len(rows), scored, methods, keep, last_halves=0)
+    ran = race(list(inputs), len(rows), scored, methods, keep, last_halves=0, early=early)
     places = ran.places(methods)
     everything = standing({name: scored(name, len(rows), 0) for name in inputs}, methods)
     truths = np.array([truth[name] for name in inputs])
@@ -126,9 +128,10 @@ def replay(
 
 def _passes(seen: Sequence[int], methods: Sequence[str]) -> np.ndarray:
     """(L,) forward passes of a PTM that took part in so many looks. The last layer's are made once a sample; from
-    inside are two, made anew in each look, as they are fitted to all that was seen."""
-    inside = 2 * np.cumsum(seen) if any(map(looks_inside, methods)) else 0
-    return np.asarray(seen) + inside
+    inside are two, made anew in each look that asks for them, as they are fitted to all that was seen."""
+    asked = [any(map(looks_inside, methods if i == len(seen) - 1 else before_the_last(methods)))
+             for i in range(len(seen))]  # fmt: skip
+    return np.asarray(seen) + 2 * np.cumsum(np.asarray(seen) * asked)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

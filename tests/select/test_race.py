@@ -147,13 +147,34 @@ def test_a_replay_on_stored_features_says_what_is_lost_and_saved() -> None:
     assert replay.replay(inputs, truth, keep=4)["looks"] == "100 200 400"  # as `rank` looks at so many of two classes
 
 
-def test_a_replay_counts_that_each_look_inside_is_made_anew() -> None:
-    """Two PTMs that cannot be told apart see everything: 40 + 2 x (20 + 40) passes each instead of 3 x 40."""
+def test_a_replay_counts_what_looks_inside_where_it_is_asked_for() -> None:
+    """Two PTMs that cannot be told apart see everything. By default only the last look is inside: 3 x 40 passes each,
+    as without a race; by what looks inside alone each look is: 40 + 2 x (20 + 40)."""
     random = np.random.default_rng(0)
     labels = np.arange(40) % 2
     some = ScoreInputs(features=random.normal(size=(40, 4)) + labels[:, None], labels=labels, inner=np.eye(40))
     found = replay.replay(dict.fromkeys("ab", some), {"a": 1, "b": 0}, order.DEFAULT, keep=1, shares=(2, 1))
-    assert found["looks"] == "20 40" and found["forwards"] == pytest.approx(160 / 120)
+    assert found["looks"] == "20 40" and found["forwards"] == 1
+    found = replay.replay(dict.fromkeys("ab", some), {"a": 1, "b": 0}, ["probe_inner"], keep=1, shares=(2, 1))
+    assert found["forwards"] == pytest.approx(160 / 120)
+
+
+def test_who_is_dropped_is_decided_without_looking_inside() -> None:
+    """Of eight PTMs three are hopeless by the last layer; only the five that are left are asked for the other."""
+    quality, asked = {name: i for i, name in enumerate("abcdefgh")}, []
+    good = noisy(quality, 0.1)
+
+    def scored(name: str, looks: int, many: int) -> Scored:
+        found, methods = good(name, looks, many), ["probe", "probe_inner"] if looks == 2 else ["probe"]
+        asked.extend((name, method) for method in methods)
+        parts = (found.scores, found.reasons, found.halves)
+        return Scored(*({method: part["probe"] for method in methods} for part in parts), "")
+
+    ran = race.race("abcdefgh", 2, scored, order.DEFAULT, early=order.before_the_last(order.DEFAULT))
+    assert {name for name, method in asked if method == "probe_inner"} == {*"defgh"}
+    places = ran.places(order.DEFAULT)
+    assert places["ptm"].tolist() == [*"hgfedcba"] and places["score"].notna().all()
+    assert order.before_the_last(["probe_inner"]) == ["probe_inner"]
 
 
 def written(zoo: Path) -> Workspace:
