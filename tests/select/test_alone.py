@@ -129,10 +129,10 @@ def test_expected_values_are_calibrated_on_targets_of_the_same_task(voc: Path, p
     said = "\n".join(ranking.notes)
     assert "expected: mean average precision after fine-tuning" in said and "calibrated on 3 targets" in said
     notes = rank(pictures, methods=["probe"], budget=8).notes
-    assert any("under 3 image_classification targets to calibrate on" in note for note in notes)
+    assert any("image_classification targets of under 3 families to calibrate on" in note for note in notes)
     (zoo / "params.yaml").write_text(yaml.safe_dump(params | {"targets": {"digits": {}}}))
     notes = rank(voc, task="multilabel", methods=["probe"]).notes
-    assert any("under 3 multilabel targets to calibrate on" in note for note in notes)
+    assert any("multilabel targets of under 3 families to calibrate on" in note for note in notes)
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------
