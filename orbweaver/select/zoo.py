@@ -52,10 +52,13 @@ def zoo(
         try:
             public = name.startswith(PUBLIC)
             found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
-        except (DownloadError, FileError, LabelsError) as error:  # not there, or the hub is gone; the rest is ranked
-            if any(words in str(error) for words in REFUSALS):
+        except Exception as error:  # not there, the hub is gone, or a library cannot cope with it; the rest is ranked
+            wrong = isinstance(error, UserError) and not isinstance(error, (DownloadError, FileError, LabelsError))
+            if wrong or any(words in str(error) for words in REFUSALS):
                 raise
-            first, left_out[name] = first or error, str(error).splitlines()[0]
+            said = str(error).partition("\n")[0]
+            left_out[name] = said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
+            first = first or error
     if first is not None and not found:
         raise first
     if not found:

@@ -147,6 +147,15 @@ def test_a_ptm_that_cannot_be_had_is_left_out_by_name(
     ranking = rank(pictures, budget=8, ptms=[PUBLIC, "timm/resnet18.a1_in1k", "vit_sprites"])
     assert {*ranking.table["ptm"]} == {PUBLIC, "vit_sprites"}
     assert any(note.startswith("timm/resnet18.a1_in1k was left out: ") for note in ranking.notes)
+
+    def fails(name: str, *how: object) -> object:
+        if name == PUBLIC:
+            return stand_in(name, *how)
+        raise AssertionError("Expected gradient function to be set")  # some library's own
+
+    monkeypatch.setattr(zoo_module, "fetched", fails)
+    ranking = rank(pictures, budget=8, ptms=[PUBLIC, "timm/resnet18.a1_in1k"])
+    assert any("resnet18.a1_in1k was left out: AssertionError: Expected" in note for note in ranking.notes)
     (zoo / "data/zoo/vit_sprites/model.safetensors").write_bytes(b"damaged")
     ranking = rank(pictures, budget=9, ptms=["vit_sprites", "byobnet_sprites"])
     assert ranking.table["ptm"].tolist() == ["byobnet_sprites"]
