@@ -195,7 +195,11 @@ class _Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        shifts = [interval(value, level_halves.get(name)) for name, value in zip(places["ptm"], probe, strict=True)]
+        most = 1.0 if self.unit.points else np.inf
+        shifts = [
+            np.minimum(most, interval(value, level_halves.get(name)))
+            for name, value in zip(places["ptm"], probe, strict=True)
+        ]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
         table = pd.DataFrame(
             {
@@ -211,6 +215,7 @@ class _Job:
                 "first": shares.reindex(places["ptm"]).fillna(0.0).to_numpy(),
                 "prior": self.prior[places["ptm"]].to_numpy(),
                 "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
+                "gmacs": np.array([self.of[name].card.gmacs for name in places["ptm"]], float),
                 "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
                 "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
                 "forwards": places["forwards"],

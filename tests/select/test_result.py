@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from orbweaver.data.readers import own
 from orbweaver.data.readers.own import DataError
 from orbweaver.methods import METHODS
 from orbweaver.select import command, explain, hub, order, progress
+from orbweaver.select import ranking as ranking_module
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.page import frontier
 from orbweaver.select.ranking import rank
+from orbweaver.select.result import MEANINGS
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 from tests.select.test_ranking import PUBLIC, stand_in
@@ -40,8 +43,10 @@ class _Places(HTMLParser):
         super().__init__()
         self.asked: list[str] = []
         self.words: list[str] = []
+        self.titles: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.titles += [value for name, value in attributes if name == "title" and tag == "th"]
         self.asked += [value for name, value in attributes if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
@@ -61,6 +66,10 @@ def test_a_ranking_is_a_table_a_figure_a_page_and_json(pictures: Path, zoo: Path
     assert all(each.startswith(("#", "data:image/jpeg;base64,")) for each in page.asked)
     assert sum(each.startswith("data:") for each in page.asked) == 12
     text = " ".join(page.words)
+    assert {*page.titles} >= {MEANINGS[name] for name in ("probe", "half-samples", "first", "parameters", "time")}
+    assert all(meaning in text for meaning in page.titles) and "multiply-adds" not in text
+    known = replace(ranking, table=ranking.table.assign(gmacs=[0.5, 1.0]))
+    assert "thousand million multiply-adds" in known.report(tmp_path / "g.html").read_text()
     assert "Äpfel & Birnen" in text and ranking.advice[0] in text and all(note in text for note in ranking.notes)
 
 
@@ -174,6 +183,15 @@ def test_a_full_disk_is_one_sentence(pictures: Path, zoo: Path, monkeypatch: pyt
     assert "No space left on device" in str(stopped.value.code) and "what is finished is kept" in str(
         stopped.value.code
     )
+
+
+def test_every_column_is_explained_and_no_accuracy_is_over_one(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking_module, "interval", lambda *_: (0.9, 1.1))
+    ranking = rank(pictures, budget=20, verify=1)
+    assert all(name.partition(" ")[0] in MEANINGS for name in ranking.cells())
+    assert ranking.table["probe_high"].tolist() == [1, 1]
 
 
 def test_everything_that_can_be_asked_for_is_explained(capsys: pytest.CaptureFixture) -> None:
