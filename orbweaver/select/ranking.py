@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from orbweaver.spider.checkpoint import Spider
 
 Clock = Callable[[], float] | None
+# What docs/standard/default.csv says of regressions.
+AT_CHANCE = (
+    "of values no order by frozen features was shown to be better than chance (on four targets of `standard`): "
+    "fine-tune several PTMs (--verify)"
+)
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
@@ -319,6 +324,8 @@ class _Job:
         """Expected values and their ranges, NaN where they cannot be trusted; the notes say which."""
         self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.unit.real)
         self.notes.append(note)
+        if self.unit.error:
+            self.notes.append(AT_CHANCE)
         if self.calibration is None:
             return (np.full(len(places), np.nan),) * 3
         level, score = places["level"].to_numpy(float), places["score"].to_numpy(float)

@@ -24,7 +24,7 @@ from orbweaver.select import command, explain, hub, order, progress
 from orbweaver.select import ranking as ranking_module
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.page import frontier
-from orbweaver.select.ranking import rank
+from orbweaver.select.ranking import AT_CHANCE, rank
 from orbweaver.select.result import MEANINGS
 from tests.conftest import ROOT
 from tests.select.conftest import picture
@@ -254,6 +254,9 @@ def test_the_kept_ranking_of_a_value_is_in_its_unit(tmp_path: Path, zoo: Path) -
     expected = values.std() * np.sqrt(np.maximum(0, 1 - ranking.table["score"]))
     assert ranking.table["probe"].to_numpy() == pytest.approx(expected.to_numpy())
     assert "(RMSE)" in ranking.advice[0]
+    assert AT_CHANCE in ranking.notes
+    table = pd.read_csv(ROOT / "docs/standard/default.csv").query("task == 'regression'")
+    assert (table["tau_low"] < 0).all() and (table["targets"] == 4).all()  # as the note says
 
 
 def test_what_fine_tuning_gave_of_a_value_is_an_error_as_the_probe_is(tmp_path: Path, zoo: Path) -> None:
