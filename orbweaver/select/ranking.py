@@ -277,7 +277,7 @@ class _Job:
             return found
 
         ran = race.race(
-            list(self.of), whole, scored, methods, time_left=time_left, last_halves=order.HALVES, early=early
+            list(self.of), whole, scored, methods, race.KEEP, time_left=time_left, last_halves=order.HALVES, early=early
         )
         self.left_out |= ran.left_out
         last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}

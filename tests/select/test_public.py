@@ -16,7 +16,7 @@ from huggingface_hub import constants
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.settings import PtmSettings
-from orbweaver.select import command, order, public, tune
+from orbweaver.select import command, data, order, public, race, tune
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.limits import AFFORDABLE, Limits, options
 from orbweaver.select.public import Public
@@ -154,3 +154,20 @@ def test_the_words_of_limits_are_the_commands_own() -> None:
     assert (found.max_parameters, found.max_gmacs, found.max_memory, found.latency) == (30, 2.5, 8, 12)
     assert (found.licences, found.families, found.on_disk) == (["mit", "apache-2.0"], ["resnet"], True)
     assert Public(7, limits, ("a",)).command == ["--zoo", "public", *options(7, limits), "--ptm", "a"]
+
+
+def test_a_race_looks_inside_those_alone_that_saw_everything(
+    pictures: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "FIRST", 20)  # looks at 30, 60 and 120 samples
+    monkeypatch.setattr(race, "KEEP", 2)
+    names = [f"timm/mobilenetv3_small_{size}.lamb_in1k" for size in ("050", "075", "100")]
+    stopped = rank(pictures, ptms=names, minutes=1e-9)
+    assert stopped.about["methods"] == ["probe"] and len(stopped) == 2  # no time for more, nor for what is inside
+    ranking = rank(pictures, ptms=names)
+    table = ranking.table
+    assert ranking.about["methods"] == ["probe", "probe_inner"] and table["score"].notna().all()
+    whole = table["samples"] == 120
+    assert whole.sum() >= 2 and (table["dropped"] == ~whole).all()
+    passes = table["forwards"] + 30 * table["ptm"].isin(stopped.table["ptm"])  # the first look was kept
+    assert passes[whole].tolist() == [3 * 120] * whole.sum() and (passes[~whole] == table["samples"][~whole]).all()
