@@ -22,12 +22,22 @@ FEWEST_FOR_TAU = 5
 
 @dataclass(frozen=True)
 class Unit:
-    """How what is expected is told. name: for tables. points: are differences points of a hundred? error: is lower
-    better (a root mean squared error, in the target's own unit)?"""
+    """How what is reached is told. name: of what the probe reaches. points: are differences points of a hundred?
+    error: is lower better (a root mean squared error, in the target's own unit)? real: of what fine-tuning reaches."""
 
     name: str
     points: bool
     error: bool = False
+    real: str = ""
+
+    @property
+    def comparable(self) -> bool:
+        """Are the probe and fine-tuning told in the same unit?"""
+        return self.real in ("", self.name)
+
+    def of_truth(self, truth: float) -> float:
+        """What fine-tuning gave, in its unit: the truth of a regression is minus its error."""
+        return -truth if self.error else truth
 
     def difference(self, value: float) -> str:
         return f"{100 * value:.1f} points" if self.points else f"{value:.3g}"
@@ -40,10 +50,10 @@ def unit_of(metric: str, targets: np.ndarray) -> Unit:
     """The unit of what a linear probe reaches: accuracy for classes; for several labels the variance that is explained;
     for one value its root mean squared error."""
     if targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer):
-        return Unit(metric, True)
+        return Unit(metric, True, real=metric)
     if targets.ndim == 1:
-        return Unit("RMSE", False, error=True)
-    return Unit("R²", True)
+        return Unit("RMSE", False, error=True, real="RMSE")
+    return Unit("R²", True, real=metric)
 
 
 def in_unit(level: np.ndarray, targets: np.ndarray, unit: Unit) -> np.ndarray:
@@ -97,7 +107,7 @@ def advice(
         advised, forgotten = names[:2], [name for name in forgotten if name != names[1]]
     if forgotten:
         dropped = int(table.set_index("ptm")["dropped"].reindex(forgotten).sum())
-        early = f"; {dropped} of them were dropped early" if dropped else ""
+        early = f"; {dropped} of them {'was' if dropped == 1 else 'were'} dropped early" if dropped else ""
         said.append(f"Forget {first_few(forgotten)}: clearly behind on the same {what}{early}.")
     if cheap := _cheapest(table, unit):
         said.append(cheap)
@@ -175,27 +185,41 @@ def next_command(command: Sequence[str], advised: Sequence[str], name_them: bool
     return shlex.join([*command, *named, "--tune", str(len(advised))])
 
 
-def verdict(table: pd.DataFrame, held_out: str, metric: str, rates: dict[str, float], unit: Unit) -> list[str]:
+def verdict(table: pd.DataFrame, held_out: str, rates: dict[str, float], unit: Unit) -> list[str]:
     """Sentences about a ranking whose first places were fine-tuned: predicted against real.
 
-    table: ptm, score, probe, expected, low, high, real. held_out: what they were measured on.
+    table: ptm, score, probe, expected, low, high, real (in its unit). held_out: what they were measured on.
     """
     table = table.dropna(subset=["real"])
-    top = table["real"].max()
+    sign = -1 if unit.error else 1
+    top = sign * (sign * table["real"]).max()
     best = table.loc[table["real"] == top, "ptm"].tolist()
     said = [
         f"Fine-tuned and measured on {held_out} kept apart, {' and '.join(best)} {'is' if len(best) == 1 else 'are'} "
-        f"best: {metric} {top:.3f}, with learning rate {rates[best[0]]:g}."
+        f"best: {unit.real} {_told(top, unit)}, with learning rate {rates[best[0]]:g}."
     ]
     if len(table) > 1 and best[0] != table["ptm"].iloc[0]:
         first = table.iloc[0]
-        said.append(f"The ranking had {first['ptm']} first ({first['real']:.3f}), {top - first['real']:.3g} less.")
+        lost, what = abs(top - first["real"]), "more" if unit.error else "less"
+        said.append(
+            f"The ranking had {first['ptm']} first ({_told(first['real'], unit)}), {unit.difference(lost)} {what}."
+        )
     elif len(table) > 1:
         said.append("The ranking had it first.")
     if table["expected"].notna().all():
         inside = int(((table["low"] <= table["real"]) & (table["real"] <= table["high"])).sum())
         said.append(f"{inside} of {len(table)} lie in the range that was expected of them.")
     if len(table) >= FEWEST_FOR_TAU:
-        tau = weighted_tau(table["real"], table["score"])
+        tau = weighted_tau(sign * table["real"], table["score"])
         said.append(f"Weighted tau of the score and what fine-tuning gave, over these {len(table)}: {tau:.2f}.")
+    if not unit.comparable:
+        said.append(
+            f"The probe's {unit.name} and fine-tuning's {unit.real} are different measures: their orders can be "
+            "compared, not their values."
+        )
     return said
+
+
+def _told(value: float, unit: Unit) -> str:
+    """What fine-tuning gave; an error may be of any size."""
+    return f"{value:.4g}" if unit.error else f"{value:.3f}"

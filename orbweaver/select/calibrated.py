@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
 
 from orbweaver.core.errors import FileError
 from orbweaver.select import expected
@@ -15,7 +19,7 @@ from orbweaver.tasks import TASKS, ZOO
 if TYPE_CHECKING:
     from orbweaver.spider.checkpoint import Spider
 
-TRUSTED = 0.6  # share of a left-out target's accuracies that fell into ranges of 80 %: below, none is shown
+TRUSTED = 0.6  # share of left-out families' accuracies that fell into ranges of 80 %: below, none is shown
 
 
 def calibrated(
@@ -27,27 +31,34 @@ def calibrated(
         return None, f"no expected {metric}: {why_not}"
     if found.inside < TRUSTED:
         return None, (
-            f"no expected {metric}: of a benchmark's target that the calibration left out, {found.inside:.0%} fell "
+            f"no expected {metric}: of targets whose family the calibration left out, {found.inside:.0%} fell "
             f"into ranges that should hold {expected.INSIDE:.0%}"
         )
     return found, (
         f"expected: {metric} after fine-tuning, with its 80 % range, calibrated on {len(found.targets)} targets of the "
-        f"benchmark; of a target that was left out of the calibration, {found.inside:.0%} of the values fell into the "
-        "range"
+        f"benchmark; of targets whose family was left out of the calibration, {found.inside:.0%} of the values fell "
+        "into the range"
     )
+
+
+def _family(split: Path) -> str:
+    """What a stored split says of its family, without its images; nothing where it is not here."""
+    if not split.exists():
+        return ""
+    return json.loads((pq.read_schema(split).metadata or {}).get(b"orbweaver", b"{}")).get("family", "")
 
 
 def _calibration(
     data: Data, methods: list[str], ranker: Spider | None, ptms: Iterable[str]
 ) -> tuple[expected.Calibration | None, str]:
     name, benchmark, settings = data.split.task, data.benchmark, data.settings
-    few = f"the benchmark has under {expected.FEWEST_TARGETS} {name} targets to calibrate on"
+    few = f"the benchmark has {name} targets of under {expected.FEWEST_TARGETS} families to calibrate on"
     if not TASKS[name].fraction:
         return None, f"it is calibrated for truths between 0 and 1, and this is a {name} target"
     if benchmark is None:
         return None, "there is no benchmark to calibrate on (--benchmark)"
     if public := next((ptm for ptm in ptms if ptm.startswith(PUBLIC)), None):
-        return None, f"{public} is none of the benchmark's, whose calibration does not hold for it"
+        return None, f"what fine-tuning gives is known of the benchmark's own PTMs alone, and {public} is none of them"
     if not settings.ptms_of(ZOO[name]):
         return None, few
     from orbweaver.report import results
@@ -58,6 +69,9 @@ def _calibration(
             return None, few
         scores = results.scores(benchmark, settings, ZOO[name])
         first = (f"{SPIDER}_k0", ranker.card.k) if ranker else None
-        return expected.calibrate(expected.benchmark(methods, truth, scores, first)), few
+        families = {
+            target: _family(benchmark.split("targets", target, "train")) for target in truth["dataset"].unique()
+        }
+        return expected.calibrate(expected.benchmark(methods, truth, scores, first, families)), few
     except FileError as error:
         return None, str(error)

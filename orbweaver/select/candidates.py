@@ -25,35 +25,14 @@ from orbweaver.core.names import check_known
 from orbweaver.models.text_encoders import PACKAGES
 from orbweaver.models.weights import PACKAGED
 from orbweaver.select import facts
-from orbweaver.select.facts.counting import TOKENS, counted
+from orbweaver.select.facts.counting import TOKENS, counted, text_model
+from orbweaver.select.limits import AFFORDABLE, COUNT, Limits
 from orbweaver.select.prior import prior
 
-COUNT = 20
 LIMITED = {"memory": "max_memory", "latency": "latency"}  # what is found out PTM by PTM, and its limit
 UNITS = {"memory": "GB", "latency": "ms"}
 BATCH = 16  # of the fine-tuning whose memory is estimated
 TIMED, REPEATS = 8, 3  # samples in a timed batch, and how often
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What can be afforded; None or empty is no limit.
-
-    max_parameters in millions; max_gmacs in 10^9 multiply-adds a sample; max_memory in GB (10^9 bytes) to fine-tune, as
-    `memory_of` estimates; latency in ms a sample on this device, measured. licences and families: any of these.
-    on_disk: only PTMs whose weights are here.
-    """
-
-    max_parameters: float | None = None
-    max_gmacs: float | None = None
-    max_memory: float | None = None
-    latency: float | None = None
-    licences: Sequence[str] = ()
-    families: Sequence[str] = ()
-    on_disk: bool = False
-
-
-AFFORDABLE = Limits(max_parameters=100, max_gmacs=20)  # where nothing was asked for
 
 
 @dataclass(frozen=True)
@@ -250,9 +229,5 @@ def _to_time(name: str) -> tuple[nn.Module, tuple[torch.Tensor, ...]]:
     source, _, rest = name.partition("/")
     if source == "timm":
         return timm.create_model(rest), (torch.zeros(TIMED, *timm.get_pretrained_cfg(rest).input_size),)
-    from transformers import AutoConfig, AutoModel
-
-    sizes = dict(facts.of_texts().loc[name, "config"])
-    model = AutoModel.from_config(AutoConfig.for_model(sizes.pop("model_type"), **sizes))
     ids = torch.full((TIMED, TOKENS), 5)
-    return model, (ids, torch.ones_like(ids))
+    return text_model(facts.of_texts().loc[name, "config"]), (ids, torch.ones_like(ids))

@@ -11,10 +11,13 @@ import re
 import sys
 from pathlib import Path
 
-from orbweaver.core.errors import tell
+from orbweaver.core.errors import UserError, tell
 from orbweaver.core.workspace import Workspace
 from orbweaver.select import zoo_command
 from orbweaver.select.command_line import BUDGET
+from orbweaver.select.limits import COUNT
+from orbweaver.select.public import NAME as PUBLIC
+from orbweaver.select.public import Public
 from orbweaver.select.zoo_command import positive
 from orbweaver.tasks import ZOO
 
@@ -24,7 +27,6 @@ PATH is a folder of images by class (class/xxx.jpg), a Parquet file or folder in
 JSON lines of paths or texts, and labels, or the id of a dataset on the hub. What was forwarded or fine-tuned is kept in
 your cache folder.
 """
-PUBLIC = "public"
 EXPLAIN = "what a method, a task or a part of the ranking is"
 DATA = "the datasets that a benchmark can be made of"
 
@@ -39,7 +41,10 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     rank.add_argument("path", metavar="PATH")
     rank.add_argument("--ptm", action="append", metavar="NAME", help="timm/NAME, or one of the benchmark; repeatable")
     rank.add_argument(
-        "--zoo", metavar="FILE", help=f"PTMs to rank, one name a line; or '{PUBLIC}': chosen by the limits below"
+        "--zoo",
+        metavar="FILE",
+        help=f"PTMs to rank, one name a line; or '{PUBLIC}': chosen by the limits below. "
+        f"Without --zoo, --ptm and a benchmark: '{PUBLIC}' where the hub answers, else what of it is on this disk",
     )
     rank.add_argument("--method", action="append", metavar="NAME", help="how to rank; of several, their Borda count")
     rank.add_argument(
@@ -104,19 +109,20 @@ def run_rank(args: argparse.Namespace) -> None:
     from orbweaver.select.ranking import rank  # takes seconds to load; --help and wrong usage need not wait
     from orbweaver.select.zoo import names_in
 
-    def chosen(what: str) -> list[str]:
-        from orbweaver.select.candidates import candidates
-
-        limits = zoo_command.limits_of(args)
-        return [one.name for one in candidates(what == "texts", args.candidates, limits)] + (args.ptm or [])
-
-    public = args.zoo == PUBLIC
-    named = (names_in(args.zoo) if args.zoo and not public else []) + (args.ptm or [])
+    limited = zoo_command.is_limited(args)
+    if args.zoo == PUBLIC or (args.zoo is None and args.ptm is None and limited):
+        ptms = Public(args.candidates or COUNT, zoo_command.limits_of(args), tuple(args.ptm or ()))
+    elif limited:
+        raise UserError(f"limits such as --max-parameters choose public PTMs: give them with --zoo {PUBLIC}")
+    elif args.zoo or args.ptm:
+        ptms = (names_in(args.zoo) if args.zoo else []) + (args.ptm or [])
+    else:
+        ptms = None
     samples, minutes = args.budget
     ranking = rank(
         args.path,
         workspace=Workspace(Path(args.benchmark).expanduser()) if args.benchmark else None,
-        ptms=chosen if public else named if args.zoo or args.ptm else None,
+        ptms=ptms,
         methods=args.method,
         budget=samples,
         minutes=minutes,

@@ -43,11 +43,15 @@ def looks(split: Split, seed: int) -> list[np.ndarray]:
 
     In each union classes have their shares, and so have equal sets of labels.
     """
-    count = len(split)
-    least = max(FIRST, OF_A_CLASS * len(split.classes))
-    ends = [count // share for share in (8, 4, 2) if count // share >= least] + [count]
+    ends = counts(len(split), len(split.classes))
     order = shared_order(split.targets, np.random.default_rng(seed))
     return [np.sort(order[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def counts(samples: int, classes: int) -> list[int]:
+    """How many samples have been seen after each look."""
+    least = max(FIRST, OF_A_CLASS * classes)
+    return [samples // share for share in (8, 4, 2) if samples // share >= least] + [samples]
 
 
 def shared_order(targets: np.ndarray, random: np.random.Generator) -> np.ndarray:

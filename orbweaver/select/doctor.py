@@ -20,6 +20,7 @@ ALIKE = 4  # of the 64 bits of two pictures' perceptual hashes may differ
 BLOCK = 512
 READ = 192  # tokens of a text, `orbweaver.models.vocabulary.LIMIT`; a word is a token or more
 MIXED = 0.05  # share of the texts from which another script is told
+COPY = ": a linear model that has seen its copy knows the answer, so all PTMs look better than they are; remove copies"
 # Words in the name of a dataset -> the corpus, and words in a PTM's name or source that tell it was trained on it.
 CORPORA = {
     "ImageNet": (("imagenet", "imagenette", "imagewoof", "ilsvrc"), ("in1k", "in12k", "in21k", "in22k", "imagenet")),
@@ -50,13 +51,19 @@ def _duplicates(split: Split, seen: list[Look], names: list[str]) -> list[str]:
     told = []
     if across:
         first = " = ".join(names[row] for row in across[0][:3])
-        told.append(f"{len(across)} {things(split.images)} occur under more than one target, such as {first}")
+        occur = "occurs" if len(across) == 1 else "occur"
+        told.append(f"{_count(len(across), split)} {occur} under more than one target, such as {first}")
     if within := sum(len(rows) - 1 for rows in groups if rows not in across):
         told.append(
-            f"{within} {things(split.images)} repeat another of the same target; scores that leave one out are "
-            "flattered"
+            f"{_count(within, split)} {'repeats' if within == 1 else 'repeat'} another of the same target{COPY}"
         )
     return told
+
+
+def _count(many: int, split: Split) -> str:
+    """So many images or texts."""
+    what = things(split.images)
+    return f"1 {what.removesuffix('s')}" if many == 1 else f"{many} {what}"
 
 
 def _groups(keys: Iterable[str]) -> list[list[int]]:
@@ -82,9 +89,7 @@ def _alike(split: Split, seen: list[Look], names: list[str]) -> list[str]:
         many = len({row for pair in across for row in pair})
         told.append(f"{many} {what} look like one under another target, such as {names[a]} and {names[b]}")
     if within := {row for pair in pairs if pair not in across for row in pair}:
-        told.append(
-            f"{len(within)} {what} look like another of the same target; scores that leave one out are flattered"
-        )
+        told.append(f"{len(within)} {what} look like another of the same target{COPY}")
     return told
 
 

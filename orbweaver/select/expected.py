@@ -11,15 +11,18 @@ ridge probe on its frozen features (of several labels its R^2), s_ti the method'
 A target's level and spread come from the probe, which any target has; the method gives the order; gain (what
 fine-tuning adds) and slope (>= 0) are fitted by least squares, each target weighing the same. The range is
 
-    +- t(0.9; T - 1) * sqrt(mean_t mean_i r_ti^2),
+    +- t(0.9; F - 1) * sqrt(mean_t mean_i r_ti^2),
 
-an 80 % prediction interval, with r_ti the residuals on a target that the fit left out, t Student's quantile with as
-many degrees of freedom as there are targets but one: PTMs of one target share their error and are no further evidence.
+an 80 % prediction interval, with r_ti the residuals on a target whose family the fit left out, t Student's quantile
+with as many degrees of freedom as there are families but one: PTMs of one target share their error, targets of one
+family are as good as seen, and neither is further evidence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -32,16 +35,18 @@ from orbweaver.metrics.measures import regret_at_k
 from orbweaver.select.order import LEVEL, combined
 
 INSIDE = 0.8
-FEWEST_TARGETS = 3
+FEWEST_TARGETS = 3  # of as many families
 FEWEST_FOR_SPREAD = 5  # PTMs
+Part = tuple[np.ndarray, np.ndarray]  # of one target, by PTM: logits of the truth above L_t, and what slope multiplies
 CLIP = 0.005  # an accuracy of 0 or 1 has no finite logit
 
 
 @dataclass(frozen=True)
 class Calibration:
     """gain, slope, width: of the formula above. targets: T. inside: share of the benchmark's accuracies that fell into
-    the range when their target was left out of everything. regret: by k, what fine-tuning only the first k would have
-    lost in accuracy, mean over targets. found: by k, on how many targets the first k held the best PTM.
+    the range when their target's family was left out of everything. regret: by k, what fine-tuning only the first k
+    would have lost in accuracy, mean over targets. found: by k, on how many targets the first k held the best PTM.
+    families: F.
     """
 
     gain: float
@@ -51,14 +56,20 @@ class Calibration:
     inside: float
     regret: dict[int, float]
     found: dict[int, int]
+    families: int = 0
 
 
 def benchmark(
-    methods: list[str], truth: pd.DataFrame, scores: pd.DataFrame, first: tuple[str, int] | None = None
+    methods: Sequence[str],
+    truth: pd.DataFrame,
+    scores: pd.DataFrame,
+    first: tuple[str, int] | None = None,
+    families: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """dataset, ptm, truth, level and score (of the methods, combined) on the benchmark's targets of one task.
+    """dataset, family, ptm, truth, level and score (of the methods, combined) on the benchmark's targets of one task.
 
-    truth: dataset, ptm, value. scores: dataset, ptm, method, score. first: a method and k; levels are then known of
+    truth: dataset, ptm, value. scores: dataset, ptm, method, score. families: of the targets; one without is alone.
+    first: a method and k; levels are then known of
     its first k PTMs on each target alone, as they are where no others are forwarded.
 
     Raises FileError when the benchmark has no scores of one of the methods.
@@ -74,6 +85,7 @@ def benchmark(
         level = of[LEVEL] if first is None else of[LEVEL].where(of[first[0]].rank(ascending=False) <= first[1])
         parts.append(rows.assign(score=combined(of, methods), level=level.to_numpy()))
     table = pd.concat(parts)[["dataset", "ptm", "truth", "level", "score"]]
+    table.insert(1, "family", [families.get(target) or target for target in table["dataset"]])
     return table.dropna(subset=["truth", "score"]).reset_index(drop=True)
 
 
@@ -92,28 +104,32 @@ def logit(accuracy: np.ndarray) -> np.ndarray:
 
 
 def calibrate(table: pd.DataFrame) -> Calibration | None:
-    """Fits gain, slope and width to a `benchmark` table; None when it has under `FEWEST_TARGETS` targets."""
-    parts = {}
-    for target, rows in table.groupby("dataset", sort=False):
+    """Fits gain, slope and width to a `benchmark` table; None where its families are under `FEWEST_TARGETS`."""
+    of_family: dict[str, list[Part]] = {}
+    for (family, _), rows in table.groupby(["family", "dataset"], sort=False):
         level, deviation = terms(rows["level"].to_numpy(), rows["score"].to_numpy())
-        parts[target] = logit(rows["truth"].to_numpy()) - level, deviation
-    if len(parts) < FEWEST_TARGETS:
+        of_family.setdefault(family, []).append((logit(rows["truth"].to_numpy()) - level, deviation))
+    families = list(of_family.values())
+    if len(families) < FEWEST_TARGETS:
         return None
-    gain, slope = _fit(list(parts.values()))
+    gain, slope = _fit(families)
     inside = []
-    for left_out, (above, deviation) in parts.items():
-        others = [part for target, part in parts.items() if target != left_out]
+    for i, left_out in enumerate(families):
+        others = families[:i] + families[i + 1 :]
         at, by = _fit(others)
-        inside += list(np.abs(above - at - by * deviation) <= _width(others))
+        for above, deviation in left_out:
+            inside += list(np.abs(above - at - by * deviation) <= _width(others))
     regret, found = {}, {}
     by_target = [rows for _, rows in table.groupby("dataset", sort=False)]
     for k in range(1, max(len(rows) for rows in by_target) + 1):
         lost = [regret_at_k(rows["truth"], rows["score"], k) for rows in by_target]
         regret[k], found[k] = float(np.mean(lost)), int(np.sum(np.array(lost) == 0))
-    return Calibration(gain, slope, _width(list(parts.values())), list(parts), float(np.mean(inside)), regret, found)
+    targets = table["dataset"].unique().tolist()
+    return Calibration(gain, slope, _width(families), targets, float(np.mean(inside)), regret, found, len(families))
 
 
-def _fit(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+def _fit(families: list[list[Part]]) -> tuple[float, float]:
+    parts = [part for family in families for part in family]
     # deviations sum to zero on each target, so gain and slope are fitted apart
     gain = float(np.mean([above.mean() for above, _ in parts]))
     both = np.mean([(above * deviation).mean() for above, deviation in parts])
@@ -121,12 +137,12 @@ def _fit(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     return gain, max(0.0, float(both / own)) if own > 0 else 0.0
 
 
-def _width(parts: list[tuple[np.ndarray, np.ndarray]]) -> float:
+def _width(families: list[list[Part]]) -> float:
     squares = []
-    for i, (above, deviation) in enumerate(parts):
-        gain, slope = _fit(parts[:i] + parts[i + 1 :])
-        squares.append(np.mean((above - gain - slope * deviation) ** 2))
-    return float(stats.t.ppf((1 + INSIDE) / 2, len(parts) - 1) * np.sqrt(np.mean(squares)))
+    for i, left_out in enumerate(families):
+        gain, slope = _fit(families[:i] + families[i + 1 :])
+        squares += [np.mean((above - gain - slope * deviation) ** 2) for above, deviation in left_out]
+    return float(stats.t.ppf((1 + INSIDE) / 2, len(families) - 1) * np.sqrt(np.mean(squares)))
 
 
 def ranges(calibration: Calibration, level: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -82,7 +82,7 @@ def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]
     blocks = range(0, len(images), BLOCK)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own about large or odd images
-        for start in steps(blocks, "looking at the images", f"x{BLOCK}"):
+        for start in steps(blocks, "looking at the images", f"blocks of {BLOCK}"):
             encoded = images[start : start + BLOCK]
             block = _Block(encoded, [hashlib.sha256(each).hexdigest() for each in encoded])
             seen += [Look(**one) for one in json.loads(_looked_at(cache, block).read_text())]

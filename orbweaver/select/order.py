@@ -17,6 +17,7 @@ from orbweaver.select.keep import kept, place
 from orbweaver.tasks.stored import Stored
 
 LEVEL = "probe"  # what a linear model reaches on a PTM's features; computed beside any method
+DEFAULT = (LEVEL, "probe_inner")  # what ranks where PTMs have an inside
 HALVES, HALF_AT_MOST = 100, 400
 SPIDER = "spider"
 TRIO_NAME = "borda_trio"
@@ -42,6 +43,16 @@ def known_methods(names: Sequence[str]) -> list[str]:
     for name in names:
         check_known(name, [SPIDER, *METHODS, TRIO_NAME], "method")
     return list(dict.fromkeys(single for name in names for single in (TRIO if name == TRIO_NAME else (name,))))
+
+
+def before_the_last(methods: Sequence[str]) -> list[str]:
+    """The methods that decide in a race who sees more: those that take no pass beside the last layer's, if there are.
+
+    What looks inside is fitted to all samples seen and made anew with more of them, so only who saw all pays for it.
+    """
+    from orbweaver.methods import looks_inside
+
+    return [method for method in methods if not looks_inside(method)] or [*methods]
 
 
 def combined(scores: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+COSTS = {"parameters": (1e6, "million parameters"), "gmacs": (1, "thousand million multiply-adds a sample")}
+
+
 def plot(table: pd.DataFrame, unit: Unit) -> Figure:
     """The ranking with its intervals, and beside it what is reached against size; for a notebook."""
     from matplotlib.figure import Figure
@@ -36,7 +39,7 @@ def _intervals(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
     colours = [GREY if dropped else BLUE for dropped in table["dropped"]]
     axes.hlines(place, table["probe_low"], table["probe_high"], color=colours, linewidth=2)
     axes.scatter(table["probe"], place, color=colours, s=28, zorder=3, label="linear model on features")
-    if "real" in table and not unit.error and table["real"].notna().any():
+    if "real" in table and unit.comparable and table["real"].notna().any():
         axes.scatter(table["real"], place, color=ORANGE, marker="D", s=28, zorder=4, label="fine-tuned here")
         axes.legend(frameon=False, fontsize=8)
     axes.set_yticks(place, table["ptm"])
@@ -44,24 +47,24 @@ def _intervals(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
     axes.set_xlabel(unit.name + (", lower is better" if unit.error else ""))
 
 
-def _pareto(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
-    """What is reached against parameters; a line through those that nothing smaller matches."""
+def _pareto(axes: Axes, table: pd.DataFrame, unit: Unit, cost: str = "parameters") -> None:
+    """What is reached against parameters or gmacs; a line through those that nothing smaller matches."""
     from orbweaver.report.figures import BLUE, GREY
 
+    scale, words = COSTS[cost]
     table = table[table["probe"].notna()]
-    front = frontier(table["parameters"].to_numpy(float), table["probe"].to_numpy(float), unit.error)
-    axes.scatter(table["parameters"] / 1e6, table["probe"], color=GREY, s=28)
+    table = table.assign(cost=table[cost] / scale)
+    front = frontier(table["cost"].to_numpy(float), table["probe"].to_numpy(float), unit.error)
+    axes.scatter(table["cost"], table["probe"], color=GREY, s=28)
     on = table.iloc[front]
-    axes.step(on["parameters"] / 1e6, on["probe"], where="post", color=BLUE, linewidth=1)
-    axes.scatter(on["parameters"] / 1e6, on["probe"], color=BLUE, s=32, zorder=3)
+    axes.step(on["cost"], on["probe"], where="post", color=BLUE, linewidth=1)
+    axes.scatter(on["cost"], on["probe"], color=BLUE, s=32, zorder=3)
     for _, row in on.iterrows():
         name = row["ptm"].rpartition("/")[2].partition(".")[0]
-        axes.annotate(
-            name, (row["parameters"] / 1e6, row["probe"]), textcoords="offset points", xytext=(4, 5), fontsize=8
-        )
-    if table["parameters"].max() > 5 * table["parameters"].min():
+        axes.annotate(name, (row["cost"], row["probe"]), textcoords="offset points", xytext=(4, 5), fontsize=8)
+    if table["cost"].max() > 5 * table["cost"].min():
         axes.set_xscale("log")
-    axes.set_xlabel("million parameters")
+    axes.set_xlabel(words)
     axes.set_ylabel(unit.name)
     axes.margins(x=0.25, y=0.15)
 
@@ -88,10 +91,10 @@ def render(
     import orbweaver.report
     from orbweaver.report.figures import svg
 
-    def alone(draw) -> Markup:
+    def alone(draw, *more: str) -> Markup:
         def figure() -> Figure:
             made = Figure(figsize=(5.6, 1.1 + 0.32 * max(5, len(table))))
-            draw(made.subplots(), table, unit)
+            draw(made.subplots(), table, unit, *more)
             return made
 
         return Markup(svg(figure)())  # our own
@@ -104,6 +107,7 @@ def render(
         rows=list(zip(*cells.values(), strict=True)),
         intervals=alone(_intervals),
         pareto=alone(_pareto),
+        computing=alone(_pareto, "gmacs") if (table["gmacs"] > 0).all() else "",
         examples=examples,
         unit=unit,
         **told,

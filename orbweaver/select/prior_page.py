@@ -40,6 +40,11 @@ last.
 LEADS = """
 The prior's lead over the others, on the same draws:
 """
+READING = """
+How to read it: a lead whose interval holds 0 is not shown to be one; over top-1 alone it is
+LEAD. Model Spider and stacking do not take the prior as evidence: it is made of facts of timm's
+public PTMs (top-1 and its kin), and the zoos that they are trained and examined on hold PTMs that were trained further
+or here, of which these facts are equal or not known."""
 MADE = """
 ## What it is made of
 
@@ -74,7 +79,9 @@ def page(
         made.append(_row([name, f"{coefficients[name]:+.2f}" if name in coefficients else "not chosen", words]))
     matched = _table(["zoo", "PTMs", "of these, a row of timm's tables stands for"])
     matched += [_row([zoo.name, str(zoo.truth.shape[1]), str(zoo.matched)]) for zoo in zoos[:-1]]
-    parts = [ABOUT, FIGURES, *taus, LEADS, *leads, MADE.replace("PENALTY", f"{penalty:g}"), *made, MATCHED, *matched]
+    reading = READING.replace("LEAD", leads[2].split(" | ")[2])  # of the mean over groups
+    made_of = MADE.replace("PENALTY", f"{penalty:g}")
+    parts = [ABOUT, FIGURES, *taus, LEADS, *leads, reading, made_of, *made, MATCHED, *matched]
     return "\n".join([*parts, MATCHING])
 
 

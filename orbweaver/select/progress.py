@@ -34,6 +34,11 @@ def steps(items: Iterable[T], what: str, unit: str) -> Iterator[T]:
         yield item
 
 
+def counted(many: int, what: str) -> str:
+    """So many of them: 1 PTM, 2 PTMs."""
+    return f"{many} {what}" if many == 1 else f"{many} {what}s"
+
+
 def minutes(seconds: float) -> str:
     """A duration as a person would say it."""
     if seconds < 1:

@@ -2,8 +2,9 @@
 
 After each look but the last, with R the PTM on place `keep` and the scores of all on the same half-samples of what was
 seen, a PTM behind R is dropped where it is ahead of R on fewer than `HOPELESS` of the half-samples; what is left sees
-twice as many samples. (Successive halving, K. Jamieson and A. Talwalkar, AISTATS 2016, with a test in the place of a
-fixed half; racing, O. Maron and A. Moore, NIPS 1993.)
+twice as many samples. Of several methods these are the ones that need the last layer alone, where there are such
+(`order.before_the_last`). (Successive halving, K. Jamieson and A. Talwalkar, AISTATS 2016, with a test in the place of
+a fixed half; racing, O. Maron and A. Moore, NIPS 1993.)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 
 from orbweaver.core.errors import REFUSALS, UserError
 from orbweaver.select.order import Scored, ahead, standing, standing_on_halves
+from orbweaver.select.progress import steps
 
 KEEP = 5
 HOPELESS = 0.05
@@ -33,11 +35,14 @@ class Result:
     stopped: bool = False
 
     def places(self, methods: Sequence[str]) -> pd.DataFrame:
-        """ptm, score, looks: best first; a PTM that was dropped stands behind all that saw more."""
+        """ptm, score, looks: best first; a PTM that was dropped stands behind all that saw more.
+
+        methods: the score is of those by which all with so many looks were scored.
+        """
         parts = []
         for looks in sorted({*self.looks.values()}, reverse=True):
             of = {name: one for name, one in self.scored.items() if self.looks[name] == looks}
-            score = standing(of, methods).sort_values(ascending=False, kind="stable")
+            score = standing(of, shared(of, methods)).sort_values(ascending=False, kind="stable")
             parts.append(pd.DataFrame({"ptm": score.index, "score": score.to_numpy(), "looks": looks}))
         return pd.concat(parts, ignore_index=True)
 
@@ -50,12 +55,15 @@ def race(
     keep: int = KEEP,
     time_left: Callable[[], float] | None = None,
     last_halves: int = HALVES_OF_A_LOOK,
+    early: Sequence[str] = (),
 ) -> Result:
     """Runs the race. A PTM that cannot be loaded or forwarded is left out; the others run on.
 
     scored: name, looks, half-samples -> what is known then; forwards what it needs. time_left: seconds; once there are
     none no further PTM is forwarded, but for two. A look that only some had time for does not count: they would stand
     before those that it never came to. With no more PTMs than `keep` all see everything at once.
+
+    early: the methods by which PTMs are dropped; by default all.
 
     Raises the first PTM's error where all fail.
     """
@@ -64,7 +72,8 @@ def race(
     for number in range(1, looks + 1) if len(names) > keep else [looks]:
         last = number == looks
         now: dict[str, Scored] = {}
-        for name in list(alive):
+        doing = "forwarding and scoring" + (f", look {number} of {looks}" if len(names) > keep else "")
+        for name in steps(list(alive), doing, "PTMs"):
             if time_left is not None and len(result.scored | now) >= 2 and time_left() <= 0:
                 result.stopped = True
                 break
@@ -86,10 +95,15 @@ def race(
         if result.stopped:
             break
         if not last:
-            alive = survivors({name: result.scored[name] for name in alive}, methods, keep)
+            alive = survivors({name: result.scored[name] for name in alive}, early or methods, keep)
     if not result.scored and first_error is not None:
         raise first_error
     return result
+
+
+def shared(found: Mapping[str, Scored], methods: Sequence[str]) -> list[str]:
+    """Those of the methods by which all were scored."""
+    return [method for method in methods if all(method in one.scores for one in found.values())]
 
 
 def survivors(found: Mapping[str, Scored], methods: Sequence[str], keep: int = KEEP) -> list[str]:

@@ -23,8 +23,9 @@ from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
 from orbweaver.select.examples import Shown, examples
 from orbweaver.select.hub import resolved
+from orbweaver.select.progress import counted, say, steps
 from orbweaver.select.progress import minutes as in_words
-from orbweaver.select.progress import say
+from orbweaver.select.public import Public, by_default
 from orbweaver.select.result import Ranking, interval
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import expectations, is_built, zoo
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from orbweaver.spider.checkpoint import Spider
 
 Clock = Callable[[], float] | None
+# What docs/standard/default.csv says of regressions.
+AT_CHANCE = (
+    "of values no order by frozen features was shown to be better than chance (on four targets of `standard`): "
+    "fine-tune several PTMs (--verify)"
+)
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
@@ -43,7 +49,7 @@ def rank(
     *,
     workspace: Workspace | None = None,
     cache: Cache | None = None,
-    ptms: Sequence[str] | Callable[[str], Sequence[str]] | None = None,
+    ptms: Public | Sequence[str] | Callable[[str], Sequence[str]] | None = None,
     methods: Sequence[str] | None = None,
     budget: int = 500,
     minutes: float | None = None,
@@ -63,9 +69,10 @@ def rank(
         workspace: of the benchmark to learn from. By default that in the current folder, if it holds a params.yaml and
             a dvc.yaml, and its zoo was built or PTMs are named; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
-        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`). By default all of the
-            benchmark's, without one those that come in Python packages. A function gets "images" or "texts" and names
-            them, where the choice depends on what the data are.
+        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`), or `Public`, by what can be
+            afforded. By default all of the benchmark's; without one twenty public ones where the hub answers, else
+            those of them that are on this disk. A function gets "images" or "texts" and names them, where the choice
+            depends on what the data are.
         methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned
             ranker, which forwards its encoder and the PTMs that look best. By default a linear probe on the last layer
             and one on features from inside (`probe`, `probe_inner`); of PTMs without an inside the first alone.
@@ -91,13 +98,20 @@ def rank(
         what, notes = doctor.things(split.images), _notes(listing, chosen, budget)
         if ptms is None and workspace is None and benchmark and not is_built(benchmark, settings, listing.task):
             notes.append(
-                "PTMs that come in Python packages were ranked: of the benchmark in this folder none for "
-                f"{listing.task} was built (`make benchmark` builds them, `dvc pull` fetches them)"
+                f"of the benchmark in this folder no PTM for {listing.task} was built (`make benchmark` builds them, "
+                "`dvc pull` fetches them)"
             )
             benchmark = None
-        chosen_here = callable(ptms)
-        ptms = ptms(what) if callable(ptms) else ptms
-        candidates, left_out = zoo(ptms, listing.task, benchmark, settings, cache, what)
+        asked, names = ptms, ptms
+        if isinstance(ptms, Public):
+            names = ptms.names(what, cache)
+        elif callable(ptms):
+            names = ptms(what)
+        elif ptms is None and benchmark is None:
+            asked, names, note = by_default(what, cache)
+            notes.append(note)
+        chosen_here = names is not asked
+        candidates, left_out = zoo(names, listing.task, benchmark, settings, cache)
         warned += doctor.about_ptms(split, seen, [ptm.card for ptm in candidates], benchmark, cache, str(path))
         top = max(verify, tune)
         if top:
@@ -112,8 +126,12 @@ def rank(
         job = _Job(data, test, candidates, prior, left_out, warned, notes, what)
         named = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
         job.name_them = chosen_here
-        job.command = command_line(path, ptms=None if chosen_here else ptms, methods=methods, budget=budget,
+        job.command = command_line(path, ptms=None if chosen_here else names, methods=methods, budget=budget,
                                    minutes=minutes, task=task, workspace=workspace, columns=named)  # fmt: skip
+        whole = [*job.command, *(asked.command if isinstance(asked, Public) else [])]
+        whole += [] if asked is names or isinstance(asked, Public) else [w for name in names for w in ("--ptm", name)]
+        for option, value in {"--verify": verify, "--tune": tune, "--tune-to": tune_to}.items():
+            whole += [option, str(value)] if value else []
         table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
         checkpoint = None
         if top:
@@ -124,13 +142,13 @@ def rank(
     about = {
         "target": split.name,
         "task": split.task,
-        "metric": job.metric,
+        "metric": job.unit.real,
         "what": what,
         "samples": len(data.rows),
         "held_out": len(test),
         "classes": len(split.classes),
         "methods": job.methods,
-        "command": job.command,
+        "command": whole,
         "device": cost.device_in_words(),
         "seconds": time.monotonic() - start,
     }
@@ -182,7 +200,11 @@ class _Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        shifts = [interval(value, level_halves.get(name)) for name, value in zip(places["ptm"], probe, strict=True)]
+        most = 1.0 if self.unit.points else np.inf
+        shifts = [
+            np.minimum(most, interval(value, level_halves.get(name)))
+            for name, value in zip(places["ptm"], probe, strict=True)
+        ]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
         table = pd.DataFrame(
             {
@@ -198,6 +220,7 @@ class _Job:
                 "first": shares.reindex(places["ptm"]).fillna(0.0).to_numpy(),
                 "prior": self.prior[places["ptm"]].to_numpy(),
                 "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
+                "gmacs": np.array([self.of[name].card.gmacs for name in places["ptm"]], float),
                 "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
                 "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
                 "forwards": places["forwards"],
@@ -221,7 +244,7 @@ class _Job:
     def _first_stage(self, methods: list[str] | None) -> Spider | None:
         """Sets the methods to rank by; gives the spider if it is to rank."""
         inside = all(TASKS[ptm.card.task].inner for ptm in self.ptms)
-        self.methods = methods or (["probe", "probe_inner"] if inside else ["probe"])
+        self.methods = methods or ([*order.DEFAULT] if inside else [order.LEVEL])
         if order.SPIDER not in self.methods:
             return None
         if len(self.methods) > 1:
@@ -235,37 +258,42 @@ class _Job:
         spent: dict[str, dict[str, float]] = {name: {"forwards": 0, "seconds": 0.0} for name in self.of}
         first = 1 if len(self.ptms) > race.KEEP else whole
         many = order.HALVES if first == whole else race.HALVES_OF_A_LOOK
-        new = [ptm for ptm in self.ptms if not order.is_scored(ptm, data, methods, first, many)]
+        early = order.before_the_last(methods)
+        at = methods if first == whole else early
+        new = [ptm for ptm in self.ptms if not order.is_scored(ptm, data, at, first, many)]
         if new:
             self._check()
             self._tell_time(new)
 
         def scored(name: str, looks: int, count: int) -> order.Scored:
-            begin, ptm = time.perf_counter(), self.of[name]
-            if not order.is_scored(ptm, data, methods, looks, count):
+            begin, ptm, asked = time.perf_counter(), self.of[name], methods if looks == whole else early
+            if not order.is_scored(ptm, data, asked, looks, count):
                 from orbweaver.select.forward import missing
 
-                spent[name]["forwards"] += missing(ptm, data, looks, methods)
-            found = order.scored(ptm, data, methods, looks, count)
+                spent[name]["forwards"] += missing(ptm, data, looks, asked)
+            found = order.scored(ptm, data, asked, looks, count)
             spent[name]["seconds"] += time.perf_counter() - begin
             self.metric = found.metric
             return found
 
-        ran = race.race(list(self.of), whole, scored, methods, time_left=time_left, last_halves=order.HALVES)
+        ran = race.race(
+            list(self.of), whole, scored, methods, race.KEEP, time_left=time_left, last_halves=order.HALVES, early=early
+        )
         self.left_out |= ran.left_out
+        last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
+        self.methods = methods = race.shared(last, methods)  # there was no time for what looks inside, or there was
         if ran.stopped:
             self.notes.append("the time of --budget was over before all had seen everything; run it again to go on")
         self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
         places = ran.places(methods)
         if places["score"].isna().all():
-            why = next(one.reasons[m] for one in ran.scored.values() for m in methods if one.reasons[m])
+            why = next(one.reasons[m] for one in last.values() for m in methods if one.reasons[m])
             raise DataError(f"'{data.split.name}' cannot be ranked by {', '.join(methods)}: {why}")
         of = [ran.scored[name] for name in places["ptm"]]
         places["level"] = [one.scores[order.LEVEL] for one in of]
-        places["reason"] = ["; ".join(one.reasons[m] for m in methods if one.reasons[m]) for one in of]
+        places["reason"] = ["; ".join(filter(None, map(one.reasons.get, methods))) for one in of]
         for column in ("forwards", "seconds"):
             places[column] = [spent[name][column] for name in places["ptm"]]
-        last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
         return places, order.standing_on_halves(last, methods), order.standing_on_halves(last, [order.LEVEL])
 
     def _tell_time(self, new: list[Stored]) -> None:
@@ -273,7 +301,7 @@ class _Job:
         from orbweaver.select.forward import missing
 
         samples, usable = {}, []
-        for ptm in new:
+        for ptm in steps(new, "timing a batch of each PTM", "PTMs"):
             try:
                 samples[ptm.card.name] = missing(ptm, self.data, methods=self.methods)
                 cost.speed(ptm, self.data)
@@ -285,7 +313,8 @@ class _Job:
         seconds = sum(cost.forwarding_seconds(usable, self.data, samples).values())
         early = "; those that fall behind see fewer" if len(self.ptms) > race.KEEP and len(self.data.parts) > 1 else ""
         say(
-            f"forwarding {len(self.data.split)} {self.what} through {len(usable)} PTMs on {cost.device_in_words()}: "
+            f"forwarding {len(self.data.split)} {self.what} through {counted(len(usable), 'PTM')} on "
+            f"{cost.device_in_words()}: "
             f"about {in_words(seconds)} at most{early}"
         )
 
@@ -293,8 +322,10 @@ class _Job:
 
     def _expected(self, places: pd.DataFrame, ranker: Spider | None) -> tuple[np.ndarray, ...]:
         """Expected values and their ranges, NaN where they cannot be trusted; the notes say which."""
-        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.metric)
+        self.calibration, note = calibrated(self.data, self.methods, ranker, self.of, self.unit.real)
         self.notes.append(note)
+        if self.unit.error:
+            self.notes.append(AT_CHANCE)
         if self.calibration is None:
             return (np.full(len(places), np.nan),) * 3
         level, score = places["level"].to_numpy(float), places["score"].to_numpy(float)
@@ -323,22 +354,23 @@ class _Job:
         data, test = self.data, self.test
         each = [cost.fine_tuning_seconds(ptm, data, tune.recipe(ptm, data), len(test)) for ptm in first]
         say(
-            f"fine-tuning {len(first)} PTMs on {cost.device_in_words()}: about {in_words(sum(each))}, less what is kept"
+            f"fine-tuning {counted(len(first), 'PTM')} on {cost.device_in_words()}: about {in_words(sum(each))}; runs "
+            "that were finished before are not repeated"
         )
         found = tune.fine_tuned(first, data, test)
         rates = {name: one.rate for name, one in found.items()}
-        table["real"] = table["ptm"].map({name: one.real for name, one in found.items()})
+        table["real"] = table["ptm"].map({name: self.unit.of_truth(one.real) for name, one in found.items()})
         table["rate"] = table["ptm"].map(rates)
         held_out = f"{len(test)} {self.what}"
-        self.advice = advice.verdict(table, held_out, self.metric, rates, self.unit)
-        best = table.loc[table["real"].idxmax(), "ptm"]
+        self.advice = advice.verdict(table, held_out, rates, self.unit)
+        best = max(found, key=lambda name: found[name].real)
         if folder is None:
             line = advice.next_command(self.command, [one.card.name for one in first], self.name_them)
             self.advice.append(f"Next: leave it as a checkpoint: {line}")
             return None
         real = tune.leave(self.of[best], data, test, found[best], folder)
         self.advice.append(
-            f"{best}, trained once more on all {len(data.rows)} {self.what} that were not kept apart ({self.metric} "
-            f"{real:.3f}), is in {folder}; README.md there has the lines that load it."
+            f"{best}, trained once more on all {len(data.rows)} {self.what} that were not kept apart ({self.unit.real} "
+            f"{self.unit.of_truth(real):.4g}), is in {folder}; README.md there has the lines that load it."
         )
         return folder

@@ -13,11 +13,31 @@ import pandas as pd
 
 from orbweaver.core.errors import UserError
 from orbweaver.core.files import write_text
+from orbweaver.core.formats.tables import csv_text
 from orbweaver.select.advice import Unit
 from orbweaver.select.examples import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# What a column of `Ranking.cells` says, by the first word of its name.
+MEANINGS = {
+    "rank": "place, best first",
+    "PTM": "pre-trained model",
+    "score": "what the methods say; of several the mean of the ranks by each, 1 is first by all",
+    "probe": "what a linear model on the PTM's frozen features reaches on these data, each sample left out once",
+    "half-samples": "where nine in ten half-samples of the data lie, about the probe",
+    "expected": "what fine-tuning gives, calibrated on a benchmark",
+    "80": "the range that should hold four in five of such values",
+    "real": "what fine-tuning gave on samples that were kept apart",
+    "rate": "the learning rate that won",
+    "first": "share of the half-samples on which the PTM came first",
+    "prior": "what was expected before any PTM ran, in standard deviations of accuracy",
+    "parameters": "millions of weights",
+    "seen": "samples that the PTM was judged by; fewer where it was dropped early",
+    "time": "of forwarding and scoring, in this call; kept: nothing was forwarded",
+}
 
 
 @dataclass(frozen=True)
@@ -28,8 +48,9 @@ class Ranking:
         probe_low and probe_high (nine in ten half-samples; in `unit`), expected, low, high (the task's metric after
         fine-tuning and its 80 % range; NaN where it cannot be trusted), first (share of half-samples on which it came
         first), prior (what was expected before any ran, see `orbweaver.select.prior`; NaN where nothing is known),
-        parameters, samples (that it was judged by), dropped (early, by the race), forwards and seconds (of this
-        call), reason (why there is no score), and after fine-tuning real and rate.
+        parameters, gmacs (10^9 multiply-adds of a sample; NaN where unknown), samples (that it was judged by), dropped
+        (early, by the race), forwards and seconds (of this call), reason (why there is no score), and after fine-tuning
+        real (in the metric of `about`) and rate.
     advice: what to do, in sentences. warnings: what is odd in the data. notes: what was done, and left out.
     about: target, task, metric, what (images or texts), samples, held_out, classes, methods, command, device, seconds.
     checkpoint: the folder of the best fine-tuned PTM, if it was asked for.
@@ -51,7 +72,8 @@ class Ranking:
     def best(self) -> str:
         """The PTM on the first place; after fine-tuning the one that was best."""
         if "real" in self.table and self.table["real"].notna().any():
-            return self.table.loc[self.table["real"].idxmax(), "ptm"]
+            real = self.table["real"]
+            return self.table.loc[real.idxmin() if self.unit.error else real.idxmax(), "ptm"]
         return self.table["ptm"].iloc[0]
 
     def to_json(self) -> str:
@@ -63,7 +85,7 @@ class Ranking:
 
     def write(self, path: Path) -> None:
         """The table as .csv, or everything as .json."""
-        text = self.to_json() + "\n" if path.suffix == ".json" else self.table.to_csv(index=False, lineterminator="\n")
+        text = self.to_json() + "\n" if path.suffix == ".json" else csv_text(self.table)
         _write(path, text)
 
     def report(self, path: str | Path) -> Path:
@@ -80,6 +102,7 @@ class Ranking:
             advice=self.advice,
             warnings=self.warnings,
             notes=self.notes,
+            meanings={name: MEANINGS[name.partition(" ")[0]] for name in self.cells()},
         )
         _write(path := Path(path).expanduser(), page)
         return path
@@ -123,7 +146,8 @@ class Ranking:
             cells["expected"] = [f"{value:.2f}" if value == value else "-" for value in table["expected"]]
             cells["80 % range"] = _ranges(table["low"], table["high"])
         if "real" in table:
-            cells["real"] = [f"{value:.3f}" if value == value else "" for value in table["real"]]
+            real = "real" if self.unit.comparable else f"real ({self.unit.real})"
+            cells[real] = [f"{value:.3g}" if value == value else "" for value in table["real"]]
             cells["rate"] = [f"{value:g}" if value == value else "" for value in table["rate"]]
         cells["first"] = [f"{share:.0%}" if share >= 0.005 else "" for share in table["first"]]
         if table["prior"].notna().any():

@@ -22,6 +22,7 @@ from orbweaver.core.files import write_text
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.readers.own import DataError
 from orbweaver.data.split import Split
+from orbweaver.select.advice import unit_of
 from orbweaver.select.data import Data
 from orbweaver.select.progress import steps
 from orbweaver.select.snippets import save
@@ -111,6 +112,7 @@ def leave(ptm: Stored, data: Data, test: np.ndarray, won: Tuned, folder: Path) -
     fit = Fit(count, how.batch_size, won.rate, won.decay, data.settings.seed, how.optimizer, how.precision, how.augment)
     of.fit(model, train, every, fit, data.cache)
     real = of.measure(model, measured, np.arange(len(measured)), data.cache, how.precision).truth
+    unit = unit_of(of.metric, train.targets)
     about = {
         "fine_tuned_from": ptm.card.name,
         "licence_of_that": ptm.card.licence,
@@ -118,8 +120,8 @@ def leave(ptm: Stored, data: Data, test: np.ndarray, won: Tuned, folder: Path) -
         "dataset": data.split.name,
         "classes": data.split.classes,
         "samples": len(train),
-        "metric": of.metric,
-        "measured": real,
+        "metric": unit.real,
+        "measured": unit.of_truth(real),
         "measured_on": len(measured),
         "recipe": fit._asdict(),
     }

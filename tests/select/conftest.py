@@ -15,6 +15,7 @@ from orbweaver.core.files import digest
 from orbweaver.core.workspace import Workspace
 from orbweaver.models import networks
 from orbweaver.models.card import Card, write_card
+from orbweaver.select import public
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (40, 36), colour: int = 0) -> Path:
@@ -30,6 +31,7 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (40, 36), colour: int
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, which is not the real one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(public, "reachable", lambda: False)  # no test asks a hub
     return tmp_path / "cache" / "orbweaver"
 
 

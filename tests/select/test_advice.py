@@ -11,7 +11,7 @@ import pytest
 from orbweaver.select.advice import Unit, advice, in_unit, unit_of, verdict
 from orbweaver.select.expected import Calibration
 
-ACCURACY = Unit("accuracy", True)
+ACCURACY = Unit("accuracy", True, real="accuracy")
 COMMAND = ["orbweaver", "rank", "my pictures"]
 
 
@@ -58,7 +58,7 @@ def test_those_that_were_dropped_are_forgotten_and_minutes_are_told() -> None:
     table, halves = case({"a": 0.9, "b": 0.6, "c": 0.5, "d": 0.4}, 0.01)
     table.loc[table["ptm"] == "d", "dropped"] = True
     text = said(table, halves[["a", "b", "c"]], seconds={"a": 300.0, "b": 420.0})
-    assert "Forget c, d: clearly behind on the same images; 1 of them were dropped early." in text
+    assert "Forget c, d: clearly behind on the same images; 1 of them was dropped early." in text
     assert "about 12 min here" in text
 
 
@@ -85,6 +85,30 @@ def test_a_regression_is_told_in_its_own_unit() -> None:
 def test_what_fine_tuning_gave_is_held_against_the_ranking() -> None:
     table, _ = case({"a": 0.9, "b": 0.6}, 0.01)
     table = table.assign(real=[0.7, 0.8], expected=np.nan, low=np.nan, high=np.nan)
-    text = "\n".join(verdict(table, "40 images", "accuracy", {"a": 1e-4, "b": 3e-4}, ACCURACY))
+    text = "\n".join(verdict(table, "40 images", {"a": 1e-4, "b": 3e-4}, ACCURACY))
     assert "measured on 40 images kept apart, b is best: accuracy 0.800, with learning rate 0.0003." in text
-    assert "The ranking had a first (0.700), 0.1 less." in text
+    assert "The ranking had a first (0.700), 10.0 points less." in text and "measures" not in text
+
+
+def test_of_a_regression_the_smallest_error_is_the_best() -> None:
+    """Errors of 3.2 and 4.1 in the target's own unit; the score has the worse one first."""
+    unit = unit_of("minus RMSE", np.array([1.0, 2.5]))
+    table = pd.DataFrame({"ptm": ["a", "b"], "score": [0.9, 0.2], "real": [unit.of_truth(-4.1), unit.of_truth(-3.2)]})
+    table = table.assign(expected=np.nan)
+    text = "\n".join(verdict(table, "40 images", {"a": 1e-4, "b": 3e-4}, unit))
+    assert "b is best: RMSE 3.2, with learning rate 0.0003." in text
+    assert "The ranking had a first (4.1), 0.9 more." in text and "minus" not in text and " -" not in text
+
+
+def test_of_a_regression_tau_holds_the_score_against_small_errors() -> None:
+    unit = unit_of("minus RMSE", np.array([1.0, 2.5]))
+    table = pd.DataFrame({"ptm": [*"abcde"], "score": [5, 4, 3, 2, 1], "real": [1, 2, 3, 4, 5]}).assign(expected=np.nan)
+    assert "over these 5: 1.00." in verdict(table, "9 images", dict.fromkeys("abcde", 1e-4), unit)[-1]
+
+
+def test_of_several_labels_it_is_said_which_measures_are_compared() -> None:
+    unit = unit_of("mean average precision", np.ones((2, 3), bool))
+    table = pd.DataFrame({"ptm": ["a"], "score": [0.9], "real": [0.6], "expected": [np.nan]})
+    text = verdict(table, "40 images", {"a": 1e-4}, unit)
+    assert "a is best: mean average precision 0.600" in text[0]
+    assert text[-1].startswith("The probe's R² and fine-tuning's mean average precision are different measures")

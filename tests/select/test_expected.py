@@ -19,7 +19,8 @@ def made_up(targets: int, noise: float, seed: int = 0, gain: float = 0.8, slope:
         q = logit(level)
         truth = expit(q.mean() + gain + slope * (q - q.mean()) + noise * random.normal())
         rows += [(f"t{target}", f"p{i}", t, a, s) for i, (t, a, s) in enumerate(zip(truth, level, q, strict=True))]
-    return pd.DataFrame(rows, columns=["dataset", "ptm", "truth", "level", "score"])
+    table = pd.DataFrame(rows, columns=["dataset", "ptm", "truth", "level", "score"])
+    return table.assign(family=table["dataset"])
 
 
 def test_a_world_without_noise_is_recovered_exactly() -> None:
@@ -55,8 +56,25 @@ def test_the_range_holds_as_often_as_it_says() -> None:
     assert 0.6 < np.mean(hits) < 0.97
 
 
-def test_two_targets_calibrate_nothing() -> None:
+def test_targets_of_two_families_calibrate_nothing() -> None:
     assert expected.calibrate(made_up(2, 0.1)) is None
+    table = made_up(6, 0.1)
+    assert expected.calibrate(table.assign(family=["a"] * 30 + ["b"] * 30)) is None
+
+
+def test_a_target_is_not_covered_by_its_own_family() -> None:
+    """Three pairs of targets, alike within a pair: what is left out with its twin falls outside, alone inside."""
+    table = made_up(6, 0.0)
+    pair = table["dataset"].str[1].astype(int) // 2
+    table["truth"] = expit(logit(table["truth"]) + np.array([0.0, 1.0, 5.0])[pair])
+    alone = expected.calibrate(table)
+    together = expected.calibrate(table.assign(family=[f"f{number}" for number in pair]))
+    assert together.families == 3 and alone.families == 6 and together.targets == alone.targets
+    assert together.width > alone.width
+    scores = table.rename(columns={"truth": "value"})
+    scores = pd.concat([scores.assign(method=m) for m in ("probe",)])
+    made = expected.benchmark(["probe"], scores, scores, families={"t0": "f", "t1": "f", "t2": ""})
+    assert made.groupby("dataset")["family"].first().tolist() == ["f", "f", "t2", "t3", "t4", "t5"]
 
 
 def test_a_method_that_contradicts_the_truth_moves_nobody() -> None:

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from orbweaver.core.errors import FileError, UnknownName
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.select import facts, prior_fit, truths
+from orbweaver.select import facts, prior_fit, prior_page, truths
 from orbweaver.select.prior import COEFFICIENTS, FEATURES, SCALED, features, parts, prior
 from orbweaver.select.truths import Zoo
 from tests.conftest import ROOT
@@ -163,6 +163,16 @@ def test_the_page_says_what_parameters_reach_alone() -> None:
         line for line in (ROOT / "docs" / "prior.md").read_text().splitlines() if line.startswith("| emms_cnn |")
     )
     assert f"{mean:.2f} (" in row.split("|")[5]
+
+
+def test_the_page_says_how_its_lead_over_top_1_is_to_be_read() -> None:
+    names = ["prior", "unseen", "parameters", "top-1", "elsewhere"]
+    table = pd.DataFrame({"tau": 0.5, "low": 0.4, "high": 0.6, "lead": [0, 0, 0.3, 0.05, 0.1]}, index=names)
+    page = prior_page.page([], {"all": table.assign(lead_low=-0.07, lead_high=0.16)}, {}, 0.01)
+    assert "over top-1 alone it is\n+0.05 (-0.07 .. +0.16). Model Spider and stacking do not take" in page
+    printed = (ROOT / "docs/prior.md").read_text()
+    of_all = next(line for line in printed.splitlines() if line.startswith("| all, groups alike | +"))
+    assert f"over top-1 alone it is\n{of_all.split(' | ')[2]}. Model" in printed
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from orbweaver.core.formats.features import writing_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.methods import ScoreInputs
-from orbweaver.select import data, order, race, replay
+from orbweaver.select import data, order, progress, race, replay
 from orbweaver.select.order import Scored
+from orbweaver.tasks.inner import inner_file
 
 
 def noisy(quality: dict[str, float], noise: float, asked: list | None = None):
@@ -43,6 +44,16 @@ def test_the_hopeless_see_little_and_the_contenders_everything() -> None:
     assert len(asked) == len({*asked})
     places = ran.places(["probe"])
     assert places["ptm"].tolist()[:3] == ["good5", "good4", "good3"] and places["looks"].is_monotonic_decreasing
+
+
+def test_progress_by_ptm_and_look_shows_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    race.race("abcdef", 2, noisy({n: i for i, n in enumerate("abcdef")}, 0.1), ["probe"])
+    said = capsys.readouterr().err
+    assert "forwarding and scoring, look 1 of 2: 5 of 6 PTMs, " in said
+    assert "forwarding and scoring, look 2 of 2: 1 of 5 PTMs, " in said
 
 
 def test_no_more_ptms_than_are_kept_are_no_race() -> None:
@@ -127,29 +138,76 @@ def test_a_replay_on_stored_features_says_what_is_lost_and_saved() -> None:
         for i in range(12)
     }
     truth = {name: i / 12 for i, name in enumerate(inputs)}
-    found = replay.replay(inputs, truth, keep=4)
-    assert 0.125 < found["samples"] < 1  # somebody was dropped
+    found = replay.replay(inputs, truth, keep=4, shares=(8, 4, 2, 1))
+    assert 0.125 < found["forwards"] < 1  # somebody was dropped
     assert found["lost"] == pytest.approx(found["tau_all"] - found["tau_race"]) and found["tau_race"] > 0.7
     everyone = replay.replay(inputs, truth, keep=12)
-    assert everyone["samples"] == 1 and everyone["lost"] == pytest.approx(0, abs=1e-12)
+    assert everyone["forwards"] == 1 and everyone["lost"] == pytest.approx(0, abs=1e-12)
+    assert everyone["looks"] == "400"
+    assert replay.replay(inputs, truth, keep=4)["looks"] == "100 200 400"  # as `rank` looks at so many of two classes
 
 
-def test_a_whole_benchmark_is_replayed(zoo: Path) -> None:
+def test_a_replay_counts_what_looks_inside_where_it_is_asked_for() -> None:
+    """Two PTMs that cannot be told apart see everything. By default only the last look is inside: 3 x 40 passes each,
+    as without a race; by what looks inside alone each look is: 40 + 2 x (20 + 40)."""
+    random = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    some = ScoreInputs(features=random.normal(size=(40, 4)) + labels[:, None], labels=labels, inner=np.eye(40))
+    found = replay.replay(dict.fromkeys("ab", some), {"a": 1, "b": 0}, order.DEFAULT, keep=1, shares=(2, 1))
+    assert found["looks"] == "20 40" and found["forwards"] == 1
+    found = replay.replay(dict.fromkeys("ab", some), {"a": 1, "b": 0}, ["probe_inner"], keep=1, shares=(2, 1))
+    assert found["forwards"] == pytest.approx(160 / 120)
+
+
+def test_who_is_dropped_is_decided_without_looking_inside() -> None:
+    """Of eight PTMs three are hopeless by the last layer; only the five that are left are asked for the other."""
+    quality, asked = {name: i for i, name in enumerate("abcdefgh")}, []
+    good = noisy(quality, 0.1)
+
+    def scored(name: str, looks: int, many: int) -> Scored:
+        found, methods = good(name, looks, many), ["probe", "probe_inner"] if looks == 2 else ["probe"]
+        asked.extend((name, method) for method in methods)
+        parts = (found.scores, found.reasons, found.halves)
+        return Scored(*({method: part["probe"] for method in methods} for part in parts), "")
+
+    ran = race.race("abcdefgh", 2, scored, order.DEFAULT, early=order.before_the_last(order.DEFAULT))
+    assert {name for name, method in asked if method == "probe_inner"} == {*"defgh"}
+    places = ran.places(order.DEFAULT)
+    assert places["ptm"].tolist() == [*"hgfedcba"] and places["score"].notna().all()
+    assert order.before_the_last(["probe_inner"]) == ["probe_inner"]
+
+
+def written(zoo: Path) -> Workspace:
     """The two PTMs of the tiny benchmark with features written here, of which one tells the classes apart."""
     benchmark, labels, random = Workspace(zoo), np.arange(160) % 2, np.random.default_rng(0)
     for target in ("digits", "sprites_scale"):
         for ptm, apart in (("vit_sprites", 4.0), ("byobnet_sprites", 0.0)):
             features = (random.normal(size=(160, 4)) + apart * labels[:, None]).astype(np.float32)
-            with writing_features(benchmark.features(ptm, target), 160, labels, "image_classification", {}) as file:
-                hdf5.put(file, "features", features)
+            for path in (benchmark.features(ptm, target), inner_file(benchmark.features(ptm, target))):
+                with writing_features(path, 160, labels, "image_classification", {}) as file:
+                    hdf5.put(file, "features", features)
     for ptm, value in (("vit_sprites", 0.9), ("byobnet_sprites", 0.6)):
         one = {"learning_rate": 0.1, "seed": 0, "validation": 0.5, "test": value, "chosen": 1}
         rows = [{"dataset": target, "task": "image_classification", **one} for target in ("digits", "sprites_scale")]
         benchmark.truth(ptm).parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(benchmark.truth(ptm), index=False)
-    found = replay.of_benchmark(benchmark, keep=1)
+    return benchmark
+
+
+def test_a_whole_benchmark_is_replayed(zoo: Path) -> None:
+    benchmark = written(zoo)
+    found = replay.of_benchmark(benchmark, [order.LEVEL], keep=1, shares=(8, 1))
     assert found["target"].tolist() == ["digits", "sprites_scale"] and found["ptms"].tolist() == [2, 2]
-    assert (found["tau_race"] == 1).all() and found["samples"].to_numpy() == pytest.approx((1 + 1 / 8) / 2)
+    assert (found["tau_race"] == 1).all() and found["forwards"].to_numpy() == pytest.approx((1 + 1 / 8) / 2)
+
+
+def test_the_methods_that_rank_by_default_are_replayed_by_a_command(zoo: Path, tmp_path: Path) -> None:
+    written(zoo)
+    replay.main([str(zoo), str(tmp_path / "race.csv"), "--share", "8", "--share", "1"])
+    table = pd.read_csv(tmp_path / "race.csv")
+    assert table["target"].tolist() == ["digits", "sprites_scale"] and (table["looks"] == 160).all()
+    # two PTMs are no race: each sees all at once
+    assert (table["forwards"] == 1).all() and (table["lost"] == 0).all() and (table["tau_all"] == 1).all()
 
 
 def test_ahead_counts_ties_by_half_and_nothing_as_behind() -> None:

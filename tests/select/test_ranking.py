@@ -27,7 +27,7 @@ from orbweaver.data.readers import own
 from orbweaver.data.split import Split, write_split
 from orbweaver.models import networks
 from orbweaver.models.card import Card, read_card, write_card
-from orbweaver.select import checks, command, forward, order, tune
+from orbweaver.select import checks, command, forward, order, public, tune
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.data import Data
 from orbweaver.select.prior import prior
@@ -249,10 +249,11 @@ def test_what_was_not_built_is_named_and_in_a_fresh_clone_packaged_ptms_are_rank
         with pytest.raises(UserError, match="`make benchmark` builds it, `dvc pull` fetches it"):
             rank(pictures, **asked)
     monkeypatch.setattr(zoo_module, "fetched", stand_in)
-    monkeypatch.setattr(zoo_module, "PACKAGED", {"images": [PUBLIC]})
+    monkeypatch.setattr(public.Public, "names", lambda *_: [PUBLIC])
     ranking = rank(pictures, budget=8)
     assert ranking.table["ptm"].tolist() == [PUBLIC] and ranking.about["methods"] == ["probe", "probe_inner"]
-    assert any("none for image_classification was built (`make benchmark`" in note for note in ranking.notes)
+    assert any("no PTM for image_classification was built (`make benchmark`" in note for note in ranking.notes)
+    assert any(note.endswith(f"what is on this disk was ranked: {PUBLIC}") for note in ranking.notes)
 
 
 def test_of_a_zoo_that_was_built_in_part_the_rest_is_ranked(pictures: Path, zoo: Path) -> None:

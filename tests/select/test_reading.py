@@ -24,7 +24,7 @@ from orbweaver.data.images import Encoded
 from orbweaver.data.readers import own as reading
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
-from orbweaver.select import checks
+from orbweaver.select import checks, doctor
 from orbweaver.select.ranking import rank
 from tests.select.conftest import picture
 
@@ -193,7 +193,7 @@ def test_what_spoils_a_ranking_is_told(pictures: Path) -> None:
     assert "classes of under 5 images tell little: 'cats' 2" in text
     assert "classes are out of balance: 61 images of 'dogs', 2 of 'cats'" in text
     assert "2 images occur under more than one target, such as cats/0.png = dogs/p 00.png" in text
-    assert "1 images repeat another of the same target" in text
+    assert "1 image repeats another of the same target" in text
 
 
 @settings(max_examples=25, deadline=None)
@@ -231,9 +231,9 @@ def test_texts_are_looked_at_without_pictures() -> None:
     )
     split, warned = looked_at(listing)
     assert split.texts == {"text": texts} and not len(split.images) and len(split) == 10
-    assert warned == ["3 texts repeat another of the same target; scores that leave one out are flattered"]
+    assert warned == [f"3 texts repeat another of the same target{doctor.COPY}"]
     listing.texts["text"][3] = "fine"
-    assert "1 texts occur under more than one target, such as row 3 = row 4" in looked_at(listing)[1]
+    assert "1 text occurs under more than one target, such as row 3 = row 4" in looked_at(listing)[1]
     listing.texts["text"][5] = "\n "
     with pytest.raises(DataError, match=r"1 of 10 texts cannot be read, more than 1 %: row 5 \(empty\)"):
         looked_at(listing)

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from orbweaver.data.readers import own
 from orbweaver.data.readers.own import DataError
 from orbweaver.methods import METHODS
 from orbweaver.select import command, explain, hub, order, progress
+from orbweaver.select import ranking as ranking_module
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.page import frontier
-from orbweaver.select.ranking import rank
+from orbweaver.select.ranking import AT_CHANCE, rank
+from orbweaver.select.result import MEANINGS
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 from tests.select.test_ranking import PUBLIC, stand_in
@@ -40,8 +43,10 @@ class _Places(HTMLParser):
         super().__init__()
         self.asked: list[str] = []
         self.words: list[str] = []
+        self.titles: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.titles += [value for name, value in attributes if name == "title" and tag == "th"]
         self.asked += [value for name, value in attributes if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
@@ -61,6 +66,10 @@ def test_a_ranking_is_a_table_a_figure_a_page_and_json(pictures: Path, zoo: Path
     assert all(each.startswith(("#", "data:image/jpeg;base64,")) for each in page.asked)
     assert sum(each.startswith("data:") for each in page.asked) == 12
     text = " ".join(page.words)
+    assert {*page.titles} >= {MEANINGS[name] for name in ("probe", "half-samples", "first", "parameters", "time")}
+    assert all(meaning in text for meaning in page.titles) and "multiply-adds" not in text
+    known = replace(ranking, table=ranking.table.assign(gmacs=[0.5, 1.0]))
+    assert "thousand million multiply-adds" in known.report(tmp_path / "g.html").read_text()
     assert "Äpfel & Birnen" in text and ranking.advice[0] in text and all(note in text for note in ranking.notes)
 
 
@@ -124,8 +133,12 @@ def test_time_is_told_before_and_progress_without_a_terminal(
     rank(pictures, budget=12, verify=1)
     said = capsys.readouterr().err
     assert re.search(r"forwarding 24 images through 2 PTMs on \d+ cores?: about .* at most", said)
-    assert re.search(r"fine-tuning 1 PTMs on \d+ cores?: about", said)
+    assert re.search(r"fine-tuning 1 PTM on \d+ cores?: about", said)
     monkeypatch.setattr(progress, "EVERY", 0.0)
+    rank(pictures, budget=13)
+    said = capsys.readouterr().err
+    for doing in ("getting the PTMs' weights", "timing a batch of each PTM", "forwarding and scoring"):
+        assert f"{doing}: 1 of 2 PTMs, " in said
     assert list(progress.steps("abc", "work", "letters")) == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines()[-1].startswith("work: 2 of 3 letters, under a second left")
     assert [progress.minutes(s) for s in (0.2, 20, 300, 7200)] == ["under a second", "20 s", "5 min", "2.0 h"]
@@ -143,6 +156,15 @@ def test_a_ptm_that_cannot_be_had_is_left_out_by_name(
     ranking = rank(pictures, budget=8, ptms=[PUBLIC, "timm/resnet18.a1_in1k", "vit_sprites"])
     assert {*ranking.table["ptm"]} == {PUBLIC, "vit_sprites"}
     assert any(note.startswith("timm/resnet18.a1_in1k was left out: ") for note in ranking.notes)
+
+    def fails(name: str, *how: object) -> object:
+        if name == PUBLIC:
+            return stand_in(name, *how)
+        raise AssertionError("Expected gradient function to be set")  # some library's own
+
+    monkeypatch.setattr(zoo_module, "fetched", fails)
+    ranking = rank(pictures, budget=8, ptms=[PUBLIC, "timm/resnet18.a1_in1k"])
+    assert any("resnet18.a1_in1k was left out: AssertionError: Expected" in note for note in ranking.notes)
     (zoo / "data/zoo/vit_sprites/model.safetensors").write_bytes(b"damaged")
     ranking = rank(pictures, budget=9, ptms=["vit_sprites", "byobnet_sprites"])
     assert ranking.table["ptm"].tolist() == ["byobnet_sprites"]
@@ -161,6 +183,15 @@ def test_a_full_disk_is_one_sentence(pictures: Path, zoo: Path, monkeypatch: pyt
     assert "No space left on device" in str(stopped.value.code) and "what is finished is kept" in str(
         stopped.value.code
     )
+
+
+def test_every_column_is_explained_and_no_accuracy_is_over_one(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking_module, "interval", lambda *_: (0.9, 1.1))
+    ranking = rank(pictures, budget=20, verify=1)
+    assert all(name.partition(" ")[0] in MEANINGS for name in ranking.cells())
+    assert ranking.table["probe_high"].tolist() == [1, 1]
 
 
 def test_everything_that_can_be_asked_for_is_explained(capsys: pytest.CaptureFixture) -> None:
@@ -223,3 +254,30 @@ def test_the_kept_ranking_of_a_value_is_in_its_unit(tmp_path: Path, zoo: Path) -
     expected = values.std() * np.sqrt(np.maximum(0, 1 - ranking.table["score"]))
     assert ranking.table["probe"].to_numpy() == pytest.approx(expected.to_numpy())
     assert "(RMSE)" in ranking.advice[0]
+    assert AT_CHANCE in ranking.notes
+    table = pd.read_csv(ROOT / "docs/standard/default.csv").query("task == 'regression'")
+    assert (table["tau_low"] < 0).all() and (table["targets"] == 4).all()  # as the note says
+
+
+def test_what_fine_tuning_gave_of_a_value_is_an_error_as_the_probe_is(tmp_path: Path, zoo: Path) -> None:
+    paths = [picture(tmp_path / "v" / f"{i}.png", i, colour=i) for i in range(40)]
+    pd.DataFrame({"path": paths, "price": 100.5 + 50 * (np.arange(40) % 3)}).to_csv(tmp_path / "v.csv", index=False)
+    ranking = rank(tmp_path / "v.csv", label_column="price", methods=[order.LEVEL], verify=2)
+    table = ranking.table
+    assert (table["real"] > 0).all() and ranking.best == table.loc[table["real"].idxmin(), "ptm"]
+    assert f"{ranking.best} is best: RMSE {table['real'].min():.4g}" in ranking.advice[0]
+    assert json.loads(ranking.to_json())["metric"] == "RMSE" and "minus" not in str(ranking)
+
+
+def test_of_several_labels_the_column_says_what_fine_tuning_is_measured_by(tmp_path: Path, zoo: Path) -> None:
+    random, rows = np.random.default_rng(0), []
+    for i in range(40):
+        shown = random.random(2) < 0.5
+        shown[i % 2] = True
+        rows.append(
+            (picture(tmp_path / "v" / f"{i}.png", i, colour=int(shown[1])), "|".join(np.array(["a", "b"])[shown]))
+        )
+    pd.DataFrame(rows, columns=["path", "labels"]).to_csv(tmp_path / "v.csv", index=False)
+    ranking = rank(tmp_path / "v.csv", task="multilabel", methods=[order.LEVEL], verify=1)
+    assert {"probe (R²)", "real (mean average precision)"} <= {*ranking.cells()}
+    assert ranking.about["metric"] == "mean average precision"

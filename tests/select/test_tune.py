@@ -65,6 +65,8 @@ def test_of_values_the_lines_give_values_in_their_unit(tmp_path: Path, zoo: Path
     rank(tmp_path / "v.csv", label_column="price", ptms=["vit_sprites"], tune=1, tune_to=tmp_path / "v tuned")
     value = lines_of(tmp_path / "v tuned")["outputs"](paths[0])
     assert 900 < value[0] < 1200
+    about = json.loads((tmp_path / "v tuned/card.json").read_text())
+    assert about["metric"] == "RMSE" and about["measured"] > 0
 
 
 def test_the_lines_of_a_text_encoder_give_what_was_measured(tmp_path: Path) -> None:

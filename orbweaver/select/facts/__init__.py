@@ -152,4 +152,5 @@ def of_texts() -> pd.DataFrame:
     """Facts of text encoders, by name (`hub/...`, `pypi/...`): the columns of `of_timm` that they have, and config."""
     listed = yaml.safe_load((HERE / "text_encoders.yaml").read_text(encoding="utf-8"))
     table = pd.DataFrame.from_dict(listed, orient="index")
-    return table.assign(kind="transformer").rename_axis("ptm")
+    kinds = ["word vectors" if family == "wordllama" else "transformer" for family in table["family"]]
+    return table.assign(kind=kinds).rename_axis("ptm")

@@ -34,13 +34,21 @@ def counted(name: str) -> Counted:
     return _taken(model, lambda: model(images))
 
 
-def counted_text(config: dict) -> Counted:
-    """What a text encoder takes for a text of TOKENS tokens. config: of transformers, with its model_type."""
+def text_model(config: dict) -> nn.Module:
+    """A text encoder with random weights. config: of transformers, with its model_type, or of a table of vectors."""
     from transformers import AutoConfig, AutoModel
 
+    from orbweaver.tasks.text_classification import TABLE, Table
+
     sizes = {key: value for key, value in config.items() if key != "model_type"}
-    # on the CPU: some encoders look at the ids for padding
-    model = AutoModel.from_config(AutoConfig.for_model(config["model_type"], **sizes)).train()
+    if config["model_type"] == TABLE:
+        return Table(**sizes)
+    return AutoModel.from_config(AutoConfig.for_model(config["model_type"], **sizes))
+
+
+def counted_text(config: dict) -> Counted:
+    """What a text encoder takes for a text of TOKENS tokens."""
+    model = text_model(config).train()  # on the CPU: some encoders look at the ids for padding
     ids = torch.full((BATCH, TOKENS), 5)
     return _taken(model, lambda: model(input_ids=ids, attention_mask=torch.ones_like(ids)))
 
