@@ -172,7 +172,8 @@ def _gmacs(ptm: PTM) -> float | None:
         return None
     # The counter knows attention by its products, not by the kernel that fuses them on a CPU.
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        ptm.network.cpu().eval()(torch.zeros(1, *ptm.preprocessing.input_size))
+        # and asks every parameter that a module uses by itself for its gradient function, if it may have one.
+        ptm.network.cpu().eval().requires_grad_(False)(torch.zeros(1, *ptm.preprocessing.input_size))
     return float(f"{counter.get_total_flops() / 2e9:.6g}") or None  # two operations each
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -17,7 +19,7 @@ from orbweaver.core.settings import PtmSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.models import networks
 from orbweaver.models.card import read_card
-from orbweaver.tasks import task
+from orbweaver.tasks import task, zoo
 from orbweaver.tasks.stored import Stored
 from orbweaver.tasks.zoo import fetch_ptm, train_ptm
 
@@ -71,6 +73,14 @@ def test_the_cost_of_a_picture_is_counted(architecture: str, workspace: Workspac
             layer.register_forward_hook(count)
     model(torch.zeros(1, 3, 32, 32))
     assert made.card.gmacs == pytest.approx(macs / 1e9, rel=1e-5)
+
+
+def test_the_cost_is_counted_where_a_module_has_a_parameter_of_its_own() -> None:
+    pools_by_attention = timm.create_model("test_vit3")
+    of = SimpleNamespace(
+        network=pools_by_attention, vocabulary=None, preprocessing=SimpleNamespace(input_size=(3, 160, 160))
+    )
+    assert zoo._gmacs(of) == pytest.approx(0.094, abs=0.001)  # timm's results have 0.09
 
 
 def test_a_ptm_that_reads_text_has_no_cost_of_a_picture(workspace: Workspace) -> None:
