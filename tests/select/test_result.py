@@ -20,11 +20,11 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
 from orbweaver.data.readers.own import DataError
 from orbweaver.methods import METHODS
-from orbweaver.select import command, explain, hub, order, progress
-from orbweaver.select import ranking as ranking_module
+from orbweaver.select import command, explain, hub, job, order, progress
 from orbweaver.select import zoo as zoo_module
+from orbweaver.select.job import AT_CHANCE
 from orbweaver.select.page import frontier
-from orbweaver.select.ranking import AT_CHANCE, rank
+from orbweaver.select.ranking import rank
 from orbweaver.select.result import MEANINGS
 from tests.conftest import ROOT
 from tests.select.conftest import picture
@@ -188,7 +188,7 @@ def test_a_full_disk_is_one_sentence(pictures: Path, zoo: Path, monkeypatch: pyt
 def test_every_column_is_explained_and_no_accuracy_is_over_one(
     pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking_module, "interval", lambda *_: (0.9, 1.1))
+    monkeypatch.setattr(job, "interval", lambda *_: (0.9, 1.1))
     ranking = rank(pictures, budget=20, verify=1)
     assert all(name.partition(" ")[0] in MEANINGS for name in ranking.cells())
     assert ranking.table["probe_high"].tolist() == [1, 1]
