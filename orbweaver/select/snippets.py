@@ -47,7 +47,6 @@ here = Path({folder!r})
 encoder = AutoModel.from_pretrained(here).eval()
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(here / "tokenizer.json"))
 head = load_file(here / "head.safetensors")
-classes = {classes!r}
 
 
 def outputs(text):
@@ -56,7 +55,7 @@ def outputs(text):
     with torch.inference_mode():
         read = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state.mean(1)
         found = (read @ head["weight"].T + head["bias"])[0]
-    return dict(zip(classes, found.softmax(0).tolist()))
+    return {meaning}
 """
 
 
@@ -104,16 +103,19 @@ def _pictures(ptm: PTM, card: Card, split: Split, folder: Path) -> str:
             options["img_size"] = card.preprocessing.input_size[1]
         more = "".join(f", {name}={value}" for name, value in options.items())
         library, build = "import timm", f"timm.create_model({bare!r}, num_classes={count}{more})"
-    if not split.classes:
-        centre, scale = (np.atleast_1d(value).tolist() for value in (ptm.centre, ptm.scale))
-        meaning = f"(found * torch.tensor({scale}) + torch.tensor({centre})).tolist()"
-    else:
-        shares = "found.sigmoid()" if split.targets.ndim == 2 else "found.softmax(0)"
-        meaning = f"dict(zip({split.classes!r}, {shares}.tolist()))"
     asked = card.preprocessing.model_dump()
     transform = ", ".join(f"{name}={value!r}" for name, value in asked.items())
     return PICTURES.format(folder=str(folder.resolve()), library=library, build=build, transform=transform, call=call,
-                           meaning=meaning)  # fmt: skip
+                           meaning=_meaning(ptm, split))  # fmt: skip
+
+
+def _meaning(ptm: PTM, split: Split) -> str:
+    """What is made of `found`, the outputs of the head: a share of each class, or values in their unit."""
+    if not split.classes:
+        centre, scale = (np.atleast_1d(value).tolist() for value in (ptm.centre, ptm.scale))
+        return f"(found * torch.tensor({scale}) + torch.tensor({centre})).tolist()"
+    shares = "found.sigmoid()" if split.targets.ndim == 2 else "found.softmax(0)"
+    return f"dict(zip({split.classes!r}, {shares}.tolist()))"
 
 
 def _texts(ptm: PTM, split: Split, folder: Path) -> str:
@@ -122,5 +124,5 @@ def _texts(ptm: PTM, split: Split, folder: Path) -> str:
     ptm.network.encoder.save_pretrained(folder)
     _tensors(ptm.network.head, folder / "head.safetensors")
     write_text(folder / "tokenizer.json", ptm.vocabulary.tokenizer.to_str())
-    return TEXTS.format(folder=str(folder.resolve()), classes=split.classes, limit=LIMIT - 2,
+    return TEXTS.format(folder=str(folder.resolve()), meaning=_meaning(ptm, split), limit=LIMIT - 2,
                         start=ptm.vocabulary.start, end=ptm.vocabulary.end)  # fmt: skip

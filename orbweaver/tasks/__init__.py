@@ -36,6 +36,8 @@ TASKS = {
     "extractive_qa": About("extractive_qa"),
     "grounding": About("grounding"),
     "text_classification": About("text_classification"),
+    "text_multilabel": About("text_classification"),
+    "text_regression": About("text_classification", fraction=False),
 }
 ZOO = {name: about.zoo for name, about in TASKS.items()}
 

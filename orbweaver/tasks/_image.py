@@ -1,18 +1,17 @@
-"""What three tasks on pictures share: an image classifier, its features, its training. They differ in head and loss."""
+"""What three tasks on pictures share: an image classifier, its features, its training. They differ in their aims."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.device import Fitting, device
-from orbweaver.core.errors import TargetError, UserError
+from orbweaver.core.errors import UserError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.data.split import Split
 from orbweaver.models import networks, training
@@ -21,48 +20,19 @@ from orbweaver.models.catalogue import has_public_weights
 from orbweaver.models.pixels import batches, images
 from orbweaver.models.training import Fit
 from orbweaver.models.weights import licence, public, source_accuracy
-from orbweaver.tasks._classes import stratified
+from orbweaver.tasks._targets import Targets
 from orbweaver.tasks.base import PTM, Common, Measured, Public
 
 MEASURED = {"cpu": 32, "cuda": 256}  # images a batch: on a CPU what its caches hold is done in a third less time
 
 
-class ImageTask(Common, ABC):
+class ImageTask(Targets, Common):
     """A picture to numbers, by a PTM of timm, torchvision or transformers with a fully connected head."""
 
     name: str
-    second_metric = ""
 
-    # --- what differs
-
-    def outputs(self, split: Split) -> int:
-        """How many outputs the head has: one a class."""
-        return len(split.classes)
-
-    @abstractmethod
-    def aims(self, ptm: PTM, split: Split) -> Tensor:
-        """What the outputs are trained towards, a row a sample."""
-
-    @abstractmethod
-    def loss(self, label_smoothing: float) -> nn.Module: ...
-
-    @abstractmethod
-    def truth(self, ptm: PTM, outputs: Tensor, targets: np.ndarray) -> float:
-        """The metric; outputs (N, outputs)."""
-
-    @abstractmethod
-    def strata(self, train: Split) -> np.ndarray | None:
-        """(N,) groups that keep their shares when samples are held out; None without groups."""
-
-    # --- datasets
-
-    def hold_out(self, train: Split, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-        self.check(train)
-        return stratified(train, self.strata(train), fraction)
-
-    def check(self, train: Split) -> None:
-        if (np.ptp(train.targets.astype(float), axis=0) == 0).all():
-            raise TargetError(f"target '{train.name}': all its values are equal; there is nothing to predict")
+    def example(self, split: Split, sample: int) -> str:
+        return self.in_words(split, sample)
 
     # --- PTMs
 

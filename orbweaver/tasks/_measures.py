@@ -1,4 +1,4 @@
-"""What PTMs that read or write text reach: measures of sentences, answers and boxes."""
+"""What PTMs reach: measures of several labels, sentences, answers and boxes."""
 
 from __future__ import annotations
 
@@ -51,3 +51,20 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     shared = np.prod(np.maximum(sides, 0), axis=1)
     areas = [np.prod(np.maximum(box[:, 2:] - box[:, :2], 0), axis=1) for box in (first, second)]
     return shared / np.maximum(areas[0] + areas[1] - shared, np.finfo(float).tiny)
+
+
+def average_precision(scores: np.ndarray, present: np.ndarray) -> float:
+    """11-point mAP of VOC2007 (Everingham et al. 2010); scores and present are (N, C).
+
+    Per class the mean, over recalls r = 0, 0.1, ..., 1, of the best precision at recall r or more; then the mean over
+    the classes that any sample has.
+    """
+    values = []
+    for column, truth in zip(scores.T, present.T, strict=True):
+        if not truth.any():
+            continue
+        hits = truth[np.argsort(-column, kind="stable")].cumsum()
+        precision, recall = hits / np.arange(1, len(hits) + 1), hits / hits[-1]
+        reached = [precision[recall >= r - 1e-12].max() for r in np.linspace(0, 1, 11)]
+        values.append(np.mean(reached))
+    return float(np.mean(values))

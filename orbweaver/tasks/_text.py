@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
+from torch.nn import functional
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.device import autocast, device
@@ -27,7 +28,7 @@ from orbweaver.models.text import vocabulary_for
 from orbweaver.models.text_encoders import packaged
 from orbweaver.models.training import Fit
 from orbweaver.models.vocabulary import LIMIT, Vocabulary, all_texts
-from orbweaver.tasks._classes import OneClass
+from orbweaver.tasks._targets import Loss, Targets
 from orbweaver.tasks.base import PTM, Common, Measured, Public
 
 MEASURED = 100  # samples a batch
@@ -58,7 +59,11 @@ class TextTask(Common, ABC):
 
     @abstractmethod
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
-        """What the network reads and aims at, a row a row of features."""
+        """What the network reads, a row a row of features; and what it aims at, where that is text or boxes."""
+
+    def lesson(self, ptm: PTM, split: Split) -> Batch:
+        """What the network is trained on."""
+        return self.batch(split, ptm.vocabulary)
 
     @abstractmethod
     def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
@@ -151,7 +156,7 @@ class TextTask(Common, ABC):
         self, ptm: PTM, split: Split, samples: np.ndarray, how: Fit, cache: Cache, progress: str | None = None
     ) -> None:
         chosen = split.take(samples)
-        batch, rows = self.batch(chosen, ptm.vocabulary), samples[self.rows(chosen)]
+        batch, rows = self.lesson(ptm, chosen), samples[self.rows(chosen)]
         learn(ptm.network, ptm.preprocessing, images(split, ptm.preprocessing, cache)[rows], batch, how, progress)
 
     def measure(self, ptm: PTM, split: Split, samples: np.ndarray, cache: Cache, precision: str) -> Measured:
@@ -165,19 +170,44 @@ class TextTask(Common, ABC):
             )
 
 
-class TextClasses(OneClass, TextTask):
-    """A text, with or without a picture, to one class, by a fresh head. `label` of its batches is the class."""
+class Headed(nn.Module):
+    """A network of a `HeadedTask`: it reads to `width` numbers, which a head makes outputs of; None without a source's
+    classes. criterion: of outputs and aims; a source has classes."""
+
+    width: int
+    num_classes: int
+    head: nn.Linear | None
+    criterion: Loss = staticmethod(functional.cross_entropy)
+
+    def read(self, pixels: Tensor, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def outputs(self, pixels: Tensor, batch: Batch) -> Tensor:
+        return self.head(self.read(pixels, batch))
+
+    def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
+        return self.criterion(self.outputs(pixels, batch), batch["aims"])
+
+    def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        read = self.read(pixels, batch)
+        return read, None if self.head is None else self.head(read).softmax(1)
+
+
+class HeadedTask(Targets, TextTask):
+    """A text, with or without a picture, to numbers, by a fresh head."""
+
+    def lesson(self, ptm: PTM, split: Split) -> Batch:
+        return super().lesson(ptm, split) | {"aims": self.aims(ptm, split)}
 
     def adapt(self, ptm: PTM, train: Split, samples: np.ndarray) -> None:
-        ptm.network.head = nn.Linear(ptm.network.width, len(train.classes))
+        ptm.network.head = nn.Linear(ptm.network.width, self.outputs(train))
+        ptm.network.criterion = self.loss()
         super().adapt(ptm, train, samples)
 
     def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
-        right = [
-            (ptm.network.features(pixels(some), batch)[1].argmax(1) == batch["label"]).cpu().numpy()
-            for some, batch in in_batches(self.batch(split, ptm.vocabulary))
-        ]
-        return Measured(float(np.concatenate(right).mean()))
+        batches = in_batches(self.batch(split, ptm.vocabulary))
+        outputs = torch.cat([ptm.network.outputs(pixels(some), batch).cpu() for some, batch in batches])
+        return Measured(self.truth(ptm, outputs, split.targets))
 
 
 def learn(

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from orbweaver.core.errors import TargetError
 from orbweaver.core.settings import PtmSettings
@@ -25,11 +24,12 @@ from orbweaver.models.hub import origin
 from orbweaver.models.seeing import Seeing, built_seeing, public_seeing
 from orbweaver.models.text import padded, trimmed
 from orbweaver.models.vocabulary import Vocabulary
-from orbweaver.tasks._text import Batch, TextClasses
+from orbweaver.tasks._targets import OneClass
+from orbweaver.tasks._text import Batch, Headed, HeadedTask, TextTask
 from orbweaver.tasks.base import PTM, Public
 
 
-class Answerer(nn.Module):
+class Answerer(Headed):
     """What sees and reads, and a head; without answers there is no head."""
 
     def __init__(self, reader: Fusion | Seeing, answers: int) -> None:
@@ -39,24 +39,18 @@ class Answerer(nn.Module):
         self.num_classes = answers
         self.head = nn.Linear(self.width, answers) if answers else None
 
-    def _read(self, pixels: Tensor, batch: Batch) -> Tensor:
+    def read(self, pixels: Tensor, batch: Batch) -> Tensor:
         batch = trimmed(batch)
         image, words = self.reader.both(pixels, batch["ids"], batch["mask"])
         return torch.cat([words, image.mean(1)], 1)
 
-    def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
-        return functional.cross_entropy(self.head(self._read(pixels, batch)), batch["label"])
 
-    def features(self, pixels: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        read = self._read(pixels, batch)
-        return read, None if self.head is None else self.head(read).softmax(1)
-
-
-class VQA(TextClasses):
-    name, metric, second_metric, label_rows = "vqa", "accuracy", "", "class"
+class VQA(OneClass, HeadedTask):
+    name = "vqa"
+    hold_out = TextTask.hold_out  # by chance: many an answer is given once
 
     def example(self, split: Split, sample: int) -> str:
-        return f"{split.texts['question'][sample]} {split.classes[split.targets[sample]]}"
+        return f"{split.texts['question'][sample]} {self.in_words(split, sample)}"
 
     def check(self, train: Split) -> None:
         if len(np.unique(train.targets)) < 2:
@@ -79,7 +73,7 @@ class VQA(TextClasses):
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         ids, mask = padded([vocabulary.enclosed(text) for text in split.texts["question"]], vocabulary.pad)
-        return {"ids": ids, "mask": mask, "label": torch.from_numpy(split.targets)}
+        return {"ids": ids, "mask": mask}
 
 
 TASK = VQA()

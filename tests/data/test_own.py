@@ -53,6 +53,24 @@ def test_a_table_of_texts_is_a_target(house: Workspace) -> None:
         assert np.abs(shares - [0.25, 0.5, 0.25]).max() < 1.5 / len(split)
 
 
+@pytest.mark.parametrize("task", ["text_regression", "text_multilabel"])
+def test_a_table_of_texts_with_values_or_several_labels_is_a_target(house: Workspace, task: str) -> None:
+    values = task == "text_regression"
+    labels = np.arange(40) % 5 + 1 if values else ["good|long", "bad", "good", "long"] * 10
+    pd.DataFrame({"text": REVIEWS["text"], "rating": labels}).to_csv(house.root / "reviews.csv", index=False)
+    settings = DatasetSettings(path="reviews.csv", label_column="rating", task=task)
+    write(house, "targets", "opinions", settings, 0)
+    train, test = (read_dataset(house, "targets", "opinions", split) for split in ("train", "test"))
+    assert (train.task, len(train), len(test)) == (task, 30, 10)
+    assert train.classes == test.classes == ([] if values else ["bad", "good", "long"])
+    known = dict(zip(REVIEWS["text"], labels, strict=True))
+    for split in (train, test):
+        for text, target in zip(split.texts["text"], split.targets, strict=True):
+            said = target if values else "|".join(np.array(split.classes)[target])
+            assert said == known[text]
+    assert train.targets.dtype == (np.float64 if values else bool)
+
+
 def test_so_many_samples_as_asked_for_and_others_with_another_seed(house: Workspace) -> None:
     pd.DataFrame(REVIEWS).to_csv(house.root / "r.csv", index=False)
     parts = of("r", house, path="r.csv", train=12, test=8)
@@ -143,17 +161,27 @@ def test_texts_are_read_from_every_table(tmp_path: Path, suffix: str) -> None:
     assert listing.names[3] == "row 4" and len(listing.load(np.arange(3))) == 0
 
 
-def test_texts_can_be_classified_only(tmp_path: Path) -> None:
+def test_labels_of_texts_mean_what_they_mean_of_pictures(tmp_path: Path) -> None:
     def read(labels: list, **options: str) -> own.Listing:
         pd.DataFrame({"text": ["a", "b"] * 2, "label": labels}).to_parquet(tmp_path / "t.parquet")
         return own.read(tmp_path / "t.parquet", **options)
 
-    with pytest.raises(DataError, match=r"column 'label': holds fractions; texts can be classified only"):
-        read([0.5, 1.0, 0.25, 2.0])
-    with pytest.raises(DataError, match=r"column 'label': holds lists; texts can be classified only"):
-        read([["a"], ["b"], ["a"], ["a"]])
+    fractions, lists = read([0.5, 1.0, 0.25, 2.0]), read([["a"], ["b", "a"], ["a"], []])
+    assert (fractions.task, fractions.classes) == ("text_regression", [])
+    assert fractions.targets.tolist() == [0.5, 1.0, 0.25, 2.0]
+    assert (lists.task, lists.classes) == ("text_multilabel", ["a", "b"])
+    assert lists.targets.tolist() == [[True, False], [True, True], [True, False], [False, False]]
+    assert read([[0.5, 1.0], [1.0, 2.5], [0.0, 1.0], [0.0, 0.0]]).targets.shape == (4, 2)
+    assert read([1, 5, 3, 1]).task == "text_classification"
+    assert read([1, 5, 3, 1], task="text_regression").targets.tolist() == [1, 5, 3, 1]
+    assert read(["a|b", "b", "a", "b"], task="text_multilabel").targets.tolist()[:2] == [[True, True], [False, True]]
+    with pytest.raises(DataError, match="not numbers, as a regression needs them"):
+        read(["a", "b", "a", "b"], task="text_regression")
     assert read([0.5, 1.0, 0.5, 1.0], task="text_classification").classes == ["0.5", "1"]
-    with pytest.raises(DataError, match="no image column; it has text, label; name it with --image-column"):
+    with pytest.raises(
+        DataError,
+        match="no image column; it has text, label; name it with --image-column; of texts the task is text_regression",
+    ):
         read([0, 1, 0, 1], task="regression")
     with pytest.raises(DataError, match=r"cannot be read for the task 'text_clasification': did you mean 'text_class"):
         read([0, 1, 0, 1], task="text_clasification")

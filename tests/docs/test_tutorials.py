@@ -15,6 +15,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.pipeline.known import load_checked
 from orbweaver.select import command, order
+from orbweaver.tasks import TASKS, About
 from tests.conftest import ROOT
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -56,6 +57,13 @@ def test_a_tutorial_runs(
             for line in re.findall(r"^\$ orbweaver (.*)$", code, re.MULTILINE):
                 command.main(shlex.split(line))
                 assert "probe (accuracy)" in capsys.readouterr().out
+
+
+def test_the_line_that_registers_a_task_is_one_of_the_table() -> None:
+    lines = [content for language, content in blocks(ROOT / "docs/tutorials/task.md") if language == "text"]
+    (line,) = [eval(f"{{{line}}}", {"About": About}) for line in lines]  # noqa: S307
+    ((name, about),) = line.items()
+    assert name == "ordinal" and about.zoo in TASKS and not about.fraction
 
 
 def test_the_tutorial_of_mini_names_what_there_is() -> None:

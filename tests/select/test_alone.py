@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,13 @@ import orbweaver
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
-from orbweaver.select import command, order
+from orbweaver.select import command, order, tune
 from orbweaver.select import zoo as zoo_module
 from orbweaver.select.ranking import rank
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 from tests.select.test_ranking import PUBLIC, stand_in
+from tests.tasks.test_public import save_text
 
 
 @pytest.fixture(autouse=True)
@@ -147,6 +149,40 @@ def test_texts_are_ranked_by_a_packaged_encoder(tmp_path: Path, nowhere: Path, k
     table = ranking.table
     assert ranking.about["task"] == "text_classification" and ranking.about["what"] == "texts"
     assert table["score"][0] > 0.9 and table["forwards"][0] == 24 and not any(nowhere.iterdir())
+
+
+@pytest.mark.parametrize("task", ["text_regression", "text_multilabel"])
+def test_texts_with_values_or_several_labels_are_ranked_and_the_best_is_tuned(
+    task: str, tmp_path: Path, nowhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By two encoders in folders, as the hub has them; the words tell the target."""
+    monkeypatch.setattr(tune, "FEWEST_STEPS", 4)
+    good = np.arange(60) % 6
+    texts = [f"number {i} is" + " clever" * many + " dull" * (5 - many) for i, many in enumerate(good)]
+    several = np.select([good < 2, good > 3], ["bad", "good"], "bad|good")
+    labels = good if task == "text_regression" else several
+    pd.DataFrame({"text": texts, "rating": labels}).to_csv(tmp_path / "reviews.csv", index=False)
+    names = [f"hub/{tmp_path / kind}" for kind in ("bert", "electra")]
+    for kind in ("bert", "electra"):
+        save_text(kind, tmp_path / kind, texts)
+    asked = {"task": task, "label_column": "rating", "ptms": names}
+    ranking = rank(tmp_path / "reviews.csv", **asked)
+    table = ranking.table
+    assert {*table["ptm"]} == {*names} and table["score"].notna().all() and table["probe"].notna().all()
+    assert (ranking.about["task"], ranking.about["what"], ranking.about["classes"]) == (
+        task, "texts", 0 if task == "text_regression" else 2,
+    )  # fmt: skip
+    assert f"--task {task}" in ranking.advice[-1]
+    assert any("no expected" in note for note in ranking.notes)
+    assert ranking.unit.name == ("RMSE" if task == "text_regression" else "R²")
+    tuned = rank(tmp_path / "reviews.csv", **asked, tune=1, tune_to=tmp_path / "mine")
+    real = tuned.table["real"].dropna()
+    assert len(real) == 1 and (real <= 0 if task == "text_regression" else real.between(0, 1)).all()
+    about = json.loads((tmp_path / "mine" / "card.json").read_text())
+    assert (about["task"], about["metric"]) == (
+        task, "minus RMSE" if task == "text_regression" else "mean average precision",
+    )  # fmt: skip
+    assert tuned.report(tmp_path / "r.html").exists()
 
 
 def test_a_ptm_of_images_is_not_ranked_for_texts(tmp_path: Path, zoo: Path) -> None:

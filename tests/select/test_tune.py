@@ -85,6 +85,29 @@ def test_the_lines_of_a_text_encoder_give_what_was_measured(tmp_path: Path) -> N
     assert np.array(theirs) == pytest.approx(ours.numpy(), abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["text_multilabel", "text_regression"])
+def test_the_lines_give_shares_of_several_labels_and_values_in_their_unit(tmp_path: Path, name: str) -> None:
+    """As our own network and its task's truth have them: what they give leaves no error."""
+    texts, several = ["a good film", "a dull one", "well made", "bad"], name == "text_multilabel"
+    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], bool) if several else np.array([2.5, 7.0, 1.5, 9.0])
+    classes = ["good {x}", "bad"] if several else []
+    split = Split("films", name, classes, [], targets, "", "", texts={"text": texts})
+    of, vocabulary = task(name), build_vocabulary(texts)
+    torch.manual_seed(0)
+    ptm = PTM(of.network("bert_tiny", 1, vocabulary, [], None).eval(), card("x", "y").preprocessing, vocabulary)
+    of.adapt(ptm, split, np.arange(4))
+    with torch.inference_mode():
+        ours = ptm.network.outputs(torch.zeros(4, 3, 1, 1), of.batch(split, vocabulary))
+    found: dict = {}
+    exec(snippets.save(ptm, card("bert", "here"), split, tmp_path / "t"), found)
+    theirs = [found["outputs"](text) for text in texts]
+    if several:
+        assert all([*each] == classes for each in theirs)
+        assert np.array([[*each.values()] for each in theirs]) == pytest.approx(ours.sigmoid().numpy(), abs=1e-5)
+    else:
+        assert np.array(theirs) == pytest.approx(ours.numpy() * targets.std() + targets.mean(), abs=1e-4)
+
+
 def test_the_lines_of_a_torchvision_model_run(tmp_path: Path) -> None:
     name = "torchvision/mobilenet_v2"
     of = card(name, "imagenet").model_copy(update={"architecture": name})

@@ -22,7 +22,8 @@ from orbweaver.tasks.zoo import train_ptm
 ARCHITECTURES = {"image_classification": "test_vit", "caption": "test_vit+gpt2_small",
                  "vqa": "test_convnext+bert_small", "extractive_qa": "bert_small",
                  "grounding": "test_vit+bert_small", "text_classification": "bert_small"}  # fmt: skip
-TEXT_TASKS = [name for name in ARCHITECTURES if name != "image_classification"]
+TEXTS_ALONE = ("text_classification", "text_multilabel", "text_regression")
+TEXT_TASKS = [name for name in ZOO if name in ARCHITECTURES.keys() - {"image_classification"} | {*TEXTS_ALONE}]
 PRETRAIN = PretrainSettings(epochs=1, batch_size=16, learning_rate=0.002, weight_decay=0.05)
 FINETUNE = FinetuneSettings(epochs=1, batch_size=16, learning_rates=[0.001, 0.01], weight_decay=0.05,
                             validation_fraction=0.25, seeds=2)  # fmt: skip
@@ -47,20 +48,24 @@ def pictures(of: str, count: int = 32, columns: int | None = None, seed: int = 0
     return Split(of, of, classes, images, targets, "MIT", "here", digest=f"{of} {count} {columns} {seed}")
 
 
-def texts(count: int, seed: int = 0) -> Split:
-    """Short sentences of two classes, each with words of its own."""
-    random, labels = np.random.default_rng([seed, 7]), np.arange(count) % 2
+def texts(count: int, seed: int = 0, of: str = "text_classification") -> Split:
+    """Sentences of five words, so many of them fair, the others gloomy: all or none where they have one class."""
+    random = np.random.default_rng([seed, 7])
+    fair = np.arange(count) % 2 * 5 if of == "text_classification" else random.integers(0, 6, count)
     words = (("dark", "cold", "rain", "night"), ("bright", "warm", "sun", "day"))
-    said = [" ".join(random.choice(words[label], 5)) for label in labels]
-    of = "text_classification"
-    return Split(of, of, ["gloomy", "fair"], [], labels, "MIT", "here", digest=f"{of} {count} {seed}",
-                 texts={"text": said})  # fmt: skip
+    said = [" ".join([*random.choice(words[0], 5 - many), *random.choice(words[1], many)]) for many in fair]
+    if of == "text_multilabel":
+        targets = np.stack([fair < 4, fair > 1], axis=1)
+    else:
+        targets = fair // 5 if of == "text_classification" else fair / 5
+    classes = [] if of == "text_regression" else ["gloomy", "fair"]
+    return Split(of, of, classes, [], targets, "MIT", "here", digest=f"{of} {count} {seed}", texts={"text": said})
 
 
 def scenes(of: str, train: int = 12) -> dict[str, Split]:
     """Both splits of one of `TEXT_TASKS`; eight samples to test on."""
-    if of == "text_classification":
-        return {"train": texts(train), "test": texts(8, seed=1)}
+    if of in TEXTS_ALONE:
+        return {"train": texts(train, of=of), "test": texts(8, seed=1, of=of)}
     made = SCENES["plain_tqa" if of == "extractive_qa" else f"plain_{of}"](train, 8, 32, 0)
     return {part: replace(split, digest=f"{of} {train} {part}") for part, split in made.items()}
 

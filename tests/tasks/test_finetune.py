@@ -19,7 +19,7 @@ from orbweaver.core.formats.tables import write_csv
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.split import Split
 from orbweaver.models.training import Fit
-from orbweaver.tasks import ZOO, task
+from orbweaver.tasks import TASKS, ZOO, task
 from orbweaver.tasks.finetune import (
     Run,
     best_run,
@@ -31,14 +31,14 @@ from orbweaver.tasks.finetune import (
     truth_rows,
 )
 
-from .examples import FINETUNE, MakePtm, both, pictures, scenes
+from .examples import FINETUNE, MakePtm, both, pictures, scenes, texts
 
 ROOT = Path(__file__).parents[2]
 LONGER = FINETUNE.model_copy(update={"epochs": 15, "learning_rates": [0.003], "seeds": 1})
 
 
 def target(targets: list, of: str = "image_classification", classes: int = 3) -> Split:
-    names = [f"class {c}" for c in range(classes)] if of != "regression" else []
+    names = [f"class {c}" for c in range(classes)] if "regression" not in of else []
     return Split("toy", of, names, [b""] * len(targets), np.asarray(targets), "", "")
 
 
@@ -93,7 +93,7 @@ def test_runs_are_kept_and_done_again_are_equal(
     runs = finetuned(of, ptm_for, store)
     assert len(runs) == 3
     assert len(list((store.root / "finetune").rglob("*.json"))) == 3
-    assert all(run.test <= 0 if of == "regression" else 0 <= run.test <= 1 for run in runs)
+    assert all(0 <= run.test <= 1 if TASKS[of].fraction else run.test <= 0 for run in runs)
     assert all((run.second is not None) == bool(task(of).second_metric) for run in runs)
     assert finetuned(of, ptm_for, Cache(tmp_path / "elsewhere")) == runs
 
@@ -109,6 +109,24 @@ def test_runs_are_kept_and_done_again_are_equal(
 def test_classes_are_learnt(ptm_for: MakePtm, store: Cache) -> None:
     (run,) = finetuned("image_classification", ptm_for, store, LONGER)
     assert run.test > 0.9
+
+
+def test_texts_with_values_are_learnt_in_any_unit_and_in_two_columns(ptm_for: MakePtm, store: Cache) -> None:
+    data = [texts(count, seed, "text_regression") for count, seed in ((48, 0), (20, 1))]
+    other = [replace(split, targets=1000 + 100 * split.targets, digest=f"{split.digest} x 100") for split in data]
+    two = [replace(s, targets=np.stack([s.targets, 1 - s.targets], 1), digest=f"{s.digest} two") for s in data]
+    one, large, both_columns = (
+        finetuned("text_regression", ptm_for, store, LONGER, d)[0].test for d in (data, other, two)
+    )
+    spread = data[1].targets.std()
+    assert -0.7 * spread < one < 0 and -0.7 * spread < both_columns < 0  # better than saying the mean
+    assert large == pytest.approx(100 * one, rel=1e-3)
+
+
+def test_texts_with_several_labels_are_learnt(ptm_for: MakePtm, store: Cache) -> None:
+    data = [texts(count, seed, "text_multilabel") for count, seed in ((48, 0), (20, 1))]
+    (run,) = finetuned("text_multilabel", ptm_for, store, LONGER, data)
+    assert run.test > 0.95 > data[1].targets.mean(0).max()
 
 
 def test_a_target_of_several_labels_goes_all_the_way(ptm_for: MakePtm, store: Cache) -> None:
@@ -175,6 +193,10 @@ def test_steps_count_instead_of_epochs(ptm_for: MakePtm, store: Cache, monkeypat
         (target([0, 0, 1, 1, 2, 2]), None),
         (target([0, 0, 1, 1]), None),
         (target([0.1], "regression"), "all its values are equal"),
+        (target([0.5] * 5, "text_regression"), "all its values are equal"),
+        (target([[True, False]] * 5, "text_multilabel"), "all its values are equal"),
+        (target([0] * 10, "text_classification"), "target 'toy' has one class"),
+        (target([0.1, 0.2, 0.3, 0.4], "text_regression"), None),
     ],
 )
 def test_targets_that_cannot_be_ranked_are_named(split: Split, message: str | None) -> None:

@@ -49,10 +49,11 @@ def test_texts_by_task() -> None:
     assert texts_of("caption", captions=[["A Dog."], ["two cats", "Cats"]]) == ["a dog.", "two cats", "cats"]
     assert texts_of("extractive_qa", answers=[["In Paris", "Paris"], [""]]) == ["In Paris", ""]
     assert texts_of("grounding", [[0.003, 0.02, 0.4081, 0.3069]]) == ["<3,20,408,307>"]
-    assert texts_of("regression", np.zeros(3)) == []
+    assert texts_of("regression", np.zeros(3)) == texts_of("text_regression", np.zeros(3)) == []
+    assert texts_of("text_multilabel", classes=("dull",), template="a {} film") == ["a dull film"]
     by_sample = {name for name in ZOO if task(name).label_rows == "sample"}
     assert by_sample == {"caption", "extractive_qa", "grounding"}
-    assert {name for name in ZOO if task(name).label_rows == "nothing"} == {"regression"}
+    assert {name for name in ZOO if task(name).label_rows == "nothing"} == {"regression", "text_regression"}
 
 
 @pytest.mark.parametrize("box", [(0.5, 0, 0.4, 1), (-0.1, 0, 1, 1), (0, 0, 1, 30.0), (0, np.nan, 1, 1)])

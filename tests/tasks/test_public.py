@@ -114,7 +114,7 @@ def goes_all_the_way(of: str, ptm: Stored, made: dict[str, Split], workspace: Wo
     assert runs[0] == runs[1]
     model, rows = found.load(ptm.card, ptm.folder), np.arange(len(train))
     found.adapt(model, train, rows)
-    batch = found.batch(train, model.vocabulary)
+    batch = found.lesson(model, train)
     pixels = normalise(look(images(train, model.preprocessing, workspace.cache), rows), model.preprocessing)
     with torch.inference_mode():
         before = model.network.eval().loss(pixels, batch)
@@ -130,6 +130,9 @@ def test_a_text_encoder_classifies_texts(kind: str, tmp_path: Path) -> None:
     said = all_texts(made["train"].texts)
     theirs = save_text(kind, tmp_path / "hub", said, transformers.AutoModelForMaskedLM)
     ptm = fetched("text_classification", tmp_path / "hub", workspace)
+    if kind == "bert":
+        for of in ("text_multilabel", "text_regression"):
+            goes_all_the_way(of, ptm, scenes(of), workspace)
     assert (ptm.card.source_classes, ptm.card.feature_width, ptm.card.origin) == ([], 16, f"hf-hub:{tmp_path / 'hub'}")
     assert str(tmp_path) not in str(ptm.card.config)
     model = task("text_classification").load(ptm.card, ptm.folder)

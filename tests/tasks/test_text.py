@@ -19,19 +19,23 @@ from orbweaver.data.split import Split
 from orbweaver.models.networks import normalise
 from orbweaver.models.pixels import images, look
 from orbweaver.models.training import Fit
-from orbweaver.tasks import task
+from orbweaver.tasks import ZOO, task
 from orbweaver.tasks.base import PTM
 from orbweaver.tasks.finetune import finetune
 
 from .examples import ARCHITECTURES, FINETUNE, TEXT_TASKS, MakePtm, scenes, trained
 
-LEARNT = {"caption": 0.5, "vqa": 0.9, "extractive_qa": 0.7, "grounding": 0.5, "text_classification": 0.9}
+LEARNT = {"caption": 0.5, "vqa": 0.9, "extractive_qa": 0.7, "grounding": 0.5, "text_classification": 0.9,
+          "text_multilabel": 0.9, "text_regression": -0.1}  # fmt: skip
 
 
 def built(of: str, split: Split, raw: Path) -> PTM:
-    spec = PtmSettings(task=of, architecture=ARCHITECTURES[of], source="x", input_size=32)
+    zoo = ZOO[of]
+    spec = PtmSettings(task=zoo, architecture=ARCHITECTURES[zoo], source="x", input_size=32)
     torch.manual_seed(0)
-    ptm = task(of).build(spec, split, raw)
+    ptm = task(zoo).build(spec, split, raw)
+    if of != zoo:
+        task(of).adapt(ptm, split, np.arange(len(split)))
     ptm.network.eval()
     return ptm
 
@@ -128,6 +132,6 @@ def test_a_made_ptm_is_loaded_and_fine_tuned_alike(tmp_path: Path, store: Cache)
 def test_a_checkpoint_of_another_network_is_refused(of: str, ptm_for: MakePtm) -> None:
     ptm = ptm_for(of)
     text = "gpt2_tiny" if of == "caption" else "bert_tiny"
-    other = text if ARCHITECTURES[of] == "bert_small" else f"test_vit+{text}"
+    other = text if ARCHITECTURES[ZOO[of]] == "bert_small" else f"test_vit+{text}"
     with pytest.raises(FileError, match=r"model.safetensors: does not fit '.*_tiny'"):
         task(of).load(ptm.card.model_copy(update={"architecture": other}), ptm.folder)

@@ -85,6 +85,8 @@ TASKS = {
     "multilabel": Form("image", _multi_hot),
     "regression": Form("image", _values),
     "text_classification": Form("text", _indices),
+    "text_multilabel": Form("text", _multi_hot),
+    "text_regression": Form("text", _values),
 }
 OF_FOLDERS = next(task for task, form in TASKS.items() if form.folders)  # what they are of if nobody says
 
@@ -101,8 +103,5 @@ def read_labels(
         raise DataError(f"{where}: no row has a label")
     if task is None:
         form = _values if _fractions(values, class_names) else _multi_hot if listed(values) else _indices
-        task = next((name for name, of in TASKS.items() if (of.looked_at, of.labels) == (looked_at, form)), None)
-        if task is None:
-            what = "fractions" if form is _values else "lists"
-            raise DataError(f"{where}: holds {what}; {looked_at}s can be classified only, each into one class")
+        task = next(name for name, of in TASKS.items() if (of.looked_at, of.labels) == (looked_at, form))
     return task, *TASKS[task].labels(values, where, class_names)

@@ -293,7 +293,12 @@ def _looked_at(path: Path, columns: list[str], wanted: _Wanted, pictured: list[s
     for kind in kinds:
         if found := _column(path, columns, named[kind], usual[kind]):
             return kind, found
-    raise _no_column(path, columns, *kinds)
+    missing = _no_column(path, columns, *kinds)
+    if wanted.task:
+        labels = TASKS[wanted.task].labels
+        other, form = next((name, of) for name, of in TASKS.items() if of.labels == labels and name != wanted.task)
+        missing = DataError(f"{missing}; of {form.looked_at}s the task is {other}")
+    raise missing
 
 
 def _label(path: Path, columns: list[str], wanted: _Wanted, labelled: list[str] | None = None) -> str:

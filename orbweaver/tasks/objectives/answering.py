@@ -12,4 +12,4 @@ def lesson(ptm: PTM, source: Split) -> Lesson:
     """The head for the source's answers, and its questions."""
     reader = getattr(ptm.network, "reader", ptm.network)
     learner = Answerer(reader, len(source.classes))
-    return Lesson(learner, TASK.batch(source, ptm.vocabulary), TASK.rows(source))
+    return Lesson(learner, TASK.lesson(ptm, source), TASK.rows(source))
