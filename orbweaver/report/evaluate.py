@@ -259,7 +259,9 @@ def _measure(name: str, target: str, task: str, truth: pd.DataFrame, scores: pd.
 
 def _summarise(exam: compare.Exam, gap: compare.Sampled, taus: pd.DataFrame) -> tuple[pd.DataFrame, Ranks, str]:
     cells = taus.to_numpy()
-    mean, answered = intervals.nan_mean(cells, axis=1), np.sum(~np.isnan(cells), axis=1)
+    answered = np.sum(~np.isnan(cells), axis=1)
+    # a mean over fewer than half of the targets says nothing beside the others
+    mean = np.where(2 * answered >= cells.shape[1], intervals.nan_mean(cells, axis=1), np.nan)
     resampled = intervals.resampled_means(intervals.resampled_taus(exam.drawn, exam.scores, exam.ptms), exam.counts)
     low, high = intervals.interval(intervals.recentred(resampled, mean))
     # the best is sought among those that sat the fullest exam: a high mean over fewer PTMs is another exam's

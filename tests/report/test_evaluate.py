@@ -68,6 +68,20 @@ def test_a_method_with_an_easier_exam_is_not_the_best(tables):
     assert evaluation.best == "good" and evaluation.tau.loc["easy", "tied_with_best"]
 
 
+def test_a_method_that_answers_few_targets_has_no_mean(tables):
+    truth, scores, cards = tables
+    easy = truth.assign(method="easy", score=truth["value"])[["dataset", "ptm", "method", "score"]]
+
+    def mean(targets: list[str]) -> float:
+        both = pd.concat([scores, easy[easy["dataset"].isin(targets)]])
+        evaluation = evaluate(Zoo(truth, both, cards), 0, 50)
+        assert evaluation.tau.loc["easy", "answered"] == len(targets)
+        assert ("| easy |" in markdown_table({"zoo": evaluation})) == (len(targets) > 1)
+        return evaluation.tau.loc["easy", "mean"]
+
+    assert np.isnan(mean(["digits"])) and mean(["digits", "games"]) == pytest.approx(1)
+
+
 def test_regret_is_in_points_for_fractions_only(evaluation):
     rows = evaluation.measures.set_index(["method", "dataset"])
     assert rows.loc[("parameters", "digits"), "regret_at_1"] > 1

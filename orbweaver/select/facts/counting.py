@@ -38,7 +38,7 @@ def text_model(config: dict) -> nn.Module:
     """A text encoder with random weights. config: of transformers, with its model_type, or of a table of vectors."""
     from transformers import AutoConfig, AutoModel
 
-    from orbweaver.tasks.text_classification import TABLE, Table
+    from orbweaver.tasks._encoder import TABLE, Table
 
     sizes = {key: value for key, value in config.items() if key != "model_type"}
     if config["model_type"] == TABLE:
