@@ -64,11 +64,8 @@ def by_default(what: str, cache: Cache) -> tuple[Public, list[str], str]:
         return public, public.names(what, cache), "no PTMs were named (--ptm, --zoo), so public ones were chosen"
     public = Public(limits=replace(AFFORDABLE, on_disk=True))
     names = public.names(what, cache)
-    return (
-        public,
-        names,
-        (f"the hub of public PTMs does not answer, so what is on this disk was ranked: {', '.join(names)}"),
-    )
+    note = f"the hub of public PTMs does not answer, so what is on this disk was ranked: {', '.join(names)}"
+    return public, names, note
 
 
 def reachable() -> bool:

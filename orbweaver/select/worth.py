@@ -88,9 +88,7 @@ def of_calibration(truth: pd.DataFrame, scores: pd.DataFrame, families: Mapping[
     trusted?
     """
     rows = []
-    for task, of in truth[truth["task"].isin([name for name, about in TASKS.items() if about.fraction])].groupby(
-        "task", sort=False
-    ):
+    for task, of in truth[[TASKS[name].fraction for name in truth["task"]]].groupby("task", sort=False):
         for name, methods in RANKINGS.items():
             table = expected.benchmark(methods, of, scores, families=families)
             found = expected.calibrate(table)

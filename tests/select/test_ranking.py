@@ -36,7 +36,7 @@ from orbweaver.select.settings import settings_of
 from orbweaver.spider import checkpoint
 from orbweaver.tasks.stored import Stored, stored
 from tests.conftest import ROOT
-from tests.select.conftest import picture
+from tests.select.conftest import interrupted, picture
 from tests.spider.test_spider import of_the_zoo
 
 
@@ -99,18 +99,7 @@ def test_asking_again_or_adding_a_ptm_forwards_only_what_is_new(pictures: Path, 
 def test_interrupted_it_says_so_and_goes_on_where_it_stopped(
     pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    real, seen = forward.features_of, []
-
-    def interrupted_at_the_second(*arguments: object) -> object:
-        seen.append(arguments)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
-        patched.setattr(forward, "features_of", interrupted_at_the_second)
-        command.main(["rank", str(pictures), "--budget", "20"])
-    assert stopped.value.code == 130
+    interrupted(["rank", str(pictures), "--budget", "20"], 2, monkeypatch)
     assert "the same command goes on there" in capsys.readouterr().err
     assert sorted(rank(pictures, budget=20).table["forwards"]) == [0, 3 * 40]  # two passes look inside
 
