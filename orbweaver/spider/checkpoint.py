@@ -79,9 +79,8 @@ class Spider:
         """What counts before the network on these episodes; none, where it alone does."""
         if self.card.spec.first == "network":
             return None
-        near = nearness_of(episodes, self.card.encoder, self.relatives)
-        constant = np.array(list(self.card.constant.values()))
-        return First(self.card.evidence, prior_of(near, constant), self.relatives)
+        kin, constant = self.relatives, np.array(list(self.card.constant.values()))
+        return First(self.card.evidence, prior_of(nearness_of(episodes, self.card.encoder, kin), constant), kin)
 
 
 def empty_ranker(

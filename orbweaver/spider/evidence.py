@@ -155,6 +155,11 @@ def places(truth: np.ndarray) -> np.ndarray:
     return (ranks - 1).div(ranks.count(axis=1) - 1, axis=0).to_numpy()
 
 
+def mean_places(truth: np.ndarray, episodes: Episodes) -> np.ndarray:
+    """(M,): each PTM's mean place over the episodes that train; NaN of one that none of them knows."""
+    return nan_mean(places(truth[~episodes.validation]), axis=0)
+
+
 def families_of(episodes: Episodes) -> np.ndarray:
     """(T, F) bool: of which families, in the order of their names, episode t has classes."""
     names = sorted(set(episodes.families))

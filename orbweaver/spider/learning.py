@@ -12,13 +12,12 @@ from orbweaver.core import device as compute
 from orbweaver.core.errors import FileError, UserError
 from orbweaver.core.settings import RankerSettings, SpiderSettings
 from orbweaver.core.workspace import Workspace
-from orbweaver.metrics.intervals import nan_mean
 from orbweaver.models.card import Card, read_card
 from orbweaver.spider import checkpoint, training
 from orbweaver.spider.checkpoint import Spider, SpiderCard
 from orbweaver.spider.episode_file import Episodes, read_episodes
 from orbweaver.spider.episodes import episodes_of, wanted_methods
-from orbweaver.spider.evidence import GATES, First, folds, learned, nearness_of, places, prior_of
+from orbweaver.spider.evidence import GATES, First, folds, learned, mean_places, nearness_of, prior_of
 from orbweaver.spider.inference import Batcher, scores_at
 from orbweaver.spider.relatives import Relatives
 from orbweaver.spider.strangers import facts_of
@@ -44,14 +43,13 @@ def learn(
     done = training.train_seeds(found, truth, spec, settings, seed, threads, device, name, facts)
     rankers, logs = [one.ranker for one in done], [{"seed": n, **row} for n, one in enumerate(done) for row in one.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
-    known, means = _known(found, cards, read_card(workspace, encoder), truth), found.means[encoder]
-    kin = Relatives([*known["trained_on"].values()], [*known["architectures"].values()], means)
+    kin = Relatives.of(cards, found.means[encoder])
     near = nearness_of(found, encoder, kin)
     model = learned(found, truth, spec, near, kin.alike)
     if spec.first == "evidence":
         gate = _gate(found, truth, spec, settings, seed, threads, near, kin)
         model = model.model_copy(update={"gate": gate})
-    first = First(model, prior_of(near, np.array([*known["constant"].values()])), kin)
+    first = First(model, prior_of(near, mean_places(truth, found)), kin)
     batcher = Batcher(found, encoder, spec, device, first=first if spec.first == "evidence" else None)
     taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
     card = SpiderCard(
@@ -65,9 +63,9 @@ def learn(
         validation_tau=taus,
         evidence=model,
         digest="",
-        **known,
+        **_known(found, cards, read_card(workspace, encoder), truth),
     )
-    return Spider(card, rankers, dict(means) if spec.first == "evidence" else {}), pd.DataFrame(logs)
+    return Spider(card, rankers, dict(kin.means) if spec.first == "evidence" else {}), pd.DataFrame(logs)
 
 
 def _gate(
@@ -95,7 +93,7 @@ def _gate(
         batcher = Batcher(found, settings.filled(spec).encoder, spec, compute.device())
         network = scores_at([done[0].ranker], batcher, judged, [count])[0]
         model, everyone = learned(found, rest, spec, near, kin.alike), np.ones_like(network, bool)
-        prior = prior_of(near[judged], nan_mean(places(rest[~found.validation]), axis=0))
+        prior = prior_of(near[judged], mean_places(rest, found))
         expected = model.expected(batcher.evidence[judged], everyone, prior, kin.alike)
         ways = [model.model_copy(update={"gate": gate}).corrected(expected, network) for gate in GATES]
         taus.append([training.mean_tau(truth[judged], scores) for scores in ways])
@@ -139,11 +137,10 @@ def learn_ptm(
 
 def _known(found: Episodes, cards: list[Card], encoder: Card, truth: np.ndarray) -> dict:
     """The fields of a spider's card that say which PTMs it knows."""
-    mean_places = nan_mean(places(truth[~found.validation]), axis=0).tolist()
     return {
         "trained_on": {card.name: card.source for card in cards},
         "architectures": {card.name: card.architecture for card in cards},
         "checkpoints": {card.name: card.checkpoint for card in (*cards, encoder)},
         "widths": found.widths | {encoder.name: found.tokens[encoder.name].shape[1]},
-        "constant": dict(zip(found.ptms, mean_places, strict=True)),
+        "constant": dict(zip(found.ptms, mean_places(truth, found).tolist(), strict=True)),
     }

@@ -12,12 +12,11 @@ from tqdm import tqdm
 from orbweaver.core import device as compute
 from orbweaver.core.errors import UserError
 from orbweaver.core.settings import RankerSettings, SpiderSettings
-from orbweaver.metrics.intervals import nan_mean
 from orbweaver.metrics.tau import weighted_tau
 from orbweaver.models.card import Card
 from orbweaver.spider import training
 from orbweaver.spider.episode_file import Episodes
-from orbweaver.spider.evidence import Evidence, learned, nearness_of, places, prior_of
+from orbweaver.spider.evidence import Evidence, learned, mean_places, nearness_of, prior_of
 from orbweaver.spider.inference import Batcher, scores_at
 from orbweaver.spider.ranker import Ranker
 from orbweaver.spider.relatives import Relatives
@@ -57,14 +56,13 @@ def tau_lost(
         raise UserError("a ranker learns to rank PTMs that it never saw by dropping some; give it 'drop', say 0.3")
     facts, spec = facts_of(cards), settings.filled(spec)
     truth = training.supervision(found, spec, [card.source for card in cards])
-    kin = Relatives(
-        [card.source for card in cards], [card.architecture for card in cards], found.means.get(spec.encoder, {})
-    )
-    near = nearness_of(found, spec.encoder, kin) if by_evidence else None
+    kin = Relatives.of(cards, found.means.get(spec.encoder, {}))
+    near = [nearness_of(of, spec.encoder, kin) for of in (found, *(exam.episode for exam in exams)) if by_evidence]
 
     def taus(truth: np.ndarray, left_out: Strangers | None) -> pd.DataFrame:
         if by_evidence:
-            return _of_evidence(exams, learned(found, truth, spec, near, kin.alike), kin, found, truth, spec)
+            model = learned(found, truth, spec, near[0], kin.alike)
+            return _of_evidence(exams, model, [prior_of(n, mean_places(truth, found)) for n in near[1:]], kin)
         return _taus(exams, _trained(found, truth, spec, settings, facts, seed, threads), spec, left_out)
 
     known = taus(truth, None)
@@ -78,12 +76,10 @@ def tau_lost(
     return table.assign(lost=table["known"] - table["new"])[["ptm", "target", "k", "known", "new", "lost"]]
 
 
-def _of_evidence(exams: Sequence[Exam], model: Evidence, kin: Relatives, found: Episodes, truth: np.ndarray,
-                 spec: RankerSettings) -> pd.DataFrame:  # fmt: skip
-    """target, k, tau: see `_taus`. Of a PTM that was not learned from no mean place is known."""
-    constant, rows = nan_mean(places(truth[~found.validation]), axis=0), []
-    for exam in exams:
-        prior = prior_of(nearness_of(exam.episode, spec.encoder, kin), constant)
+def _of_evidence(exams: Sequence[Exam], model: Evidence, priors: Sequence[np.ndarray], kin: Relatives) -> pd.DataFrame:
+    """target, k, tau: see `_taus`. priors: of the exams; of a PTM that was not learned from no mean place is known."""
+    rows = []
+    for exam, prior in zip(exams, priors, strict=True):
         there = ~np.isnan(exam.truth)
         for k in (0, len(exam.truth)):
             scores = model.expected(exam.episode.scores, np.full((1, len(there)), k > 0), prior, kin.alike)[0]

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from orbweaver.models.card import Card
+
 
 @dataclass(frozen=True)
 class Relatives:
@@ -20,6 +22,11 @@ class Relatives:
     sources: Sequence[str]
     architectures: Sequence[str]
     means: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, cards: Sequence[Card], means: Mapping[str, np.ndarray]) -> Relatives:
+        """Those of these cards, in their order."""
+        return cls([card.source for card in cards], [card.architecture for card in cards], means)
 
     @cached_property
     def alike(self) -> np.ndarray:
