@@ -222,9 +222,10 @@ def rankers_table(taus: pd.DataFrame, k: dict[str, int]) -> str:
         table = rows.pivot(index="seed", columns="k", values="tau")
         seeds = table.drop(index="all")[k[ranker]]
         spread = f"{seeds.mean():.3f} ± {seeds.std():.3f}" if len(seeds) > 1 else f"{seeds.mean():.3f}"
+        single = f"{spread} ({len(seeds)})" if len(seeds) else "no network"
         line = {"ranker": ranker} | {f"k = {each}": f"{table.loc['all', each]:.3f}" for each in some}
         line |= {"chosen k": str(k[ranker]), "there": f"{table.loc['all', k[ranker]]:.3f}"}
-        lines.append(line | {"single seeds there": f"{spread} ({len(seeds)})"})
+        lines.append(line | {"single seeds there": single})
     return _markdown(pd.DataFrame(lines))
 
 

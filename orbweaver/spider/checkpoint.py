@@ -59,7 +59,8 @@ class SpiderCard(BaseModel):
 
 @dataclass(frozen=True)
 class Spider:
-    """A trained spider: its card, and one ranker a seed, of which the mean of the scores counts.
+    """A trained spider: its card, and one ranker a seed, of which the mean of the scores counts; none where the network
+    has no share.
 
     means: source of the PTMs -> its class means (C, D) under the general encoder, where the evidence stands first.
     """
@@ -129,7 +130,7 @@ def load(folder: Path) -> Spider:
     try:
         states = load_file(weights)
         means = {name.removeprefix(OF_SOURCES): v.numpy() for name, v in states.items() if name.startswith(OF_SOURCES)}
-        for seed in range(card.spec.seeds):
+        for seed in range(card.spec.seeds if card.evidence.gate else 0):
             ranked = {ptm: card.widths[ptm] for ptm in card.ptms}
             facts = states["0.from_card.weight"].shape[1] if card.spec.drop else 0
             ranker = empty_ranker(ranked, card.widths[card.encoder], card.width, card.spec, facts=facts)

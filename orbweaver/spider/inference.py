@@ -107,12 +107,15 @@ def episode_of(ptms: list[str], methods: list[str], tokens: dict[str, np.ndarray
 
 @torch.inference_mode()
 def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
-    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds; evidence first, where it is."""
+    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds; evidence first, where it is.
+
+    Without rankers the evidence alone.
+    """
     first, expected = batcher.first, None
     if first is not None:
         expected = first.model.expected(batcher.evidence[which], forwarded, first.prior[which], first.relatives.alike)
-        if first.model.gate == 0 and np.ptp(expected, axis=1).all():
-            return expected  # the network would have no say
+        if not rankers:
+            return expected
     scores = torch.stack([batcher.scores(ranker, which, forwarded) for ranker in rankers]).mean(0).cpu().numpy()
     return scores if expected is None else first.model.corrected(expected, scores)
 
@@ -127,7 +130,7 @@ def scores_at(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, ks: li
         def seen(forwarded: np.ndarray, part: np.ndarray = part) -> np.ndarray:
             return ensemble(rankers, batcher, part, forwarded)
 
-        blind = seen(np.zeros((len(part), len(rankers[0].ptms)), bool))
+        blind = seen(np.zeros((len(part), batcher.evidence.shape[1]), bool))
         first = forwarded_first(blind, max(ks), kin, seen)
         out.append([seen(_some(first[:, :k], blind.shape)) if k else blind for k in ks])
     return np.concatenate(out, axis=1)

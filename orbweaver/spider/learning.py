@@ -22,13 +22,16 @@ from orbweaver.spider.inference import Batcher, scores_at
 from orbweaver.spider.relatives import Relatives
 from orbweaver.spider.strangers import facts_of
 
+LOG = ["seed", "epoch", "loss", "tau_k0", "tau_all"]
+
 
 def learn(
     workspace: Workspace, name: str, ptms: list[str], settings: SpiderSettings, seed: int, threads: int
 ) -> tuple[Spider, pd.DataFrame]:
     """The ranker `name` of the settings, trained on the episodes that were drawn; k is chosen where it validates.
 
-    ptms: the zoo, in the order of the scores. Returns the spider and its log: seed, epoch, loss, tau_k0, tau_all.
+    Where the network has no share beside the evidence, it is not trained for all families. ptms: the zoo, in the order
+    of the scores. Returns the spider and its log: seed, epoch, loss, tau_k0, tau_all.
     Raises FileError when the episodes are missing or were drawn for another zoo or other methods.
     """
     path = workspace.episodes()
@@ -39,9 +42,6 @@ def learn(
         raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
     cards = [read_card(workspace, ptm) for ptm in ptms]
     truth = training.supervision(found, spec, [card.source for card in cards])
-    device, facts = compute.device(), facts_of(cards) if spec.drop else None
-    done = training.train_seeds(found, truth, spec, settings, seed, threads, device, name, facts)
-    rankers, logs = [one.ranker for one in done], [{"seed": n, **row} for n, one in enumerate(done) for row in one.log]
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
     kin = Relatives.of(cards, found.means[encoder])
     near = nearness_of(found, encoder, kin)
@@ -49,6 +49,11 @@ def learn(
     if spec.first == "evidence":
         gate = _gate(found, truth, spec, settings, seed, threads, near, kin)
         model = model.model_copy(update={"gate": gate})
+    device, facts, done = compute.device(), facts_of(cards) if spec.drop else None, []
+    if model.gate:
+        done = training.train_seeds(found, truth, spec, settings, seed, threads, device, name, facts)
+    rankers = [one.ranker for one in done]
+    logs = pd.DataFrame([{"seed": n, **row} for n, one in enumerate(done) for row in one.log], columns=LOG)
     first = First(model, prior_of(near, mean_places(truth, found)), kin)
     batcher = Batcher(found, encoder, spec, device, first=first if spec.first == "evidence" else None)
     taus = [training.mean_tau(truth[check], scores) for scores in scores_at(rankers, batcher, check, ks)]
@@ -65,7 +70,7 @@ def learn(
         digest="",
         **_known(found, cards, read_card(workspace, encoder), truth),
     )
-    return Spider(card, rankers, dict(kin.means) if spec.first == "evidence" else {}), pd.DataFrame(logs)
+    return Spider(card, rankers, dict(kin.means) if spec.first == "evidence" else {}), logs
 
 
 def _gate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from orbweaver.core.workspace import Workspace
@@ -31,10 +32,15 @@ def test_a_zoo_has_its_table_and_heat_map(zoo: Zoo, tmp_path: Path) -> None:
     assert "| good | " in made["result_table.md"] and "<svg" in made["heat_map.svg"]
 
 
-def test_rankers_have_a_table(zoo: Zoo, tmp_path: Path, some_rankers: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rankers_have_a_table(
+    zoo: Zoo, tmp_path: Path, some_rankers: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(results, "rankers", lambda *_: some_rankers)
     monkeypatch.setattr(results, "chosen_k", lambda *_: {"spider": 1})
     assert "| spider | " in shown(Workspace(tmp_path), PARAMS)["rankers_table.md"]
+    together = some_rankers[some_rankers["seed"] == "all"]
+    monkeypatch.setattr(results, "rankers", lambda *_: together)
+    assert "| no network |" in shown(Workspace(tmp_path), PARAMS)["rankers_table.md"]
 
 
 def test_several_zoos_have_an_overview(zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,15 +107,19 @@ def test_a_spider_with_the_evidence_first_is_the_same_when_it_is_read_again(stoc
     found = drawn(stocked)
     write_episodes(stocked.episodes(), found)
     settings = SPIDER.model_copy(update={"rankers": {"one": RANKER.model_copy(update={"first": "evidence"})}})
-    spider, _ = learn(stocked, "one", THREE, settings, 0, 1)
+    spider, log = learn(stocked, "one", THREE, settings, 0, 1)
     assert spider.card.evidence.gate == 0, "two families are too few for the network to show its worth"
+    assert spider.rankers == [] and log.empty, "and then there is none"
     assert {*spider.means} == {*SOURCES} and spider.card.trained_on == {p: read_card(stocked, p).source for p in THREE}
     checkpoint.save(spider, stocked.ranker("one"))
     again = checkpoint.load(stocked.ranker("one"))
+    assert again.rankers == [] and again.card.k == spider.card.k
     which = np.arange(len(found.scores))
     batchers = [
         inference.Batcher(found, "a", RANKER, torch.device("cpu"), first=each.first(found)) for each in (spider, again)
     ]
-    one, other = (inference.scores_at(spider.rankers, batcher, which, [0, 1, 3]) for batcher in batchers)
+    one, other = (inference.scores_at([], batcher, which, [0, 1, 3]) for batcher in batchers)
     np.testing.assert_array_equal(one, other)
-    assert np.ptp(one[0], axis=1).min() > 0, "nearness ranks before any is forwarded"
+    assert np.ptp(one[2], axis=1).min() > 0, "what was forwarded ranks"
+    more = learn_ptm(stocked, "one", "d", [*THREE, "d"], FAMILIES, settings, 0, 1)
+    assert more.card.ptms == [*THREE, "d"] and more.rankers == []
