@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Clock = Callable[[], float] | None
 # What docs/standard/default.csv says of regressions.
 AT_CHANCE = (
-    "of values no order by frozen features was shown to be better than chance (on four targets of `standard`): "
-    "fine-tune several PTMs (--verify)"
+    "for values, no order of PTMs of about one size was shown to be better than chance (four targets of `standard`): "
+    "fine-tune several of them (--verify)"
 )
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
