@@ -15,7 +15,7 @@ from orbweaver.core.errors import tell
 from orbweaver.core.formats.tables import write_csv
 from orbweaver.core.names import check_known
 from orbweaver.core.workspace import Workspace
-from orbweaver.data.split import read_dataset
+from orbweaver.data.split import about_split
 from orbweaver.pipeline import params
 from orbweaver.spider import checkpoint
 from orbweaver.spider.learning import learn, learn_ptm
@@ -39,7 +39,7 @@ def main() -> None:
             checkpoint.save(spider, folder)
             return
         check_known(args.add, ptms, "PTM")
-        families = {source: read_dataset(workspace, "sources", source, "train").family for source in p.sources}
+        families = {source: about_split(workspace.split("sources", source, "train"))["family"] for source in p.sources}
         spider = learn_ptm(workspace, args.ranker, args.add, ptms, families, p.spider, p.seed, p.threads)
         checkpoint.save(spider, folder)
     print(f"{folder} now knows {args.add}; `dvc commit --force spider@{args.ranker}` keeps it, "

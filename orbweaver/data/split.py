@@ -190,13 +190,13 @@ def write_split(path: Path, split: Split) -> None:
             writer.write_table(pa.table([pa.array(arrays[field.name], field.type) for field in schema], schema=schema))
 
 
-def read_split(path: Path, cache: Cache) -> Split:
-    """Reads one split back. Raises FileError when the file is missing, truncated or not one of ours."""
-    known_as = digest(path)
+def about_split(path: Path) -> dict:
+    """What a stored split says of itself beside its columns: name, task, classes, licence, origin, family, texts.
+
+    Raises FileError when the file is missing, truncated or not one of ours.
+    """
     try:
-        large = path.stat().st_size > WHOLE
-        schema = pq.read_schema(path)
-        metadata = schema.metadata or {}
+        metadata = pq.read_schema(path).metadata or {}
         if b"orbweaver" not in metadata:
             raise FileError(f"{path}: a Parquet file without Orbweaver's metadata; write it with orbweaver.data.split")
         about = json.loads(metadata[b"orbweaver"])
@@ -204,6 +204,21 @@ def read_split(path: Path, cache: Cache) -> Split:
             raise ValueError("its metadata does not match its checksum")
         if about["schema"] != SCHEMA:
             raise FileError(f"{path}: schema {about['schema']}, this version reads {SCHEMA}; run `dvc repro` again")
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from None
+    return about
+
+
+def _damaged(path: Path, error: Exception) -> FileError:
+    return FileError(f"{path}: truncated or not Parquet ({error}); {AGAIN}")
+
+
+def read_split(path: Path, cache: Cache) -> Split:
+    """Reads one split back. Raises FileError when the file is missing, truncated or not one of ours."""
+    known_as, about = digest(path), about_split(path)
+    try:
+        large = path.stat().st_size > WHOLE
+        schema = pq.read_schema(path)
         wanted = [name for name in schema.names if name != "image" or not large]
         table = pq.read_table(path, columns=wanted, partitioning=None, page_checksum_verification=True)
         if "image" not in schema.names:
@@ -215,7 +230,7 @@ def read_split(path: Path, cache: Cache) -> Split:
         texts = {name: table[name].to_pylist() for name in about["texts"]}
         targets = _targets(table, about["classes"])
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise FileError(f"{path}: truncated or not Parquet ({error}); {AGAIN}") from None
+        raise _damaged(path, error) from None
     known = {name: about[name] for name in ("name", "task", "classes", "licence", "origin", "family")}
     return Split(**known, images=images, targets=targets, texts=texts, digest=known_as)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
 from orbweaver.core.errors import FileError
+from orbweaver.data.split import about_split
 from orbweaver.select import expected
 from orbweaver.select.data import Data
 from orbweaver.select.order import SPIDER
@@ -41,13 +38,6 @@ def calibrated(
     )
 
 
-def _family(split: Path) -> str:
-    """What a stored split says of its family, without its images; nothing where it is not here."""
-    if not split.exists():
-        return ""
-    return json.loads((pq.read_schema(split).metadata or {}).get(b"orbweaver", b"{}")).get("family", "")
-
-
 def _calibration(
     data: Data, methods: list[str], ranker: Spider | None, ptms: Iterable[str]
 ) -> tuple[expected.Calibration | None, str]:
@@ -69,9 +59,8 @@ def _calibration(
             return None, few
         scores = results.scores(benchmark, settings, ZOO[name])
         first = (f"{SPIDER}_k0", ranker.card.k) if ranker else None
-        families = {
-            target: _family(benchmark.split("targets", target, "train")) for target in truth["dataset"].unique()
-        }
+        stored = {target: benchmark.split("targets", target, "train") for target in truth["dataset"].unique()}
+        families = {target: about_split(path)["family"] if path.exists() else "" for target, path in stored.items()}
         return expected.calibrate(expected.benchmark(methods, truth, scores, first, families)), few
     except FileError as error:
         return None, str(error)
