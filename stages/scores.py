@@ -16,7 +16,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import read_dataset
 from orbweaver.models.card import read_card
 from orbweaver.pipeline import params
-from orbweaver.spider import checkpoint
+from orbweaver.spider.card import check_zoo, load_card
 from orbweaver.spider.target import scores_of_target
 from orbweaver.tasks import ZOO
 
@@ -34,10 +34,10 @@ def main() -> None:
         cards = [read_card(workspace, ptm) for ptm in ptms]
         # Rankers know the PTMs of their encoder's zoo.
         rankers = p.spider.rankers if ptms == p.ranked_by_spiders else {}
-        spiders = [checkpoint.load_card(workspace.ranker(name)) for name in rankers]
+        spiders = [load_card(workspace.ranker(name)) for name in rankers]
         for spider, spec in zip(spiders, rankers.values(), strict=True):
             encoder = read_card(workspace, p.spider.filled(spec).encoder)
-            checkpoint.check_zoo(spider, {card.name: card.checkpoint for card in cards}, encoder)
+            check_zoo(spider, {card.name: card.checkpoint for card in cards}, encoder)
         given = target, cards, [*p.encoders], p.methods, split.family, spiders, p.seed, p.threads
         found = scores_of_target(workspace, *given)
         write_csv(found.seconds, workspace.seconds(target))

@@ -18,7 +18,7 @@ from orbweaver.models.card import read_card
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.priors import BLIND, CONTROLS, with_family
 from orbweaver.report.stacked import with_stacking
-from orbweaver.spider.checkpoint import load_card
+from orbweaver.spider.card import load_card
 
 if TYPE_CHECKING:
     from orbweaver.pipeline.params import Params

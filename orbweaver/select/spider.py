@@ -18,6 +18,7 @@ from orbweaver.select.data import Data
 from orbweaver.select.forward import inputs_of, missing
 from orbweaver.select.progress import steps
 from orbweaver.spider import checkpoint, inference, tokens
+from orbweaver.spider.card import check_zoo
 from orbweaver.spider.checkpoint import Spider
 from orbweaver.tasks.stored import Stored, stored
 
@@ -30,7 +31,7 @@ def load(ptms: Sequence[Stored], data: Data) -> Spider:
         raise UserError("it is trained by a benchmark, and there is none here (--benchmark)")
     spider = checkpoint.load(data.benchmark.ranker(NAME))
     checkpoints = {ptm.card.name: ptm.card.checkpoint for ptm in ptms}
-    checkpoint.check_zoo(spider.card, checkpoints, read_card(data.benchmark, spider.card.encoder))
+    check_zoo(spider.card, checkpoints, read_card(data.benchmark, spider.card.encoder))
     return spider
 
 

@@ -14,7 +14,8 @@ from orbweaver.core.settings import RankerSettings, SpiderSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.models.card import Card, read_card
 from orbweaver.spider import checkpoint, training
-from orbweaver.spider.checkpoint import Spider, SpiderCard
+from orbweaver.spider.card import SpiderCard, check_zoo
+from orbweaver.spider.checkpoint import Spider
 from orbweaver.spider.episode_file import Episodes, read_episodes
 from orbweaver.spider.episodes import episodes_of, wanted_methods
 from orbweaver.spider.evidence import GATES, First, folds, learned, mean_places, nearness_of, prior_of
@@ -128,7 +129,7 @@ def learn_ptm(
         raise UserError(f"params.yaml does not name '{lacking[0]}', which the spider '{name}' learned from; add it")
     cards = [read_card(workspace, each) for each in (*known, ptm)]
     encoder = read_card(workspace, settings.filled(spec).encoder)
-    checkpoint.check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, encoder)
+    check_zoo(spider.card, {card.name: card.checkpoint for card in cards[:-1]}, encoder)
     methods = wanted_methods([*settings.rankers.values(), spec])
     found = episodes_of(workspace, cards, families, settings.episodes, methods, seed, encoders=[encoder])
     truth = training.supervision(found, spec, [card.source for card in cards])

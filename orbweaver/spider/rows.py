@@ -11,7 +11,7 @@ import torch
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.spider import checkpoint
-from orbweaver.spider.checkpoint import SpiderCard
+from orbweaver.spider.card import SpiderCard
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.evidence import said
 from orbweaver.spider.inference import Batcher, episode_of, scores_at

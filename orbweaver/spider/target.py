@@ -14,7 +14,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.methods.tables import aggregated
 from orbweaver.models.card import Card
-from orbweaver.spider.checkpoint import SpiderCard
+from orbweaver.spider.card import SpiderCard
 from orbweaver.spider.pair import pair
 from orbweaver.spider.rows import as_methods, of_spiders
 from orbweaver.tasks import ZOO, fits, task

@@ -34,6 +34,7 @@ from orbweaver.select.prior import prior
 from orbweaver.select.ranking import rank
 from orbweaver.select.settings import settings_of
 from orbweaver.spider import checkpoint
+from orbweaver.spider.card import SpiderCard
 from orbweaver.tasks.stored import Stored, stored
 from tests.conftest import ROOT
 from tests.select.conftest import interrupted, picture
@@ -307,7 +308,7 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
     evidence = RankerSettings(supervision=["logme"], evidence=["probe", "logme"], first=first, seeds=2)
     torch.manual_seed(0)
     rankers = [checkpoint.empty_ranker(widths, widths[encoder], 8, evidence).eval() for _ in range(2)]
-    card = checkpoint.SpiderCard(
+    card = SpiderCard(
         name="spider",
         encoder=encoder,
         checkpoints={name: card.checkpoint for name, card in cards.items()},

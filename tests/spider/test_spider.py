@@ -15,6 +15,7 @@ from orbweaver.core.errors import FileError, TargetError, UserError
 from orbweaver.core.settings import EpisodeSettings, RankerSettings, SpiderSettings
 from orbweaver.methods._probe import held_out_accuracy
 from orbweaver.spider import checkpoint, episodes, inference, tokens, training
+from orbweaver.spider.card import SpiderCard, check_zoo
 from orbweaver.spider.draws import plan
 from orbweaver.spider.episode_file import Episodes, read_episodes, write_episodes
 from orbweaver.spider.evidence import Evidence
@@ -436,7 +437,7 @@ def test_episode_file_round_trip_and_damage(tmp_path):
 
 
 def a_spider() -> checkpoint.Spider:
-    card = checkpoint.SpiderCard(
+    card = SpiderCard(
         name="spider", encoder="a", checkpoints={p: f"sha-{p}" for p in WIDTHS}, widths=WIDTHS, sources=["s"],
         spec=SPEC.model_copy(update={"seeds": 2}), width=16, bins=10, k=2, validation_tau=[0.1] * 5,
         constant=dict.fromkeys(WIDTHS, 0.5), digest="", **of_the_zoo(WIDTHS, [0.4, 0.6]),
@@ -475,15 +476,15 @@ def test_checkpoint_round_trip_and_damage(tmp_path):
 
 def test_unknown_ptm_other_checkpoint_and_other_encoder_are_refused():
     card, a = a_spider().card, card_of("a")
-    checkpoint.check_zoo(card, {"a": "sha-a"}, a)
+    check_zoo(card, {"a": "sha-a"}, a)
     with pytest.raises(UserError, match=r"does not know PTM 'e'.*stages\.spider spider --add e"):
-        checkpoint.check_zoo(card, {"e": "sha-e"}, a)
+        check_zoo(card, {"e": "sha-e"}, a)
     with pytest.raises(UserError, match="another checkpoint of PTM 'b'"):
-        checkpoint.check_zoo(card, {"b": "else"}, a)
+        check_zoo(card, {"b": "else"}, a)
     with pytest.raises(UserError, match="trained with the encoder 'a', not 'b'"):
-        checkpoint.check_zoo(card, {"a": "sha-a"}, card_of("b"))
+        check_zoo(card, {"a": "sha-a"}, card_of("b"))
     with pytest.raises(UserError, match="another checkpoint of PTM 'a'"):
-        checkpoint.check_zoo(card, {"b": "sha-b"}, a.model_copy(update={"checkpoint": "else"}))
+        check_zoo(card, {"b": "sha-b"}, a.model_copy(update={"checkpoint": "else"}))
 
 
 def test_a_target_of_one_class_is_refused():

@@ -17,7 +17,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, write_split
 from orbweaver.pipeline import newcomers
 from orbweaver.pipeline.choose import known
-from orbweaver.spider.checkpoint import load_card
+from orbweaver.spider.card import load_card
 from orbweaver.spider.episode_file import read_episodes
 from stages import draw, finetune, scores, spider
 from tests.conftest import TINY

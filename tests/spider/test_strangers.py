@@ -12,6 +12,7 @@ from orbweaver.core.errors import UserError
 from orbweaver.core.settings import RankerSettings, SpiderSettings
 from orbweaver.models.card import Card
 from orbweaver.spider import checkpoint, newcomers, training
+from orbweaver.spider.card import SpiderCard
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.inference import Batcher, episode_of, scores_at
 from orbweaver.spider.newcomers import Exam, tau_lost
@@ -130,7 +131,7 @@ def test_a_ranker_that_drops_is_loaded_again(tmp_path) -> None:
     spider = SPIDER.model_copy(update={"epochs": 1})
     truth = training.supervision(found, SPEC, ["s"] * 6)
     ranker = training.train(found, truth, SPEC, spider, 0, CPU, facts=facts).ranker
-    card = checkpoint.SpiderCard(
+    card = SpiderCard(
         name="one", encoder="p0", checkpoints=dict.fromkeys(PTMS, "sha"), widths=found.widths, sources=["s"], spec=SPEC,
         width=16, bins=10, k=2, validation_tau=[0.1] * 7, constant=dict.fromkeys(PTMS, 0.5), digest="",
         **of_the_zoo(PTMS, [0.4, 0.6]),

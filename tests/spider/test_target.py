@@ -16,6 +16,7 @@ from orbweaver.data.split import read_dataset, write_split
 from orbweaver.methods import METHODS, MethodError
 from orbweaver.models.card import read_card
 from orbweaver.spider import checkpoint, pair
+from orbweaver.spider.card import SpiderCard
 from orbweaver.spider.target import TargetScores, scores_of_target
 from tests.spider.conftest import SOURCES, TARGET, WIDTHS, put_features
 from tests.spider.test_spider import of_the_zoo
@@ -28,7 +29,7 @@ def a_spider(name: str) -> checkpoint.Spider:
     name, _, without = name.partition(" without ")
     torch.manual_seed(len(without))
     spec = RankerSettings(supervision=["held_out"], evidence=["probe"], seeds=2, without=without)
-    card = checkpoint.SpiderCard(
+    card = SpiderCard(
         name=name + without, encoder="a", checkpoints={ptm: f"sha-{ptm}" for ptm in WIDTHS}, widths=WIDTHS,
         sources=["s"],
         spec=spec, width=8, bins=10, k=2, validation_tau=[0.1] * 5, constant={"a": 0, "b": 0.2, "c": 0.7, "d": 1},

@@ -1,0 +1,80 @@
+"""What a trained spider knows, as it says of itself: `card.json`, read strictly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orbweaver.core.errors import FileError, UnknownName, UserError
+from orbweaver.core.names import did_you_mean
+from orbweaver.core.settings import RankerSettings
+from orbweaver.models.card import Card
+from orbweaver.spider.evidence import Evidence
+
+AGAIN = "delete the folder and run `dvc repro` again, or `dvc pull` it"
+
+
+class SpiderCard(BaseModel):
+    """What a trained spider knows and was made from. `digest` is the sha256 of ranker.safetensors beside it.
+
+    checkpoints: PTM -> the checkpoint that its tokens came from; widths: of its features; of the general encoder too,
+    which need not be ranked. k: how many PTMs to forward, chosen on validation mixtures; validation_tau: mean weighted
+    tau there for k = 0 .. M; constant: each PTM's mean place on the episodes that the rankers learned from (0 worst,
+    1 best), which never looks at the target; in the order of the scores. trained_on, architectures: PTM -> its source
+    and its architecture. evidence: what forwarded PTMs say without the network, learned on the same episodes. spec: the
+    ranker's settings; width: of its tokens; bins: pseudo-classes of a continuous target.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    encoder: str
+    checkpoints: dict[str, str]
+    widths: dict[str, int]
+    sources: list[str]
+    spec: RankerSettings
+    width: int
+    bins: int
+    k: int
+    validation_tau: list[float]
+    constant: dict[str, float]
+    trained_on: dict[str, str]
+    architectures: dict[str, str]
+    evidence: Evidence
+    digest: str
+
+    @property
+    def ptms(self) -> list[str]:
+        """Those that it ranks."""
+        return list(self.constant)
+
+
+def load_card(folder: Path) -> SpiderCard:
+    """Raises FileError when it is missing or damaged."""
+    path = folder / "card.json"
+    try:
+        return SpiderCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise FileError(f"{path}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
+    except ValidationError as error:
+        raise FileError(f"{path}: not a spider's card ({error.errors()[0]['msg']}); {AGAIN}") from None
+
+
+def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: Card) -> None:
+    """Raises UserError unless the spider knows every PTM, by this checkpoint, and was trained with this encoder."""
+    if card.encoder != encoder.name:
+        raise UserError(
+            f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder.name}'; "
+            "set spider.encoder to it, or `dvc repro` to train anew"
+        )
+    for ptm, checkpoint in {**checkpoints, encoder.name: encoder.checkpoint}.items():
+        if ptm in checkpoints and ptm not in card.ptms:
+            raise UnknownName(
+                f"the spider '{card.name}' does not know PTM '{ptm}' ({did_you_mean(ptm, card.ptms)}); "
+                f"`python -m stages.spider {card.name} --add {ptm}` teaches it, `dvc repro` trains it anew"
+            )
+        if card.checkpoints[ptm] != checkpoint:
+            raise UserError(
+                f"the spider '{card.name}' learned another checkpoint of PTM '{ptm}'; `dvc repro` trains it anew"
+            )
