@@ -53,6 +53,13 @@ def test_h_scores_are_bounded(shape):
     assert M["h_score"](clusters(1, spread=1e-7), LABELS) == pytest.approx(C - 1, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_h_score_of_features_that_fit_any_label_is_one_number(seed):
+    """Else rounding would rank the PTMs."""
+    data = sample(seed, n=80, d=200, c=8)
+    assert M["h_score"](data["features"], data["labels"]) == 7
+
+
 def test_h_score_of_noise_is_small():
     r = np.random.default_rng(0)
     assert M["h_score"](r.normal(size=(4000, 5)), r.integers(0, C, 4000)) < 0.02
