@@ -37,11 +37,11 @@ def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """
     matrix, classes = labelled(features, labels)
+    if (matrix.array == matrix.array[0]).all():
+        raise ScoreError("the features are the same for all samples")
     rows = sampled(len(matrix), SAMPLES, seed, classes)
     n, width = len(rows), matrix.shape[1]
     features = matrix.array if matrix.tall else matrix.centred.coordinates(len(matrix))
-    if not features.shape[1]:
-        raise ScoreError("the features are the same for all samples")
     mean = sum(block.sum(axis=0) for _, block in row_blocks(features, rows=rows)) / n
     points = np.empty((n, features.shape[1]), dtype=np.float32)
     for where, block in row_blocks(features, mean, rows):

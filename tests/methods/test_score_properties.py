@@ -216,6 +216,22 @@ def test_constant_features(name, n):
         assert any(words in str(reason) for words in known)
 
 
+@pytest.mark.parametrize("name", [n for n in ON_FEATURES if n not in ("knn", "knn_parc", "otce")])  # all ties
+@pytest.mark.parametrize("d", [12, 200])
+def test_constant_features_whose_mean_is_inexact(name, d):
+    """The mean of many a number is not that number, to the last digit; what that leaves is no feature."""
+
+    def outcome(row):
+        try:
+            return call(name, sample(n=83, d=d) | {"features": np.tile(row, (83, 1))})
+        except ScoreError as error:
+            return str(error)
+
+    row = np.random.default_rng(0).normal(size=d)
+    found, exact = outcome(row), outcome(row.astype(np.float32))  # of which float64 holds the mean
+    assert found == exact if isinstance(exact, str) else close(name, found, exact)
+
+
 @pytest.mark.parametrize("name", SIGHTED)
 def test_nan_and_infinity_are_named(name):
     data = sample()
