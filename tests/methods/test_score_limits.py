@@ -132,6 +132,12 @@ def test_nleep_limits():
     assert M["nleep"](r.normal(size=(600, 4)), r.integers(0, C, 600)) < -1
 
 
+def test_nleep_of_large_features():
+    """Of which 1e-6 is below rounding: components of fewer samples than dimensions have a covariance all the same."""
+    data = sample(n=80, d=200, c=8, signal=0.3)
+    assert M["nleep"](data["features"] * 1e6, data["labels"]) == M["nleep"](data["features"] * 1e3, data["labels"])
+
+
 @pytest.mark.parametrize("name", ["probe", "knn"])
 def test_accuracies(name):
     assert M[name](clusters(50), LABELS) == 1
