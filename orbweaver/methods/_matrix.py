@@ -39,7 +39,9 @@ def row_blocks(
 
 
 def column_means(array: np.ndarray) -> np.ndarray:
-    return sum(block.sum(axis=0) for _, block in row_blocks(array)) / len(array)
+    """(D,); of a column that does not vary just its value, lest what is left of it after centring be rounding."""
+    means = sum(block.sum(axis=0) for _, block in row_blocks(array)) / len(array)
+    return np.where((array == array[0]).all(axis=0), array[0], means)
 
 
 def cross(array: np.ndarray, targets: np.ndarray, centre: np.ndarray | float) -> np.ndarray:

@@ -24,12 +24,12 @@ def nleep(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, se
     N/10, since a component of few samples has no covariance to speak of, and not less than C. (Of published codes
     one takes N/10 or more, hence 5,000 for CIFAR; some leave out the logarithm.)
 
-    The mixture is that of scikit-learn's GaussianMixture with this seed: k-means start, 1e-6 on the diagonals,
-    expectation-maximisation until the mean log-likelihood moves by less than 1e-3, at most 100 rounds. What is
-    faster here: a component's density at a sample is worked out in full only where its first 16 dimensions leave it
-    a chance of more than e^-40 against the sample's former component, and a component's moments come from the samples
-    that it has a share in. What time remains goes to those 16 dimensions and to k-means. Memory holds K matrices
-    of (d, d).
+    The mixture is that of scikit-learn's GaussianMixture with this seed: k-means start, 1e-6 on the diagonals (more
+    where features are so large that this is below rounding), expectation-maximisation until the mean log-likelihood
+    moves by less than 1e-3, at most 100 rounds. What is faster here: a component's density at a sample is worked out in
+    full only where its first 16 dimensions leave it a chance of more than e^-40 against the sample's former component,
+    and a component's moments come from the samples that it has a share in. What time remains goes to those 16
+    dimensions and to k-means. Memory holds K matrices of (d, d).
 
     features (N, D), labels (N,). At most 0. Raises ValueError for unsound arrays, ScoreError for one class or
     constant features.
@@ -92,7 +92,8 @@ def _maximised(points: np.ndarray, i: np.ndarray, z: np.ndarray, posterior: np.n
         mean = share @ members / total
         members -= mean
         covariance = (members.T * share) @ members / total
-        covariance.flat[:: d + 1] += REGULARISATION
+        # Of large features 1e-6 is below the rounding of the covariance, which then has no Cholesky factor.
+        covariance.flat[:: d + 1] += max(REGULARISATION, d * np.finfo(float).eps * np.trace(covariance))
         whitening = dtrtri(np.linalg.cholesky(covariance), lower=1)[0]
         constant = np.log(total / n) - d / 2 * np.log(2 * np.pi) + np.log(np.diag(whitening)).sum()
         mixture[int(name)] = _Component(mean, whitening, constant)

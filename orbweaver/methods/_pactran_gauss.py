@@ -12,6 +12,7 @@ STRENGTH = 1.0  # lambda
 PRIOR = 100.0  # sigma_0^2 D, the first of the two values that the authors pair with lambda = 1
 ROUNDS = 200
 TOLERANCE = 1e-7
+SMALL = 1e-3  # of a minimum, against which the tolerance is not
 
 
 def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
@@ -31,17 +32,18 @@ def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
 
     Nearly all the time goes to the two products with the features in each round of L-BFGS. The rounds work in float32,
     and in the N dimensions that the samples span when D > N; the value is taken in float64. They stop at a tolerance of
-    1e-7 (published: 1e-6), which leaves an error of about 1e-4 to 1e-3, nearly all of it in tr H: the minimum itself is
-    flat, the trace is not.
+    1e-7 (published: 1e-6), which leaves an error of about 1e-4 to 2e-3, nearly all of it in tr H: the minimum itself is
+    flat, the trace is not. Large features that tell the classes apart make the minimum so small that neither float32
+    nor that tolerance would do; then the rounds go on in float64, relative to it.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """
     matrix, classes = labelled(features, labels)
+    if (matrix.array == matrix.array[0]).all():
+        raise ScoreError("the features are the same for all samples")
     rows = sampled(len(matrix), SAMPLES, seed, classes)
     n, width = len(rows), matrix.shape[1]
     features = matrix.array if matrix.tall else matrix.centred.coordinates(len(matrix))
-    if not features.shape[1]:
-        raise ScoreError("the features are the same for all samples")
     mean = sum(block.sum(axis=0) for _, block in row_blocks(features, rows=rows)) / n
     points = np.empty((n, features.shape[1]), dtype=np.float32)
     for where, block in row_blocks(features, mean, rows):
@@ -62,7 +64,10 @@ def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
 
     options = {"maxiter": ROUNDS, "ftol": TOLERANCE, "gtol": TOLERANCE}
     start = np.zeros((points.shape[1] + 1) * size)
-    head = minimize(loss, start, method="L-BFGS-B", jac=True, options=options).x.reshape(-1, size)
+    found = minimize(loss, start, method="L-BFGS-B", jac=True, options=options)
+    head = found.x.reshape(-1, size)
+    if found.fun < SMALL:
+        head = _refined(points, head, codes, penalty, options)
 
     value, trace = penalty / 2 * (head[:-1] ** 2).sum(), 0.0
     for where, block in row_blocks(features, mean, rows):
@@ -71,6 +76,46 @@ def pactran_gauss(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
         trace += (block**2).sum(axis=1) @ (1 - (posterior**2).sum(axis=1)) / n
     count = width * size
     return float(-value - count * penalty / 2 * PRIOR / width * np.log1p(trace / (penalty * count)))
+
+
+def _refined(
+    points: np.ndarray, head: np.ndarray, codes: np.ndarray, penalty: float, options: dict[str, float]
+) -> np.ndarray:
+    """The head at the minimum, from one near it.
+
+    L-BFGS goes by values of about 1: so features have mean square length 1 here, and the loss counts in units of what
+    the rounds before reached, until these no longer gain 1 %. The posterior of the true class is never subtracted from
+    1, where the others' sum would be lost.
+    """
+    units = np.append(np.full(points.shape[1], np.sqrt((points.astype(np.float64) ** 2).sum(axis=1).mean())), 1)[
+        :, None
+    ]
+    points = points / units[:-1, 0]
+    penalty /= units[0, 0] ** 2
+    own, size = (np.arange(len(codes)), codes), head.shape[1]
+
+    def loss(flat: np.ndarray, unit: float) -> tuple[float, np.ndarray]:
+        head = flat.reshape(-1, size)
+        logits = points @ head[:-1] + head[-1]
+        logits -= logits[own][:, None]
+        top = logits.max(axis=1)  # 0 where the true class leads
+        others = np.exp(logits - top[:, None])
+        others[own] = 0
+        total, true = others.sum(axis=1), np.exp(-top)
+        entropy = top + np.where(top > 0, np.log(true + total), np.log1p(total))
+        residual = others / (true + total)[:, None]
+        residual[own] = -residual.sum(axis=1)
+        residual /= len(codes)
+        gradient = np.vstack([points.T @ residual + head[:-1] * penalty, residual.sum(axis=0)])
+        value = entropy.mean() + penalty / 2 * (head[:-1] ** 2).sum()
+        return value / unit, gradient.ravel() / unit
+
+    flat, unit, reached = (head * units).ravel(), np.inf, SMALL
+    while reached < 0.99 * unit:
+        unit = reached
+        found = minimize(loss, flat, args=(unit,), method="L-BFGS-B", jac=True, options=options)
+        flat, reached = found.x, found.fun * unit
+    return flat.reshape(-1, size) / units
 
 
 def _cross_entropy(points: np.ndarray, head: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:

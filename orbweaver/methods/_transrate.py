@@ -98,4 +98,7 @@ def _rate(features: np.ndarray, rows: np.ndarray, mean: np.ndarray) -> float:
         gram = sum(block.T @ block for _, block in row_blocks(features, mean, rows))
     gram /= len(rows) * EPS
     gram.flat[:: len(gram) + 1] += 1
-    return np.log(np.diag(np.linalg.cholesky(gram))).sum()
+    try:
+        return np.log(np.diag(np.linalg.cholesky(gram))).sum()
+    except np.linalg.LinAlgError:  # of features so large that 1 is below the rounding of their products
+        return np.log(np.maximum(np.linalg.eigvalsh(gram), 1)).sum() / 2

@@ -23,6 +23,7 @@ JOINED = {
     "ncti": {"ncti_seli": 1.0, "ncti_ncc": 1.0, "ncti_vc": 1.0},
     "etran": {"etran_lda": 0.85, "etran_energy": 0.15},
 }
+DIGITS = 12  # of a score, as tables of scores have it: what differs beyond them is rounding, and says nothing
 AGGREGATIONS = (*JOINED, "borda_trio", "borda_all")  # rows that `aggregated` makes of others
 TRIO = ("h_score", "nce", "logme")  # what Model Spider's approximated ground truth aggregates (its method figure)
 
@@ -31,7 +32,8 @@ def borda(scores: dict[str, np.ndarray]) -> np.ndarray:
     """Mean rank of each PTM over the methods, higher is better.
 
     scores: method name -> (P,) scores of the same P PTMs. Each method ranks the PTMs that it could score, from 0
-    (worst) to 1 (best), equal scores sharing their mean rank. A NaN is left out of its PTM's mean: such a PTM
+    (worst) to 1 (best), equal scores sharing their mean rank; those that agree to twelve digits are equal, since some
+    methods give all PTMs one value where features outnumber samples. A NaN is left out of its PTM's mean: such a PTM
     is judged by the methods that could score it. A method that scored fewer than two PTMs has no say; a PTM
     that no method scored stays NaN. PTMs of equal mean rank are told apart by their mean z-score over the methods,
     which adds too little to overturn any difference of ranks.
@@ -40,7 +42,7 @@ def borda(scores: dict[str, np.ndarray]) -> np.ndarray:
     """
     if not scores:
         raise ValueError("Borda needs the scores of one method or more")
-    table = np.array([np.asarray(s, dtype=np.float64) for s in scores.values()])
+    table = np.array([_rounded(s) for s in scores.values()])
     if table.ndim != 2 or np.isinf(table).any():
         raise ValueError("scores must be one-dimensional, equally long and not infinite")
     ranks, z = np.full_like(table, np.nan), np.full_like(table, np.nan)
@@ -60,16 +62,21 @@ def borda(scores: dict[str, np.ndarray]) -> np.ndarray:
     return mean_rank + smallest_gap / 4 * mean_z / (1 + np.abs(mean_z))
 
 
+def _rounded(scores: np.ndarray) -> np.ndarray:
+    scores = np.asarray(scores, dtype=np.float64)
+    return np.array([float(f"{score:.{DIGITS}g}") for score in scores.flat]).reshape(scores.shape)
+
+
 def joined(parts: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarray:
     """(P,): sum of the parts' weighted places in the zoo, w (v - min v) / (max v - min v), higher is better.
 
     parts: name -> (P,) of the same P PTMs, NaN where there is none; weights: of the parts, by name. A part that all
-    PTMs share says nothing and adds 0 (the published code divides by zero). A PTM without one of the parts has no
-    place; the others are compared among themselves. A PTM that comes or goes can change every value, and the order of
-    two others; with two PTMs each place is 0 or 1. NCTI's third part is stored with its sign, so `ncti` is the
-    published mm(seli) + mm(ncc) - mm(vc), plus 1 for all PTMs alike where vc differs.
+    PTMs share, to twelve digits as in `borda`, says nothing and adds 0 (the published code divides by zero). A PTM
+    without one of the parts has no place; the others are compared among themselves. A PTM that comes or goes can change
+    every value, and the order of two others; with two PTMs each place is 0 or 1. NCTI's third part is stored with its
+    sign, so `ncti` is the published mm(seli) + mm(ncc) - mm(vc), plus 1 for all PTMs alike where vc differs.
     """
-    table = np.array([np.asarray(parts[name], dtype=np.float64) for name in weights])
+    table = np.array([_rounded(parts[name]) for name in weights])
     table[:, np.isnan(table).any(axis=0)] = np.nan
     total = np.zeros(table.shape[1])
     for values, weight in zip(table, weights.values(), strict=True):

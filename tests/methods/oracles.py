@@ -99,26 +99,27 @@ def pactran_gamma(probabilities, labels):
     return -1 - ((gammaln(a0) - gammaln(a)).sum() + samples.sum()) / (n * c)
 
 
-def pactran_gauss(features, labels):
+def pactran_gauss(features, labels, scale=1):
+    """Of the features times the scale; the search is in the features' own units, in which it converges."""
     x, y = features - features.mean(axis=0), one_hot(labels)
     (n, d), c = x.shape, y.shape[1]
 
     def loss(flat):
         w, b = flat[: d * c].reshape(d, c), flat[d * c :]
         logits = x @ w + b
-        return (logsumexp(logits, axis=1) - (logits * y).sum(axis=1)).mean() + (w**2).sum() / (2 * n)
+        return (logsumexp(logits, axis=1) - (logits * y).sum(axis=1)).mean() + (w**2).sum() / (2 * n * scale**2)
 
     def gradient(flat):
         w, b = flat[: d * c].reshape(d, c), flat[d * c :]
         error = (np.exp(x @ w + b - logsumexp(x @ w + b, axis=1, keepdims=True)) - y) / n
-        return np.concatenate([(x.T @ error + w / n).ravel(), error.sum(axis=0)])
+        return np.concatenate([(x.T @ error + w / (n * scale**2)).ravel(), error.sum(axis=0)])
 
     start = np.random.default_rng(0).normal(size=(d + 1) * c) * 0.03
     found = minimize(loss, start, jac=gradient, method="L-BFGS-B",
-                     options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-9})  # fmt: skip
+                     options={"maxiter": 5000, "ftol": 1e-15 / scale, "gtol": 1e-9 / scale})  # fmt: skip
     w, b = found.x[: d * c].reshape(d, c), found.x[d * c :]
     p = np.exp(x @ w + b - logsumexp(x @ w + b, axis=1, keepdims=True))
-    hessian = (x**2).T @ (p - p**2) / n
+    hessian = scale**2 * (x**2).T @ (p - p**2) / n
     prior = 100 / d
     return -(found.fun + d * c * prior / (2 * n) * np.log(1 + n * hessian.sum() / (d * c)))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orbweaver.methods import aggregated, borda
+from orbweaver.methods import aggregated, borda, joined
 
 NAN = np.nan
 
@@ -36,6 +36,19 @@ def test_a_missing_score_is_left_out():
 def test_constant_method_has_no_say():
     one = {"a": np.array([3.0, 1, 2])}
     assert np.array_equal(np.argsort(borda(one | {"b": np.ones(3)})), np.argsort(borda(one)))
+
+
+def test_rounding_has_no_say():
+    """Of more features than samples H-Score is C - 1 for every PTM, but for the last digits."""
+    one = {"a": np.array([3.0, 1, 2])}
+    nearly = {"h_score": 7 + np.array([-3.0, 0, 2]) * np.spacing(7.0)}
+    np.testing.assert_array_equal(np.argsort(borda(one | nearly)), np.argsort(borda(one)))
+    np.testing.assert_array_equal(joined(nearly, {"h_score": 1.0}), np.zeros(3))
+    assert np.argsort(borda({"gbc": np.array([-3e-120, -2e-136, -2e-65])})).tolist() == [
+        2,
+        0,
+        1,
+    ]  # small is not rounding
 
 
 @pytest.mark.parametrize(

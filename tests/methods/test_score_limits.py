@@ -53,6 +53,13 @@ def test_h_scores_are_bounded(shape):
     assert M["h_score"](clusters(1, spread=1e-7), LABELS) == pytest.approx(C - 1, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_h_score_of_features_that_fit_any_label_is_one_number(seed):
+    """Else rounding would rank the PTMs."""
+    data = sample(seed, n=80, d=200, c=8)
+    assert M["h_score"](data["features"], data["labels"]) == 7
+
+
 def test_h_score_of_noise_is_small():
     r = np.random.default_rng(0)
     assert M["h_score"](r.normal(size=(4000, 5)), r.integers(0, C, 4000)) < 0.02
@@ -123,6 +130,12 @@ def test_nleep_limits():
     assert M["nleep"](clusters(50), LABELS) == pytest.approx(0, abs=1e-6)
     r = np.random.default_rng(0)
     assert M["nleep"](r.normal(size=(600, 4)), r.integers(0, C, 600)) < -1
+
+
+def test_nleep_of_large_features():
+    """Of which 1e-6 is below rounding: components of fewer samples than dimensions have a covariance all the same."""
+    data = sample(n=80, d=200, c=8, signal=0.3)
+    assert M["nleep"](data["features"] * 1e6, data["labels"]) == M["nleep"](data["features"] * 1e3, data["labels"])
 
 
 @pytest.mark.parametrize("name", ["probe", "knn"])

@@ -34,6 +34,15 @@ def test_agrees_with_its_formula(name, tolerance, data):
     assert call(name, data) == pytest.approx(expected, rel=tolerance, abs=tolerance)
 
 
+@pytest.mark.parametrize("scale", [100, 1000])
+def test_pactran_gauss_of_large_features(scale, data):
+    """They leave next to nothing of the loss, and the trace goes by what is left."""
+    x, y = data["features"], data["labels"]
+    assert call("pactran_gauss", data | {"features": x * scale}) == pytest.approx(
+        oracle.pactran_gauss(x, y, scale), abs=2e-2
+    )
+
+
 def test_large_classes_take_the_other_side_of_transrate():
     data = sample(n=90, d=6, c=2)
     expected = oracle.transrate(data["features"], data["labels"])

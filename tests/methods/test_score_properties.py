@@ -25,6 +25,7 @@ EITHER = ["logme", "parc", "probe", "knn"]
 EMMS = ["emms", "emms_gcv", "emms_published"]
 # Without a score where features of rank N - 1 fit any label.
 UNFITTED = ["emms", "emms_published"]
+SIDES = ("features", "source_features")
 # The float32 search of PACTran-Gauss stops within its tolerance of the minimum, not at it.
 NEAR = {"pactran_gauss": 2e-3}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -91,6 +92,19 @@ def test_scale_of_features_is_free(name, seed, factor):
     data = sample(seed % 1000)
     scaled = data | {k: data[k] * factor for k in ("features", "source_features")}
     assert close(name, call(name, scaled), call(name, data))
+
+
+@pytest.mark.parametrize("name", ON_FEATURES)
+@pytest.mark.parametrize("shape", [{"n": 300}, {"n": 40, "d": 90}])
+def test_large_features_have_a_score(name, shape):
+    """Of features that depend on each other linearly, too: what keeps their covariance regular is below rounding."""
+    data = sample(**shape)
+    large = {k: np.hstack([data[k], data[k] @ np.ones((data[k].shape[1], 2))]) * 1e7 for k in SIDES}
+    if reason := without_score(name, **shape):
+        with pytest.raises(ScoreError, match=reason):
+            call(name, data | large)
+    else:
+        assert np.isfinite(call(name, data | large))
 
 
 @pytest.mark.parametrize(
@@ -214,6 +228,22 @@ def test_constant_features(name, n):
     except ScoreError as reason:
         known = ("same for all", "directions", "one point", "same way", "more than 3 samples")
         assert any(words in str(reason) for words in known)
+
+
+@pytest.mark.parametrize("name", [n for n in ON_FEATURES if n not in ("knn", "knn_parc", "otce")])  # all ties
+@pytest.mark.parametrize("d", [12, 200])
+def test_constant_features_whose_mean_is_inexact(name, d):
+    """The mean of many a number is not that number, to the last digit; what that leaves is no feature."""
+
+    def outcome(row):
+        try:
+            return call(name, sample(n=83, d=d) | {"features": np.tile(row, (83, 1))})
+        except ScoreError as error:
+            return str(error)
+
+    row = np.random.default_rng(0).normal(size=d)
+    found, exact = outcome(row), outcome(row.astype(np.float32))  # of which float64 holds the mean
+    assert found == exact if isinstance(exact, str) else close(name, found, exact)
 
 
 @pytest.mark.parametrize("name", SIGHTED)
