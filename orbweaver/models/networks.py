@@ -1,7 +1,7 @@
 """Image models of timm, torchvision and transformers: built, given their weights, taken apart into features and head.
 
-An architecture is named as in catalogue.yaml: `name` or `name.tag` of timm, `torchvision/name`,
-`transformers/owner/name`.
+An architecture is named as in catalogue.yaml: `name` or `name.tag` of timm, `torchvision/name` or
+`torchvision/name.TAG`, `transformers/owner/name`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def build(architecture: str, classes: int, input_size: int | None, config: dict 
     """
     entry = find(architecture)
     if architecture.startswith(TORCHVISION):
-        model = _torchvision(architecture.removeprefix(TORCHVISION), classes)
+        model = _torchvision(torchvision_name(architecture), classes)
     elif architecture.startswith(TRANSFORMERS):
         config = config or (entry.config if entry else None)
         if config is None:
@@ -159,20 +159,25 @@ def hub_preprocessing(processor) -> Preprocessing:
     )
 
 
+def torchvision_name(architecture: str) -> str:
+    """torchvision's own name of `torchvision/name` and `torchvision/name.TAG`."""
+    return architecture.removeprefix(TORCHVISION).split(".")[0]
+
+
 def torchvision_weights(architecture: str):
-    """torchvision's first ImageNet weights of an architecture.
+    """torchvision's ImageNet weights of an architecture: those of its tag, without one the first.
 
     Raises UnknownName for one that torchvision does not know, UserError where it has no such weights.
     """
     from torchvision.models import get_model_weights, list_models
 
-    name = architecture.removeprefix(TORCHVISION)
+    name, tag = torchvision_name(architecture), architecture.partition(".")[2] or "IMAGENET1K_V1"
     if name not in list_models():
         raise UnknownName(f"unknown architecture '{architecture}': {did_you_mean(name, list_models())}")
-    weights = get_model_weights(name)
-    if not hasattr(weights, "IMAGENET1K_V1"):
-        raise UserError(f"'{architecture}': torchvision has no IMAGENET1K_V1 weights of it")
-    return weights.IMAGENET1K_V1
+    known = {each.name: each for each in get_model_weights(name) if each.name.startswith("IMAGENET1K_V")}
+    if tag not in known:
+        raise UserError(f"'{architecture}': torchvision has no {tag} weights of it, but {', '.join(known) or 'none'}")
+    return known[tag]
 
 
 def transform(config: Preprocessing) -> Callable[[Image.Image], np.ndarray]:

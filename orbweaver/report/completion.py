@@ -24,7 +24,8 @@ from scipy.stats import rankdata
 
 from orbweaver.metrics.intervals import nan_mean
 
-GRID = ((0, 1.0), *product((1, 2, 3, 5), (0.01, 0.03, 0.1, 0.3)))  # rank, ridge
+RANKS, RIDGES = (1, 2, 3, 5), (0.01, 0.03, 0.1, 0.3)
+GRID = ((0, 1.0), *product(RANKS, RIDGES))  # rank, ridge
 INNER_DRAWS = 4
 
 
@@ -56,10 +57,20 @@ def complete(
     """
     if rank == 0 or len(known) == 0:
         return mean
-    f = f[:, :rank]
+    return mean + _moved(f[:, :rank], known, _surprise(mean, known, truth), (ridge,))[0]
+
+
+def _surprise(mean: np.ndarray, known: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """y_K - m_K (K,)."""
+    return rankdata(truth) / (len(truth) + 1) - mean[known]
+
+
+def _moved(f: np.ndarray, known: np.ndarray, surprise: np.ndarray, ridges: tuple[float, ...]) -> np.ndarray:
+    """F u (ridges, n) for each ridge."""
     seen = f[known]
-    surprise = rankdata(truth) / (len(truth) + 1) - mean[known]
-    return mean + f @ np.linalg.solve(seen.T @ seen + ridge * np.eye(seen.shape[1]), seen.T @ surprise)
+    noise = np.multiply.outer(ridges, np.eye(seen.shape[1]))
+    u = np.linalg.solve(seen.T @ seen + noise, (seen.T @ surprise)[:, None])
+    return u[..., 0] @ f.T
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,7 @@ def _drawn(
     if len(there) <= k:
         raise ValueError(f"{k} known PTMs leave none to rank: a target has {len(there)}")
     known = generator.choice(there, k, replace=False)
-    return known, np.setdiff1d(there, known)
+    return known, there[~np.isin(there, known, kind="table")]
 
 
 def _choose(
@@ -122,7 +133,7 @@ def _choose(
         mean, f = factors(np.delete(ordered, [target, inner], axis=0))
         for _ in range(INNER_DRAWS):
             known, others = _drawn(truth[inner], mean, k, generator)
-            for i, (rank, ridge) in enumerate(GRID):
-                found = complete(mean, f, known, truth[inner, known], rank, ridge)
-                errors[i] += np.mean((found[others] - ordered[inner, others]) ** 2)
+            surprise = _surprise(mean, known, truth[inner, known])
+            moved = [np.zeros((1, len(mean))), *(_moved(f[:, :rank], known, surprise, RIDGES) for rank in RANKS)]
+            errors += np.mean(((mean + np.concatenate(moved))[:, others] - ordered[inner, others]) ** 2, axis=1)
     return GRID[int(np.argmin(errors.round(9)))]

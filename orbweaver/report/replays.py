@@ -19,7 +19,7 @@ from orbweaver.core.formats.tables import csv_text, read_published
 from orbweaver.core.workspace import Workspace
 from orbweaver.metrics import intervals
 from orbweaver.metrics.spread import truth_spread
-from orbweaver.metrics.tau import weighted_tau, weighted_tau_symmetric
+from orbweaver.metrics.tau import weighted_tau_symmetric
 from orbweaver.report import laboratories
 from orbweaver.report.completion import leave_one_out
 from orbweaver.report.priors import blind_scores
@@ -109,19 +109,38 @@ def blind(zoo: Published) -> dict[str, np.ndarray]:
     return {name: table.to_numpy() for name, table in found.items() if table.notna().any(axis=None)}
 
 
-def taus(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray) -> np.ndarray:
-    """Weighted taus (B, T) of one method with the PTMs (B, n) of each resample."""
-    if truth.shape[1] <= 64:
-        return intervals.resampled_taus(truth, scores[None], ptms)[:, 0]
-    # of many PTMs there are too many pairs to hold: one after the other, in O(n log n)
-    return np.array([[weighted_tau(t[drawn], s[drawn]) for t, s in zip(truth, scores, strict=True)] for drawn in ptms])
+def taus(truth: np.ndarray, scores: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Weighted taus (B, T) of one method, (T, n), with each PTM as often as it is drawn (B, n)."""
+    return np.stack([_taus(t, s, drawn) for t, s in zip(truth, scores, strict=True)], axis=1)
 
 
-def _resampled(truth: np.ndarray, draws: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _taus(truth: np.ndarray, scores: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """(B,) on one target; `weighted_tau`'s rules for NaN and constants.
+
+    A PTM that is drawn c times is c PTMs side by side in the order of the truth: with h the sum of 1/(r+1) over their
+    places, PTMs i and j weigh c_j h_i + c_i h_j together. A sum over pairs of that, times signs A_ij = A_ji that no
+    resample changes, is h' A c.
+    """
+    known = ~(np.isnan(truth) | np.isnan(scores))
+    order = np.flatnonzero(known)[np.lexsort((-scores[known], -truth[known]))]
+    copies = drawn[:, order]
+    end = np.cumsum(copies, axis=1)
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, end.max(initial=0) + 1))])
+    shares = harmonic[end] - harmonic[end - copies]
+    by_truth, by_score = (np.sign(np.subtract.outer(values[order], values[order])) for values in (truth, scores))
+    agreement, ordered, scored = (
+        np.sum(shares * (copies @ signs), axis=1) for signs in (by_truth * by_score, np.abs(by_truth), np.abs(by_score))
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.clip(agreement / np.sqrt(ordered * scored), -1.0, 1.0)
+    return np.where(ordered == 0, np.nan, np.where(scored == 0, 0.0, found)).round(intervals.DIGITS)
+
+
+def _resampled(truth: np.ndarray, draws: np.ndarray, drawn: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Means (B,) over targets; resamples take turns with the draws (G, T, n) of a method's scores."""
-    values = np.empty((len(ptms), len(truth)))
+    values = np.empty((len(drawn), len(truth)))
     for g, scores in enumerate(draws):
-        values[g :: len(draws)] = taus(truth, scores, ptms[g :: len(draws)])
+        values[g :: len(draws)] = taus(truth, scores, drawn[g :: len(draws)])
     return intervals.resampled_means(values[:, None, :], counts)[:, 0]
 
 
@@ -143,29 +162,28 @@ def rows_of(zoo: Published, seed: int, n_resamples: int) -> tuple[pd.DataFrame, 
     """
     truth = zoo.truth.to_numpy()
     ptms, counts = intervals.draw(families(zoo), truth.shape[1], n_resamples, seed)
-    everything = np.arange(truth.shape[1])
+    drawn, everything = intervals.times_drawn(ptms), np.ones((1, truth.shape[1]), dtype=int)
     rows, cells = [], []
     size = {"targets": len(truth), "ptms": truth.shape[1]}
     for name, scores in blind(zoo).items():
-        here = taus(truth, scores, everything[None])[0]
+        here = taus(truth, scores, everything)[0]
         known = ~np.isnan(scores) & ~np.isnan(truth)
         row = {"method": name, "known": 0, **size, "scored": known.sum() / (~np.isnan(truth)).sum()}
-        row |= {"mean": np.nanmean(here)} | _row(_resampled(truth, scores[None], ptms, counts))
-        kept = [np.delete(everything, i) for i in everything]
-        without = [np.nanmean(taus(truth[:, one], scores[:, one], np.arange(len(one))[None])) for one in kept]
-        rows.append(row | {"without_one_low": min(without), "without_one_high": max(without)})
+        row |= {"mean": np.nanmean(here)} | _row(_resampled(truth, scores[None], drawn, counts))
+        without = np.nanmean(taus(truth, scores, 1 - np.eye(truth.shape[1], dtype=int)), axis=1)
+        rows.append(row | {"without_one_low": without.min(), "without_one_high": without.max()})
         cells += [(name, 0, target, tau) for target, tau in zip(zoo.truth.index, here, strict=True)]
     fewest = (~np.isnan(truth)).sum(axis=1).min()
     for k in (k for k in KNOWN if 2 * k <= fewest):
         done = leave_one_out(truth, k, DRAWS, seed)
         here, prior = (
-            np.mean([taus(truth, scores, everything[None])[0] for scores in draws], axis=0)
+            np.mean([taus(truth, scores, everything)[0] for scores in draws], axis=0)
             for draws in (done.scores, done.prior)
         )
-        drawn, other = (_resampled(truth, draws, ptms, counts) for draws in (done.scores, done.prior))
-        row = {"method": "completion", "known": k, **size, "scored": 1.0, "mean": here.mean(), **_row(drawn)}
+        own, other = (_resampled(truth, draws, drawn, counts) for draws in (done.scores, done.prior))
+        row = {"method": "completion", "known": k, **size, "scored": 1.0, "mean": here.mean(), **_row(own)}
         row |= {"elsewhere": prior.mean(), "gain": here.mean() - prior.mean()}
-        rows.append(row | {f"gain_{end}": value for end, value in _row(drawn - other).items()})
+        rows.append(row | {f"gain_{end}": value for end, value in _row(own - other).items()})
         cells += [("completion", k, target, tau) for target, tau in zip(zoo.truth.index, here, strict=True)]
     return pd.DataFrame(rows), pd.DataFrame(cells, columns=["method", "known", "dataset", "weighted_tau"])
 
@@ -285,7 +303,7 @@ def ceilings(published: Path, seed: int, n_resamples: int) -> Ceilings:
     rows = []
     for name, zoo in zoos.items():
         truth, scores = zoo.truth.to_numpy(), blind(zoo)
-        everything = np.arange(truth.shape[1])[None]
+        everything = np.ones((1, truth.shape[1]), dtype=int)
         means = {key: np.nanmean(taus(truth, each, everything)) for key, each in scores.items()}
         told = {key: _number(means.get(key, np.nan)) for key in (*BLIND, OTHERS)}
         rows.append(

@@ -87,7 +87,7 @@ def _pictures(ptm: PTM, card: Card, split: Split, folder: Path) -> str:
     count, call = len(split.classes) or split.targets.reshape(len(split), -1).shape[1], "model(pixels)"
     if card.architecture.startswith(networks.TORCHVISION):
         library = "from torchvision.models import get_model"
-        build = f"get_model({card.architecture.removeprefix(networks.TORCHVISION)!r}, num_classes={count})"
+        build = f"get_model({networks.torchvision_name(card.architecture)!r}, num_classes={count})"
     elif card.config:
         library = "from transformers import AutoConfig, AutoModelForImageClassification"
         ptm.network.model.config.num_labels = count

@@ -327,8 +327,11 @@ def test_what_is_wrong_is_named(method):
     ]:
         with pytest.raises(ScoreError, match=message):
             method(x, **arrays)
+    sets = np.eye(len(rows[0]))[labels]
     for arrays, message in [
         ({"class_embeddings": rows}, "class_embeddings need labels"),
+        ({"targets": sets[1:], "class_embeddings": rows}, "targets have 59 rows for 60 samples"),
+        ({"targets": sets, "class_embeddings": [rows[0], rows[1][1:]]}, "have 5 rows for 6 columns of targets"),
         ({"labels": labels, "class_embeddings": [rows[0], rows[1][:-1]]}, "no row for label 5"),
         ({"label_embeddings": [x, x[:-1]]}, "encoder 1 have 59 rows for 60 samples"),
         ({"label_embeddings": [x + np.nan]}, "label_embeddings hold 420 values that are NaN"),

@@ -20,6 +20,7 @@ CNNS = [name for name in catalogue() if name.startswith(networks.TORCHVISION)]
 PRINTED = {
     "deit_tiny_patch16_224.fb_in1k": 5.7, "deit_small_patch16_224.fb_in1k": 22.1, "deit_base_patch16_224.fb_in1k": 86.6,
     "vit_small_patch16_224.dino": 21.7, "vit_base_patch16_224.dino": 85.8, "vit_small_patch16_224.mocov3": 21.7,
+    "vit_base_patch16_224.mocov3": 85.8,
     "pvt_v2_b2.in1k": 25.4, "pvt_v2_b3.in1k": 45.2, "transformers/Zetatech/pvt-tiny-224": 13.2,
     "transformers/Zetatech/pvt-small-224": 24.5, "transformers/Zetatech/pvt-medium-224": 44.2,
     "swin_tiny_patch4_window7_224.ms_in1k": 28.3, "swin_small_patch4_window7_224.ms_in1k": 49.6,
@@ -52,13 +53,23 @@ def test_every_ptm_has_the_width_and_the_head_of_the_catalogue(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", CNNS)
-def test_the_first_weights_of_torchvision(name: str) -> None:
+def test_the_weights_of_torchvision(name: str) -> None:
     published = networks.torchvision_weights(name)
-    assert published.name == "IMAGENET1K_V1"
+    assert published.name == (name.partition(".")[2] or "IMAGENET1K_V1")
     config = networks.preprocessing(name, None)
     assert networks.transform(config).transforms[0].size == published.transforms().resize_size[0]
     assert config.input_size[1] == published.transforms().crop_size[0]
     assert 0.69 < weights.source_accuracy(name) < 0.79
+
+
+def test_newer_weights_of_torchvision_are_others() -> None:
+    """As torchvision says itself: another file, another accuracy, larger pictures before the cut."""
+    name = "torchvision/mobilenet_v2"
+    accuracies = [weights.source_accuracy(f"{name}{tag}") for tag in ("", ".IMAGENET1K_V1", ".IMAGENET1K_V2")]
+    assert accuracies == [0.71878, 0.71878, 0.72154]
+    assert networks.torchvision_weights(f"{name}.IMAGENET1K_V2").url.endswith("mobilenet_v2-7ebf99e0.pth")
+    crops = [networks.preprocessing(f"{name}{tag}", None).crop_pct for tag in ("", ".IMAGENET1K_V2")]
+    assert crops == [224 / 256, 224 / 232]
 
 
 def test_unknown_names_are_told() -> None:
@@ -66,6 +77,8 @@ def test_unknown_names_are_told() -> None:
         networks.build("tset_vit", 3, 32)
     with pytest.raises(UnknownName, match="unknown architecture 'torchvision/resnet5': did you mean 'resnet50'"):
         networks.build("torchvision/resnet5", 3, None)
+    with pytest.raises(UserError, match="torchvision has no IMAGENET1K_V2 weights of it, but IMAGENET1K_V1"):
+        networks.torchvision_weights("torchvision/resnet18.IMAGENET1K_V2")
     with pytest.raises(UserError, match="is not in the catalogue"):
         networks.build("transformers/nobody/nothing", 3, None)
 

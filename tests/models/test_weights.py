@@ -55,7 +55,7 @@ def test_torchvision_weights_load_strictly_and_give_the_same_outputs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A state dict of torchvision's own model, auxiliary heads and all, in its file of the published name."""
-    bare = name.removeprefix(networks.TORCHVISION)
+    bare = networks.torchvision_name(name)
     more = {"transform_input": True, "init_weights": False} if bare in networks.NORMALISES_AGAIN else {}
     theirs = get_model(bare, weights=None, **more).eval()
     state = theirs.state_dict()
@@ -75,21 +75,23 @@ def test_torchvision_weights_load_strictly_and_give_the_same_outputs(
         torch.testing.assert_close(ours.eval()(images), theirs(images))
 
 
-def test_torchvision_weights_are_verified_by_their_name(tmp_path: Path) -> None:
-    path = tmp_path / "raw" / "mobilenet_v2-b0353104.pth"
+@pytest.mark.parametrize(("tag", "digest"), [("", "b0353104"), (".IMAGENET1K_V2", "7ebf99e0")])
+def test_torchvision_weights_are_verified_by_their_name(tag: str, digest: str, tmp_path: Path) -> None:
+    path = tmp_path / "raw" / f"mobilenet_v2-{digest}.pth"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")
-    with pytest.raises(download.DownloadError, match="not b0353104"):
-        public("torchvision/mobilenet_v2", None, tmp_path / "raw")
+    with pytest.raises(download.DownloadError, match=f"not {digest}"):
+        public(f"torchvision/mobilenet_v2{tag}", None, tmp_path / "raw")
 
 
-def test_weights_at_an_address_are_cut_out_and_loaded_strictly(tmp_path: Path) -> None:
-    name = "vit_small_patch16_224.mocov3"
+@pytest.mark.parametrize("size", ["small", pytest.param("base", marks=pytest.mark.slow)])
+def test_weights_at_an_address_are_cut_out_and_loaded_strictly(size: str, tmp_path: Path) -> None:
+    name = f"vit_{size}_patch16_224.mocov3"
     inner = networks.build(name, 0, None)
     assert inner.blocks[0].attn.num_heads == 12
     state = {f"module.base_encoder.{key}": tensor for key, tensor in inner.state_dict().items()}
     state |= {"module.base_encoder.head.0.weight": torch.zeros(2), "module.momentum_encoder.norm.bias": torch.zeros(2)}
-    path = tmp_path / "raw" / "vit-s-300ep.pth.tar"
+    path = tmp_path / "raw" / f"vit-{size[0]}-300ep.pth.tar"
     path.parent.mkdir(parents=True)
     torch.save({"epoch": 300, "state_dict": state}, path)
     model, origin = public(name, None, tmp_path / "raw")

@@ -30,7 +30,7 @@ from tests.spider.mixtures import published_mixtures
 
 # stages: a source, a target, three of a PTM, an encoder, a target's scores, the episodes, a ranker, the report
 CLONE = Workspace(ROOT)
-STAGES = {"single_source": 67, "multi_source": 163, "emms_cnn": 74, "emms_vit": 77, "caption": 43, "itm": 86,
+STAGES = {"single_source": 67, "multi_source": 163, "emms_cnn": 74, "emms_vit": 77, "caption": 43, "itm": 92,
           "transfergraph": 516}  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from scipy import stats
 from scipy.stats import weightedtau
 
 from orbweaver.core.errors import FileError
+from orbweaver.metrics.intervals import times_drawn
+from orbweaver.metrics.tau import weighted_tau
 from orbweaver.models.catalogue import catalogue
 from orbweaver.report import laboratories, replays
 from orbweaver.report.completion import complete, factors, leave_one_out, places
@@ -261,13 +263,16 @@ def test_too_few_are_refused():
 # --- the page ---
 
 
-def test_many_and_few_ptms_are_resampled_alike():
-    generator = np.random.default_rng(0)
-    truth, scores = generator.random((2, 2, 70))
-    drawn = generator.integers(60, size=(4, 70))  # the same values, by the two ways of computing them
-    few = replays.taus(truth[:, :60], scores[:, :60], drawn[:, :60])
-    many = replays.taus(truth, scores, drawn[:, :60])
-    np.testing.assert_allclose(few, many, atol=1e-12)
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 6))
+def test_taus_of_resamples_are_those_of_the_ptms_drawn(seed: int, n: int, levels: int):
+    """With ties in truth and scores, and where one of the two is unknown or constant."""
+    generator = np.random.default_rng(seed)
+    truth, scores = generator.integers(levels, size=(2, 3, n)).astype(float)
+    truth[generator.random((3, n)) < 0.2] = scores[generator.random((3, n)) < 0.2] = np.nan
+    ptms = generator.integers(n, size=(5, n))
+    expected = [[weighted_tau(t[one], s[one]) for t, s in zip(truth, scores, strict=True)] for one in ptms]
+    np.testing.assert_allclose(replays.taus(truth, scores, times_drawn(ptms)), expected, atol=1e-11)
 
 
 def test_near_copies_are_of_one_source_and_architecture(zoos):

@@ -109,7 +109,7 @@ def test_the_lines_give_shares_of_several_labels_and_values_in_their_unit(tmp_pa
 
 
 def test_the_lines_of_a_torchvision_model_run(tmp_path: Path) -> None:
-    name = "torchvision/mobilenet_v2"
+    name = "torchvision/mobilenet_v2.IMAGENET1K_V2"
     of = card(name, "imagenet").model_copy(update={"architecture": name})
     torch.manual_seed(0)
     ptm = PTM(networks.build(name, 2, None).eval(), of.preprocessing)
