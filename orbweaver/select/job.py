@@ -88,6 +88,7 @@ class Job:
                 "prior": self.prior[places["ptm"]].to_numpy(),
                 "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
                 "gmacs": np.array([self.of[name].card.gmacs for name in places["ptm"]], float),
+                "forward": [cost.known_forward(self.of[name], self.data) for name in places["ptm"]],
                 "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
                 "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
                 "forwards": places["forwards"],
