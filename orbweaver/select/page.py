@@ -48,7 +48,7 @@ def _intervals(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
         axes.scatter(table["real"], place, color=ORANGE, marker="D", s=28, zorder=4, label="fine-tuned here")
         axes.legend(frameon=False, fontsize=8)
     axes.set_yticks(place, [f"{ptm}  {rank}" for ptm, rank in zip(table["ptm"], _ranks(table), strict=True)])
-    axes.invert_yaxis()
+    axes.set_ylim(len(table) - 0.4, -0.6)
     axes.set_xlabel(unit.name + (", lower is better" if unit.error else ""))
 
 
@@ -114,8 +114,9 @@ def render(
     return environment.get_template("ranking.html.j2").render(
         cells=cells,
         rows=list(zip(*cells.values(), strict=True)),
-        intervals=alone(_intervals, 5.6, 1.1 + 0.32 * max(5, len(table))),
+        intervals=alone(_intervals, 5.6, 0.8 + 0.32 * len(table)),
         fronts=[alone(_pareto, 4.2, 3.2, cost) for cost in COSTS if (table[cost] > 0).all()],
+        dropped=table["dropped"].any(),
         examples=examples,
         unit=unit,
         **told,
