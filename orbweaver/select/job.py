@@ -67,9 +67,8 @@ class Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        most = 1.0 if self.unit.points else np.inf
         shifts = [
-            np.minimum(most, interval(value, level_halves.get(name)))
+            np.clip(interval(value, level_halves.get(name)), *self.unit.bounds)
             for name, value in zip(places["ptm"], probe, strict=True)
         ]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)

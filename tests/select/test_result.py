@@ -190,13 +190,13 @@ def test_a_full_disk_is_one_sentence(pictures: Path, zoo: Path, monkeypatch: pyt
     )
 
 
-def test_every_column_is_explained_and_no_accuracy_is_over_one(
+def test_every_column_is_explained_and_no_accuracy_is_over_one_or_below_none(
     pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "interval", lambda *_: (0.9, 1.1))
+    monkeypatch.setattr(job, "interval", lambda *_: (-0.1, 1.1))
     ranking = rank(pictures, budget=20, verify=1)
     assert all(name.partition(" ")[0] in MEANINGS for name in ranking.cells())
-    assert ranking.table["probe_high"].tolist() == [1, 1]
+    assert ranking.table["probe_high"].tolist() == [1, 1] and ranking.table["probe_low"].tolist() == [0, 0]
 
 
 def test_everything_that_can_be_asked_for_is_explained(capsys: pytest.CaptureFixture) -> None:
