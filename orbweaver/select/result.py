@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MEANINGS = {
     "rank": "place, best first",
     "PTM": "pre-trained model",
-    "score": "what the methods say; of several the mean of the ranks by each, 1 is first by all",
+    "score": "what the methods say; of several the mean of the ranks by each, 0 last and 1 first by all, and what "
+    "breaks ties, which may lead beyond",
     "probe": "what a linear model on the PTM's frozen features reaches on these data, each sample left out once",
     "half-samples": "where nine in ten half-samples of the data lie, about the probe",
     "expected": "what fine-tuning gives, calibrated on a benchmark",
