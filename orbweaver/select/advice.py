@@ -35,6 +35,11 @@ class Unit:
         """Are the probe and fine-tuning told in the same unit?"""
         return self.real in ("", self.name)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which anything lies: a share of right answers, an error; R² may be far below 0."""
+        return (-np.inf if self.name == "R²" else 0.0), (1.0 if self.points else np.inf)
+
     def of_truth(self, truth: float) -> float:
         """What fine-tuning gave, in its unit: the truth of a regression is minus its error."""
         return -truth if self.error else truth

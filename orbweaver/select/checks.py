@@ -54,7 +54,7 @@ def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, li
     )
     seen = [seen[i] for i in good]
     told = [f"{len(bad)} of {len(digests)} {what} cannot be read and were skipped: {named}"] if bad else []
-    told += _class_sizes(split) + doctor.odd(split, seen, [listing.names[rows[i]] for i in good])
+    told += _class_sizes(split) + doctor.odd(split, seen, [listing.names[rows[i]] for i in good], cache)
     return split, seen, told
 
 

@@ -13,7 +13,7 @@ import psutil
 from orbweaver.core.machine import cores, gpus
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.select.data import Data
-from orbweaver.select.keep import kept
+from orbweaver.select.keep import kept, place
 from orbweaver.tasks.stored import Stored
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def device_in_words() -> str:
 
 def speed(ptm: Stored, data: Data) -> Speed:
     """Seconds of a forward pass, from a batch of the user's own samples; kept for this machine."""
-    rows = data.parts[0][:TIMED]
 
     def timed() -> dict:
         import torch
@@ -54,20 +53,35 @@ def speed(ptm: Stored, data: Data) -> Speed:
         from orbweaver.tasks import task
 
         repeatable(data.settings.seed, data.settings.threads)
-        of, some = task(ptm.card.task), data.split.take(rows)
+        of, some = task(ptm.card.task), data.split.take(_timed_rows(data))
         model = of.load(ptm.card, ptm.folder)
         spent = []
         for _ in range(3):  # the first decodes and warms up
             start = time.perf_counter()
-            for features, _probabilities in of.features(model, some, data.cache, len(rows)):
+            for features, _probabilities in of.features(model, some, data.cache, len(some)):
                 features.float().cpu()
             spent.append(time.perf_counter() - start)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         forward = min(spent[1:])
-        return {"forward": forward / len(rows), "decode": max(0.0, spent[0] - forward) / len(rows)}
+        return {"forward": forward / len(some), "decode": max(0.0, spent[0] - forward) / len(some)}
 
-    return Speed(**kept(data.cache, "seconds", timed, ptm, data.split.fingerprint, rows.tolist(), machine()))
+    return Speed(**kept(data.cache, "seconds", timed, *_timed_parts(ptm, data)))
+
+
+def known_forward(ptm: Stored, data: Data) -> float:
+    """`speed(ptm, data).forward` where it was timed before, else NaN: nothing is run."""
+    if not place(data.cache, "seconds", *_timed_parts(ptm, data)).exists():
+        return float("nan")
+    return speed(ptm, data).forward
+
+
+def _timed_rows(data: Data) -> np.ndarray:
+    return data.parts[0][:TIMED]
+
+
+def _timed_parts(ptm: Stored, data: Data) -> list[object]:
+    return [ptm, data.split.fingerprint, _timed_rows(data).tolist(), machine()]
 
 
 def training_speed(ptm: Stored, data: Data, how: FinetuneSettings) -> float:

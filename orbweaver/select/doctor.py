@@ -14,12 +14,15 @@ from orbweaver.core.names import first_few
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_split
 from orbweaver.models.card import Card
+from orbweaver.select import languages
+from orbweaver.select.facts import of_texts
 from orbweaver.select.looks import Look, looks, looks_of_texts
 
 ALIKE = 4  # of the 64 bits of two pictures' perceptual hashes may differ
 BLOCK = 512
 READ = 192  # tokens of a text, `orbweaver.models.vocabulary.LIMIT`; a word is a token or more
-MIXED = 0.05  # share of the texts from which another script is told
+MANY = "many"  # languages, in the facts of text encoders
+MIXED = 0.05  # share of the texts from which another script or language is told
 COPY = ": a linear model that has seen its copy knows the answer, so all PTMs look better than they are; remove copies"
 # Words in the name of a dataset -> the corpus, and words in a PTM's name or source that tell it was trained on it.
 CORPORA = {
@@ -36,11 +39,11 @@ def things(images: Sequence[bytes]) -> str:
     return "images" if len(images) else "texts"
 
 
-def odd(split: Split, seen: list[Look], names: list[str]) -> list[str]:
-    """Duplicates, near-duplicates, texts that are cut off, and mixed scripts. names: of the samples."""
+def odd(split: Split, seen: list[Look], names: list[str], cache: Cache) -> list[str]:
+    """Duplicates, near-duplicates, texts that are cut off, mixed languages and scripts. names: of the samples."""
     told = _duplicates(split, seen, names) + _alike(split, seen, names)
     for texts in split.texts.values():
-        told += _texts([str(text) for text in texts])
+        told += _texts([str(text) for text in texts], cache)
     return told
 
 
@@ -109,7 +112,7 @@ def alike_pictures(hashes: Sequence[str]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _texts(texts: list[str]) -> list[str]:
+def _texts(texts: list[str], cache: Cache) -> list[str]:
     told = []
     lengths = np.array([len(text.split()) for text in texts])
     if long := int((lengths > READ).sum()):
@@ -117,15 +120,27 @@ def _texts(texts: list[str]) -> list[str]:
             f"{long} of {len(texts)} texts have more than {READ} words, the longest {lengths.max():,}; only the first "
             f"{READ} tokens of each are read"
         )
-    scripts = Counter(filter(None, map(script, texts)))
-    if rare := [name for name, count in scripts.most_common()[1:] if count >= max(2, MIXED * len(texts))]:
-        shares = _shares(scripts, [scripts.most_common(1)[0][0], *rare])
-        told.append(f"texts are in several scripts: {shares}; PTMs of one language read the others badly")
+    some = languages.some(texts)
+    spoken = languages.languages(some, cache)
+    told += _mixed("languages", common := _common(spoken, len(some)), len(some))
+    scripts = _common(map(script, texts), len(texts))
+    written = {script(text) for text, language in zip(some, spoken, strict=True) if language in common}
+    if {*scripts} - written:  # those of the languages go without saying; of Japanese there are three
+        told += _mixed("scripts", scripts, len(texts))
     return told
 
 
-def _shares(found: Counter[str], names: list[str]) -> str:
-    return ", ".join(f"{name} {found[name] / found.total():.0%}" for name in names)
+def _common(kinds: Iterable[str], of: int) -> dict[str, int]:
+    """How many texts are of each kind that a noticeable share is of, most first; "" is none."""
+    counts = Counter(filter(None, kinds)).most_common()
+    return {kind: count for kind, count in counts if count >= max(2, MIXED * of)}
+
+
+def _mixed(what: str, found: dict[str, int], of: int) -> list[str]:
+    if len(found) < 2:
+        return []
+    counts = ", ".join(f"{count} in {kind}" for kind, count in found.items())
+    return [f"texts are in several {what}: of {of} looked at, {counts}; PTMs of one language read the others badly"]
 
 
 def script(text: str) -> str:
@@ -137,11 +152,12 @@ def script(text: str) -> str:
 def about_ptms(
     split: Split, seen: list[Look], cards: Sequence[Card], benchmark: Workspace | None, cache: Cache, place: str = ""
 ) -> list[str]:
-    """Warnings about PTMs: an input larger than the images, a pre-training that has seen them, their classes or name.
+    """Warnings about PTMs: an input larger than the images, a language other than the texts', a pre-training that has
+    seen them, their classes or name.
 
     place: path or id of the data, whose name may tell where they are from.
     """
-    told = _small(seen, cards) if len(split.images) else []
+    told = _small(seen, cards) if len(split.images) else _foreign(split, cards, cache)
     mine = {one.content for one in seen}
     trained_on: dict[str, list[str]] = {}
     for card in cards:
@@ -194,6 +210,28 @@ def _small(seen: list[Look], cards: Sequence[Card]) -> list[str]:
         f"images are smaller than PTMs' inputs and are enlarged: {int((sides < least).sum())} of {len(sides)} for "
         f"{least} pixels ({small[0][1]}), {int((sides < most).sum())} for {most} ({small[-1][1]})"
     ]
+
+
+def _foreign(split: Split, cards: Sequence[Card], cache: Cache) -> list[str]:
+    """PTMs that read one language, where a noticeable share of the texts is in others; and one that reads many."""
+    known = of_texts()
+    reads = {card.name: known["language"].get(card.name) for card in cards}
+    some = languages.some([" ".join(map(str, row)) for row in zip(*split.texts.values(), strict=True)])
+    told = []
+    for language in sorted({one for one in reads.values() if isinstance(one, str)} - {MANY}):
+        others = Counter(filter(None, languages.languages(some, cache)))
+        del others[language]
+        if others.total() < max(2, MIXED * len(some)):
+            continue
+        counts = first_few([f"{count} in {other}" for other, count in others.most_common()])
+        smallest = known["parameters"][known["language"] == MANY].idxmin()
+        advice = "" if MANY in reads.values() else f"; {smallest} reads many languages"
+        ptms = [name for name in reads if reads[name] == language]
+        told.append(
+            f"{first_few(ptms)} {'reads' if len(ptms) == 1 else 'read'} {language} alone: of {len(some)} texts looked "
+            f"at, {counts}{advice}"
+        )
+    return told
 
 
 def _contents(source: str, benchmark: Workspace | None, cache: Cache) -> set[str]:

@@ -67,9 +67,8 @@ class Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        most = 1.0 if self.unit.points else np.inf
         shifts = [
-            np.minimum(most, interval(value, level_halves.get(name)))
+            np.clip(interval(value, level_halves.get(name)), *self.unit.bounds)
             for name, value in zip(places["ptm"], probe, strict=True)
         ]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
@@ -88,6 +87,7 @@ class Job:
                 "prior": self.prior[places["ptm"]].to_numpy(),
                 "parameters": [self.of[name].card.n_parameters for name in places["ptm"]],
                 "gmacs": np.array([self.of[name].card.gmacs for name in places["ptm"]], float),
+                "forward": [cost.known_forward(self.of[name], self.data) for name in places["ptm"]],
                 "samples": [len(self.data.seen(looks)) for looks in places["looks"]],
                 "dropped": (places["looks"] < places["looks"].max()).to_numpy(),
                 "forwards": places["forwards"],

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-COSTS = {"parameters": (1e6, "million parameters"), "gmacs": (1, "thousand million multiply-adds a sample")}
+# What a PTM costs, columns of the table: what they are divided by, and what that is.
+COSTS = {
+    "parameters": (1e6, "million parameters"),
+    "gmacs": (1, "thousand million multiply-adds a sample"),
+    "forward": (1e-3, "milliseconds a sample, forward, as timed here"),
+}
 
 
 def plot(table: pd.DataFrame, unit: Unit) -> Figure:
@@ -42,13 +47,13 @@ def _intervals(axes: Axes, table: pd.DataFrame, unit: Unit) -> None:
     if "real" in table and unit.comparable and table["real"].notna().any():
         axes.scatter(table["real"], place, color=ORANGE, marker="D", s=28, zorder=4, label="fine-tuned here")
         axes.legend(frameon=False, fontsize=8)
-    axes.set_yticks(place, table["ptm"])
-    axes.invert_yaxis()
+    axes.set_yticks(place, [f"{ptm}  {rank}" for ptm, rank in zip(table["ptm"], _ranks(table), strict=True)])
+    axes.set_ylim(len(table) - 0.4, -0.6)
     axes.set_xlabel(unit.name + (", lower is better" if unit.error else ""))
 
 
 def _pareto(axes: Axes, table: pd.DataFrame, unit: Unit, cost: str = "parameters") -> None:
-    """What is reached against parameters or gmacs; a line through those that nothing smaller matches."""
+    """What is reached against one of COSTS; a line through those that nothing cheaper matches. Numbers are ranks."""
     from orbweaver.report.figures import BLUE, GREY
 
     scale, words = COSTS[cost]
@@ -59,14 +64,18 @@ def _pareto(axes: Axes, table: pd.DataFrame, unit: Unit, cost: str = "parameters
     on = table.iloc[front]
     axes.step(on["cost"], on["probe"], where="post", color=BLUE, linewidth=1)
     axes.scatter(on["cost"], on["probe"], color=BLUE, s=32, zorder=3)
-    for _, row in on.iterrows():
-        name = row["ptm"].rpartition("/")[2].partition(".")[0]
-        axes.annotate(name, (row["cost"], row["probe"]), textcoords="offset points", xytext=(4, 5), fontsize=8)
     if table["cost"].max() > 5 * table["cost"].min():
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel(words)
     axes.set_ylabel(unit.name)
     axes.margins(x=0.25, y=0.15)
+    for at in zip(table["cost"], table["probe"], _ranks(table), strict=True):  # names would cover each other
+        axes.annotate(at[2], at[:2], textcoords="offset points", xytext=(4, 4), fontsize=9)
+
+
+def _ranks(table: pd.DataFrame) -> list[str]:
+    return [f"{rank:.0f}" if rank == rank else "-" for rank in table["rank"]]
 
 
 def frontier(cost: np.ndarray, value: np.ndarray, lower_is_better: bool) -> list[int]:
@@ -91,9 +100,9 @@ def render(
     import orbweaver.report
     from orbweaver.report.figures import svg
 
-    def alone(draw, *more: str) -> Markup:
+    def alone(draw, width: float, height: float, *more: str) -> Markup:
         def figure() -> Figure:
-            made = Figure(figsize=(5.6, 1.1 + 0.32 * max(5, len(table))))
+            made = Figure(figsize=(width, height))  # inches
             draw(made.subplots(), table, unit, *more)
             return made
 
@@ -105,9 +114,9 @@ def render(
     return environment.get_template("ranking.html.j2").render(
         cells=cells,
         rows=list(zip(*cells.values(), strict=True)),
-        intervals=alone(_intervals),
-        pareto=alone(_pareto),
-        computing=alone(_pareto, "gmacs") if (table["gmacs"] > 0).all() else "",
+        intervals=alone(_intervals, 5.6, 0.8 + 0.32 * len(table)),
+        fronts=[alone(_pareto, 4.2, 3.2, cost) for cost in COSTS if (table[cost] > 0).all()],
+        dropped=table["dropped"].any(),
         examples=examples,
         unit=unit,
         **told,

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MEANINGS = {
     "rank": "place, best first",
     "PTM": "pre-trained model",
-    "score": "what the methods say; of several the mean of the ranks by each, 1 is first by all",
+    "score": "what the methods say; of several the mean of the ranks by each, 0 last and 1 first by all, and what "
+    "breaks ties, which may lead beyond",
     "probe": "what a linear model on the PTM's frozen features reaches on these data, each sample left out once",
     "half-samples": "where nine in ten half-samples of the data lie, about the probe",
     "expected": "what fine-tuning gives, calibrated on a benchmark",
@@ -48,8 +49,9 @@ class Ranking:
         probe_low and probe_high (nine in ten half-samples; in `unit`), expected, low, high (the task's metric after
         fine-tuning and its 80 % range; NaN where it cannot be trusted), first (share of half-samples on which it came
         first), prior (what was expected before any ran, see `orbweaver.select.prior`; NaN where nothing is known),
-        parameters, gmacs (10^9 multiply-adds of a sample; NaN where unknown), samples (that it was judged by), dropped
-        (early, by the race), forwards and seconds (of this call), reason (why there is no score), and after fine-tuning
+        parameters, gmacs (10^9 multiply-adds of a sample; NaN where unknown), forward (seconds of a sample on
+        this machine, in a timed batch; NaN where it was not timed), samples (that it was judged by), dropped (early, by
+        the race), forwards and seconds (of this call), reason (why there is no score), and after fine-tuning
         real (in the metric of `about`) and rate.
     advice: what to do, in sentences. warnings: what is odd in the data. notes: what was done, and left out.
     about: target, task, metric, what (images or texts), samples, held_out, classes, methods, command, device, seconds.

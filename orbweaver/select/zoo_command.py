@@ -148,6 +148,8 @@ def _facts(name: str, row: pd.Series, table: pd.DataFrame) -> list[tuple[str, st
         ("GMACs", f"{row['gmacs']:.2f} at {a_sample}"),
         ("memory", f"{memory_of(name):.1f} GB to fine-tune batches of {BATCH} in float32, an estimate"),
     ]
+    if not picture and isinstance(row["language"], str):
+        told.append(("language", f"{row['language']}, says {said_by}"))
     if row["top1"] == row["top1"]:
         each = ", ".join(f"{words} {row[column]:.1f}" for column, words in PLACES.items() if row[column] == row[column])
         told.append(("accuracy", f"{each} (%; timm's results, 2026-08)"))

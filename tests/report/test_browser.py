@@ -112,6 +112,17 @@ def test_the_ranking_fits_and_can_be_read(browser, ranking_path: Path, tmp_path:
     fits_and_can_be_read(browser, ranking_path, tmp_path, width, scheme)
 
 
+def test_the_ranking_keeps_words_apart_and_its_figures_follow_the_scheme(browser, ranking_path: Path) -> None:
+    page = browser.new_page(viewport={"width": WIDTHS["phone"], "height": 900}, color_scheme="dark")
+    page.goto(ranking_path.as_uri())
+    padding = "[...document.querySelectorAll('thead th')].map(e => getComputedStyle(e).paddingRight)"
+    assert "0px" not in page.evaluate(padding)
+    colours = "[...document.querySelectorAll('svg text, svg tspan')].map(e => getComputedStyle(e).fill)"
+    assert {*page.evaluate(colours)} == {page.evaluate("getComputedStyle(document.body).color")}
+    assert page.evaluate("getComputedStyle(document.querySelector('footer')).paddingLeft") != "0px"
+    page.close()
+
+
 def fits_and_can_be_read(browser, page_path: Path, tmp_path: Path, width: int, scheme: str) -> None:
     """Nothing overflows, is too pale, complains or asks a network; each link within the page is reached by Tab."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)

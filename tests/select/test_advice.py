@@ -79,6 +79,8 @@ def test_a_regression_is_told_in_its_own_unit() -> None:
     text = "\n".join(advice(table, -halves, halves, unit, "images", None, {}, COMMAND))
     assert "errs by 2 (RMSE)" in text and "That is 1 less than the next, b" in text
     assert unit_of("accuracy", np.array([0, 1])).name == "accuracy"
+    assert ACCURACY.bounds == (0, 1) and unit.bounds == (0, np.inf)
+    assert unit_of("mean average precision", np.ones((2, 3), bool)).bounds == (-np.inf, 1)
     assert unit_of("mean average precision", np.ones((2, 3), bool)).name == "R²"
 
 

@@ -218,6 +218,11 @@ def test_the_command_lists_all_and_those_on_disk(capsys: pytest.CaptureFixture[s
     assert "hub/FacebookAI/xlm-roberta-large" in out and "top-1" not in out
 
 
+def test_the_command_says_what_a_text_encoder_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["zoo", "hub/intfloat/multilingual-e5-small"])
+    assert "language      many, says its model card" in capsys.readouterr().out
+
+
 def test_the_command_explains_one(capsys: pytest.CaptureFixture[str]) -> None:
     command.main(["zoo", "resnet50.a1_in1k"])
     out = capsys.readouterr().out
@@ -230,6 +235,7 @@ def test_the_command_explains_one(capsys: pytest.CaptureFixture[str]) -> None:
         "not on this",
     ):
         assert words in out
+    assert "language" not in out
     place = int(re.search(r"place ([\d,]+) of", out)[1].replace(",", ""))
     table = known()
     assert (table["prior"] > table.loc["timm/resnet50.a1_in1k", "prior"]).sum() == place - 1

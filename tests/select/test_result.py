@@ -70,6 +70,11 @@ def test_a_ranking_is_a_table_a_figure_a_page_and_json(pictures: Path, zoo: Path
     assert all(meaning in text for meaning in page.titles) and "multiply-adds" not in text
     known = replace(ranking, table=ranking.table.assign(gmacs=[0.5, 1.0]))
     assert "thousand million multiply-adds" in known.report(tmp_path / "g.html").read_text()
+    assert (ranking.table["forward"] > 0).all() and "milliseconds a sample" in text
+    again = rank(pictures, budget=12)  # nothing is timed twice
+    assert again.table["forward"].tolist() == ranking.table["forward"].tolist()
+    untimed = replace(ranking, table=ranking.table.assign(forward=[0.01, np.nan]))
+    assert "milliseconds a sample" not in untimed.report(tmp_path / "u.html").read_text()
     assert "Äpfel & Birnen" in text and ranking.advice[0] in text and all(note in text for note in ranking.notes)
 
 
@@ -185,13 +190,13 @@ def test_a_full_disk_is_one_sentence(pictures: Path, zoo: Path, monkeypatch: pyt
     )
 
 
-def test_every_column_is_explained_and_no_accuracy_is_over_one(
+def test_every_column_is_explained_and_no_accuracy_is_over_one_or_below_none(
     pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "interval", lambda *_: (0.9, 1.1))
+    monkeypatch.setattr(job, "interval", lambda *_: (-0.1, 1.1))
     ranking = rank(pictures, budget=20, verify=1)
     assert all(name.partition(" ")[0] in MEANINGS for name in ranking.cells())
-    assert ranking.table["probe_high"].tolist() == [1, 1]
+    assert ranking.table["probe_high"].tolist() == [1, 1] and ranking.table["probe_low"].tolist() == [0, 0]
 
 
 def test_everything_that_can_be_asked_for_is_explained(capsys: pytest.CaptureFixture) -> None:

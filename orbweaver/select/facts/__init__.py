@@ -5,6 +5,8 @@ top-1 on ImageNet, ReaL, V2, R, A and Sketch in %, parameters in millions and GM
 some at two sizes. Licence and family are what timm's installed code says; the kind of pre-training is read from the
 name (architecture.tag).
 `text_encoders.yaml`: encoders of the hub, with the sizes that their configs state.
+
+timm takes seconds to load, and what is known of texts does not need it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
-import timm
 import yaml
 
 HERE = Path(__file__).parent
@@ -104,6 +105,8 @@ def kind(family: str) -> str:
 @lru_cache
 def _families() -> dict[str, str]:
     """The family of every architecture that the installed timm can build."""
+    import timm
+
     return {architecture: module for module in timm.list_modules() for architecture in timm.list_models(module=module)}
 
 
@@ -115,6 +118,8 @@ def of_timm() -> pd.DataFrame:
     img_size (pixels; of its two results that nearer to its own input), parameters, gmacs (10^9 multiply-adds an image),
     and those of IMAGENET (%).
     """
+    import timm
+
     results = imagenet_results()
     results = results[results["model"].isin(timm.list_pretrained())]
     configs = {name: timm.get_pretrained_cfg(name) for name in results["model"].unique()}
@@ -149,7 +154,8 @@ def imagenet_results() -> pd.DataFrame:
 
 @lru_cache
 def of_texts() -> pd.DataFrame:
-    """Facts of text encoders, by name (`hub/...`, `pypi/...`): the columns of `of_timm` that they have, and config."""
+    """Facts of text encoders, by name (`hub/...`, `pypi/...`): the columns of `of_timm` that they have, config, and
+    language: the one that it reads, or many; NaN where its model card is silent."""
     listed = yaml.safe_load((HERE / "text_encoders.yaml").read_text(encoding="utf-8"))
     table = pd.DataFrame.from_dict(listed, orient="index")
     kinds = ["word vectors" if family == "wordllama" else "transformer" for family in table["family"]]
