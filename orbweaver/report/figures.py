@@ -56,7 +56,7 @@ def svg(draw: Callable[..., Figure]) -> Callable[..., str]:
         text = re.sub(r' height="[^"]*"', "", text, count=1)
         text = re.sub(r'\bwidth="([^"]*)"', size, text, count=1)
         text = re.sub(r"(font|fill|stroke)(:\s*)#000000", r"\1\2currentColor", text)
-        return text.replace("<text ", '<text fill="currentColor" ')
+        return re.sub(r"<text\b", '<text fill="currentColor"', text)
 
     return drawn
 

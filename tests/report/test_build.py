@@ -5,9 +5,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
+from orbweaver.report.figures import svg
 from orbweaver.report.markdown import escaped
 from orbweaver.report.published import replay
 from orbweaver.report.replays import ZOOS, ceilings
@@ -148,3 +150,16 @@ class Strict(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+
+
+def test_all_that_is_written_in_a_figure_has_the_colour_of_the_page() -> None:
+    """Ticks of a logarithmic axis are written in another form than those of others."""
+
+    @svg
+    def drawn() -> Figure:
+        figure = Figure()
+        figure.subplots().loglog([1, 1000], [1, 1000])
+        return figure
+
+    texts = re.findall(r"<text[^>]*>", drawn())
+    assert texts and all("currentColor" in text for text in texts)
