@@ -130,6 +130,13 @@ def test_an_error_is_told_by_a_traceback(folder: Path, environment: dict[str, st
     assert "stages/echo.py" in said
 
 
+def test_its_end_leaves_the_libraries_alone(folder: Path, environment: dict[str, str]) -> None:
+    """To look through them for what is free takes longer than many a stage."""
+    (_, said, _, _), forked = echo(folder, environment, "import gc; print('frozen', gc.get_freeze_count())")
+    assert forked
+    assert int(said.partition("frozen ")[2].split()[0]) > 100_000
+
+
 @pytest.mark.parametrize("change", [{"OMP_NUM_THREADS": "2"}, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}])
 def test_with_another_environment_it_runs_by_itself(
     folder: Path, environment: dict[str, str], change: dict[str, str]
