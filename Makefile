@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
+export PYTHONDONTWRITEBYTECODE :=  # else every process compiles all code anew, and each of pytest's rewrites all tests
 
 .PHONY: help benchmark benchmark-tasks test test-slow test-browser test-lowest drills drills-mini test-catalogue lint docs docs-results clean
 

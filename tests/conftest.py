@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not {"built", "benchmark"} & {*getattr(item, "fixturenames", ())})
 
 
+def pytest_collection_finish() -> None:
+    """What imports left stays to the end: nobody walks through half a million objects again to find what is free."""
+    gc.freeze()
+
+
 @pytest.fixture
 def tiny() -> dict:
     """A copy of the tiny benchmark's parameters, to change at will."""
@@ -115,13 +123,27 @@ def run(folder: Path, *command: str, fails: bool = False, environment: dict[str,
     return done.stdout + done.stderr
 
 
-def repro(folder: Path) -> str:
-    """`dvc repro` whose stages find the libraries in memory: many of them, in a third of the time."""
+@pytest.fixture(scope="session")
+def hot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], dict[str, str]]]:
+    """Gives the environment in which stages of any clone are forked from one process that has the libraries.
+
+    It is started by the first who asks: stages then take a third of the time.
+    """
     from orbweaver.core.workspace import Workspace  # loads numpy, which reads the lines above
     from orbweaver.pipeline.warm import warm
 
-    with warm(Workspace(folder), ENVIRONMENT) as environment:
-        return run(folder, "dvc", "repro", environment=environment)
+    root = tmp_path_factory.mktemp("hot")
+    for name in ("orbweaver", "stages"):
+        (root / name).symlink_to(ROOT / name)
+    with ExitStack() as stack:
+
+        @cache
+        def environment() -> dict[str, str]:
+            inside = stack.enter_context(warm(Workspace(root), ENVIRONMENT))
+            place = inside.get("ORBWEAVER_WARM")  # named from `root`; asked for from elsewhere
+            return inside | ({"ORBWEAVER_WARM": str(root / place)} if place else {})
+
+        yield environment
 
 
 def ran(output: str) -> set[str]:
@@ -148,7 +170,7 @@ def digests(folder: Path, *rooms: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str, hot: Callable[[], dict[str, str]]) -> Path:
     """A clone in which the tiny benchmark was built: once, by the first of pytest's workers that asks."""
     base = tmp_path_factory.getbasetemp()
     root = base if worker_id == "master" else base.parent
@@ -156,7 +178,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     with FileLock(root / "built.lock"):
         if not done.exists():
             clone_repository(folder, TINY)
-            repro(folder)
+            run(folder, "dvc", "repro", environment=hot())
             done.touch()
     return folder
 

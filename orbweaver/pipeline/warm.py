@@ -7,6 +7,7 @@ that what DVC hashes is what runs.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -86,6 +87,7 @@ def serve(place: str) -> str:
     for name in LIBRARIES:
         with suppress(ImportError):
             import_module(name)
+    gc.freeze()  # or each fork walks through all of them when it ends: two seconds
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for stages
     with selectors.DefaultSelector() as ready:
         ready.register(listener, selectors.EVENT_READ)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,13 @@ from orbweaver.core.errors import UnknownName
 from orbweaver.core.workspace import Workspace
 from orbweaver.pipeline.plan import out_of_date
 from orbweaver.tasks.objectives import OBJECTIVES
-from tests.conftest import ENVIRONMENT, ROOT, TINY, change, clone_repository, digests, ran, repro, run
+from tests.conftest import ROOT, TINY, change, clone_repository, digests, ran, run
+from tests.pipeline.test_run import at_work
+
+Hot = Callable[[], dict[str, str]]
 
 
-def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path) -> None:
+def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path, hot: Hot) -> None:
     """What is new runs, and the joins; of what stays, only the new target is computed."""
 
     def kept(room: str) -> set[Path]:
@@ -40,7 +44,7 @@ def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path) -> None:
     own = {f"{room}@vit2_sprites" for room in ("zoo", "features", "finetune")}
     of_mnist = {"target@mnist", "labels@wordllama", "features@vit_sprites", "finetune@vit_sprites"}
     joins = {"draw", "spider@spider", "scores@digits", "scores@sprites_scale", "scores@mnist", "reports"}
-    assert ran(repro(benchmark)) == own | of_mnist | joins
+    assert ran(run(benchmark, "dvc", "repro", environment=hot())) == own | of_mnist | joins
     new = {room: len(kept(room) - before[room]) for room in before}
     # vit2: weights, a source and three targets, these from inside too, three runs on each target; vit: one target more
     assert new == {"zoo": 1, "features": 4 + 3 + 2, "finetune": 3 * 3 + 3}
@@ -50,12 +54,12 @@ def test_a_ptm_comes_another_goes_and_a_target_comes(benchmark: Path) -> None:
     assert "mnist" in pd.read_csv(benchmark / "reports/tau.csv").columns
 
 
-def test_the_table_has_every_method_and_target(built: Path) -> None:
+def test_the_table_has_every_method_and_target(built: Path, hot: Hot) -> None:
     table = pd.read_csv(built / "reports/tau.csv")
     assert {*TINY["methods"], "mean_truth_elsewhere"} <= {*table["method"]}
     assert {*TINY["targets"]} <= {*table.columns}
     assert "logme" in run(built, "dvc", "metrics", "show")
-    shown = run(built, "python", "-m", "stages.reports", "--show")
+    shown = run(built, "python", "-m", "stages.reports", "--show", environment=hot())
     assert "h_score" in shown
     assert "sprites_scale" in shown
 
@@ -93,7 +97,7 @@ def test_a_clone_takes_everything_from_the_remote(benchmark: Path, tmp_path: Pat
     assert not run(clone, "git", "status", "--porcelain")
 
 
-def test_killed_work_goes_on_where_it_stopped(benchmark: Path) -> None:
+def test_killed_work_goes_on_where_it_stopped(benchmark: Path, hot: Hot) -> None:
     """kill -9 as soon as the first run is kept; the next keeps it, and ends with the undisturbed bytes.
 
     Every other stage is killed at random in tests/drills.
@@ -102,14 +106,16 @@ def test_killed_work_goes_on_where_it_stopped(benchmark: Path) -> None:
     undisturbed = digests(benchmark, "scores/finetune")
     shutil.rmtree(benchmark / ".store/finetune")
     (benchmark / "scores/finetune/vit_sprites.csv").unlink()
-    process = subprocess.Popen(command, cwd=benchmark, env=ENVIRONMENT, start_new_session=True)
+    process = subprocess.Popen(command, cwd=benchmark, env=hot(), start_new_session=True)
     while not (kept := list((benchmark / ".store/finetune").rglob("*.json"))):
         assert process.poll() is None, "finished before anything was kept"
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    while at_work(benchmark):  # what it was forked for ends with it
+        time.sleep(0.005)
     first = {path: path.stat().st_mtime_ns for path in kept}
-    run(benchmark, *command)
+    run(benchmark, *command, environment=hot())
     assert {path: path.stat().st_mtime_ns for path in first} == first
     assert digests(benchmark, "scores/finetune") == undisturbed
 
@@ -129,18 +135,18 @@ def test_a_wrong_name_is_told(
         importlib.import_module(f"stages.{room}").main()
 
 
-def test_a_wrong_name_stops_with_one_clear_sentence(benchmark: Path) -> None:
+def test_a_wrong_name_stops_with_one_clear_sentence(benchmark: Path, hot: Hot) -> None:
     assert "unknown target 'digit': did you mean 'digits'?" in run(
-        benchmark, "python", "-m", "stages.target", "digit", fails=True
+        benchmark, "python", "-m", "stages.target", "digit", fails=True, environment=hot()
     )
     change(benchmark, lambda p: p["finetune"].update(epoch=2))
-    message = run(benchmark, "dvc", "repro", fails=True)
+    message = run(benchmark, "dvc", "repro", fails=True, environment=hot())
     assert "unknown key 'finetune.epoch': did you mean 'epochs'?" in message
     assert "Traceback" not in message
 
 
 @pytest.mark.slow
-def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
+def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path, hot: Hot) -> None:
     """The same stages for all tasks: a PTM meets the targets of its own task, and every task has its row of figures."""
     clone_repository(tmp_path / "tasks", TINY)
     values = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/tasks.yaml").read_text())
@@ -156,7 +162,7 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
     values["pretrain"]["epochs"] = values["finetune"]["epochs"] = 1
     values["reports"]["bootstrap"] = 20
     (tmp_path / "tasks/params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    repro(tmp_path / "tasks")
+    run(tmp_path / "tasks", "dvc", "repro", environment=hot())
     tau = pd.read_csv(tmp_path / "tasks/reports/tau.csv")
     assert {*tau["zoo"]} == {"image_classification", "caption", "vqa", "extractive_qa", "grounding"}
     scores = pd.concat(map(pd.read_csv, (tmp_path / "tasks/scores").glob("night_*.csv")))
@@ -168,7 +174,7 @@ def test_a_tiny_benchmark_of_five_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_tiny_benchmark_of_every_objective(tmp_path: Path) -> None:
+def test_a_tiny_benchmark_of_every_objective(tmp_path: Path, hot: Hot) -> None:
     """Through all stages: a PTM of each task and objective of `tasks_standard`; then EMMS' study."""
     root = clone_repository(tmp_path / "tasks", TINY)
     values = yaml.safe_load((ROOT / "orbweaver/pipeline/benchmarks/tasks_standard.yaml").read_text())
@@ -190,7 +196,7 @@ def test_a_tiny_benchmark_of_every_objective(tmp_path: Path) -> None:
     values["finetune"] |= {"seeds": 1, "learning_rates": [0.001]}
     values["reports"]["bootstrap"] = 20
     (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    repro(root)
+    run(root, "dvc", "repro", environment=hot())
     table = pd.read_csv(root / "reports/tau.csv")
     assert {"caption", "vqa", "extractive_qa", "grounding"} == {*table["zoo"]}
     run(root, "python", "-m", "orbweaver.pipeline.emms_study")

@@ -22,13 +22,11 @@ from tests.conftest import ENVIRONMENT, ROOT
 STAGE = """
 import os, sys
 print("torch" in sys.modules, file=open("forked", "w"))
-import torch
 from pathlib import Path
-torch.set_num_threads(1)
-torch.manual_seed(3)
-product = torch.randn(200, 300) @ torch.randn(300, 100)
-Path("output").write_bytes(product.numpy().tobytes())
-print(sys.argv, os.getcwd(), __name__, torch.get_num_threads(), sys.stdin.read())
+output, threads = b"", 0
+# computes
+Path("output").write_bytes(output)
+print(sys.argv, os.getcwd(), __name__, threads, sys.stdin.read())
 print({name: os.environ[name] for name in ("MINE", "OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "OMP_WAIT_POLICY")})
 print("said", file=sys.stderr)
 import multiprocessing
@@ -39,6 +37,13 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
 import atexit
 atexit.register(print, "left")
 exec(sys.argv[1])
+"""
+COMPUTES = """
+import torch
+torch.set_num_threads(1)
+torch.manual_seed(3)
+output = (torch.randn(200, 300) @ torch.randn(300, 100)).numpy().tobytes()
+threads = torch.get_num_threads()
 """
 WAITS = """
 import os, sys, time
@@ -62,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "stages").mkdir()
     shutil.copy(ROOT / "stages/__init__.py", root / "stages")
     (root / "stages/echo.py").write_text(STAGE)
+    (root / "stages/computes.py").write_text(STAGE.replace("# computes", COMPUTES))
     (root / "stages/waits.py").write_text(WAITS)
     return root
 
@@ -73,9 +79,9 @@ def environment(folder: Path) -> Iterator[dict[str, str]]:
     assert not (folder / ".store/warm.sock").exists()
 
 
-def echo(folder: Path, environment: dict[str, str], ending: str) -> tuple:
+def echo(folder: Path, environment: dict[str, str], ending: str, stage: str = "echo") -> tuple:
     """What a stage said, wrote and ended with, and whether it was forked."""
-    command = [sys.executable, "-m", "stages.echo", ending, "a b"]
+    command = [sys.executable, "-m", f"stages.{stage}", ending, "a b"]
     done = subprocess.run(command, cwd=folder, env=environment, input="in", capture_output=True, text=True)
     output, forked = (folder / "output").read_bytes(), (folder / "forked").read_text() == "True\n"
     for name in ("output", "forked"):
@@ -83,25 +89,38 @@ def echo(folder: Path, environment: dict[str, str], ending: str) -> tuple:
     return (done.returncode, done.stdout, done.stderr, output), forked
 
 
-@pytest.mark.parametrize(
-    ("ending", "status"),
-    [
-        ("pass", 0),
-        ("sys.exit()", 0),
-        ("sys.exit(3)", 3),
-        ("sys.exit('a sentence')", 1),
-        ("os._exit(9)", 9),
-        ("os.kill(os.getpid(), 9)", -9),
-        ("os.kill(os.getpid(), 15)", -15),
-    ],
-)
-def test_it_says_writes_and_ends_alike(folder: Path, environment: dict[str, str], ending: str, status: int) -> None:
-    (own, cold), (forked, hot) = echo(folder, BASE, ending), echo(folder, environment, ending)
+ENDINGS = {
+    "pass": 0,
+    "sys.exit()": 0,
+    "sys.exit(3)": 3,
+    "sys.exit('a sentence')": 1,
+    "os._exit(9)": 9,
+    "os.kill(os.getpid(), 9)": -9,
+    "os.kill(os.getpid(), 15)": -15,
+}
+
+
+@pytest.mark.parametrize(("ending", "status"), ENDINGS.items())
+@pytest.mark.parametrize("stage", ["echo", pytest.param("computes", marks=pytest.mark.slow)])
+def test_it_says_and_ends_alike(
+    folder: Path, environment: dict[str, str], stage: str, ending: str, status: int
+) -> None:
+    alike(folder, environment, stage, ending, status)
+
+
+def test_it_writes_alike(folder: Path, environment: dict[str, str]) -> None:
+    assert len(alike(folder, environment, "computes", "pass", 0)) == 200 * 100 * 4
+
+
+def alike(folder: Path, environment: dict[str, str], stage: str, ending: str, status: int) -> bytes:
+    """What it wrote, in its own process and forked from a warm one."""
+    (own, cold), (forked, hot) = (echo(folder, where, ending, stage) for where in (BASE, environment))
     assert (cold, hot) == (False, True)
     assert own == forked
     assert own[0] == status
     assert "['" in own[1]
     assert str(folder) in own[1]
+    return own[3]
 
 
 def test_an_error_is_told_by_a_traceback(folder: Path, environment: dict[str, str]) -> None:
@@ -109,6 +128,13 @@ def test_an_error_is_told_by_a_traceback(folder: Path, environment: dict[str, st
     assert (status, forked) == (1, True)
     assert said.endswith("ValueError: of mine\n")
     assert "stages/echo.py" in said
+
+
+def test_its_end_leaves_the_libraries_alone(folder: Path, environment: dict[str, str]) -> None:
+    """To look through them for what is free takes longer than many a stage."""
+    (_, said, _, _), forked = echo(folder, environment, "import gc; print('frozen', gc.get_freeze_count())")
+    assert forked
+    assert int(said.partition("frozen ")[2].split()[0]) > 100_000
 
 
 @pytest.mark.parametrize("change", [{"OMP_NUM_THREADS": "2"}, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}])

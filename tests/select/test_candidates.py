@@ -155,7 +155,7 @@ def test_latency_and_memory_are_found_out_and_kept_to(monkeypatch: pytest.Monkey
     chosen = candidates(count=8, limits=Limits(latency=9, families=["resnet", "mobilenetv3"]))
     assert len(chosen) == 8
     assert all(one.latency == pytest.approx(10 * one.gmacs) and one.latency <= 9 for one in chosen)
-    light = candidates(count=3, limits=Limits(max_memory=0.6, families=["mobilenetv3"]))
+    light = candidates(count=3, limits=Limits(max_memory=0.6, max_parameters=4.5, families=["mobilenetv3"]))
     assert len(light) == 3 and all(one.memory == memory_of(one.name) <= 0.6 for one in light)
     with pytest.raises(UserError, match=r"the nearest that was tried, timm/\S+, takes [\d.]+ ms; allow more"):
         candidates(limits=Limits(latency=0.001, families=["mobilenetv3"]))

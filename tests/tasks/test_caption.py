@@ -64,7 +64,7 @@ def test_sentences_are_the_greedy_ones(text: str, tmp_path: Path, store: Cache) 
     spec = PtmSettings(task="caption", architecture=f"test_vit+{text}", source="x", input_size=32)
     torch.manual_seed(0)
     ptm = CAPTION.build(spec, split, tmp_path)
-    pixels = normalise(look(images(split, ptm.preprocessing, store), slice(None)), ptm.preprocessing)
+    pixels = normalise(look(images(split, ptm.preprocessing, store), slice(6)), ptm.preprocessing)
     lengths = set()
     for epochs in (0, 5, 25):  # sentences that never end, that end at once, and of many lengths
         if epochs:
