@@ -75,10 +75,13 @@ def rank(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # its opinion of odd but readable files
         known = None if methods is None else order.known_methods(methods)
-        listing = own.read(resolved(path), task, image_column, label_column, text_column)
+        place = Path(resolved(path)).expanduser()
+        listing = own.read(place, task, image_column, label_column, text_column)
+        aside, odd = checks.left_aside(place, listing)
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
-        what, notes = doctor.things(split.images), _notes(listing, chosen, budget)
+        warned = odd + warned
+        what, notes = doctor.things(split.images), aside + _notes(listing, chosen, budget)
         if ptms is None and workspace is None and benchmark and not is_built(benchmark, settings, listing.task):
             notes.append(
                 f"of the benchmark in this folder no PTM for {listing.task} was built (`make benchmark` builds them, "
