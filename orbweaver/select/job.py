@@ -96,6 +96,8 @@ class Job:
                 "level": places["level"],
             }
         )
+        if chance := advice.no_better(table["probe"], targets, self.unit):
+            self.warnings.append(chance)
         return table, halves, level_halves
 
     # --- stages
