@@ -22,6 +22,7 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.errors import TargetError
 from orbweaver.data.images import Encoded
 from orbweaver.data.readers import own as reading
+from orbweaver.data.readers.labels import read_labels
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
 from orbweaver.select import checks, doctor
@@ -82,6 +83,28 @@ def test_a_csv_of_each_task(tmp_path: Path, column: list, task: str, classes: li
     assert (split.task, split.classes, len(split)) == (task, classes, 8)
     if task == "multilabel":
         assert split.targets.tolist() == [[True, True], [False, True]] * 4
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["dark blue|red", "red"], ["dark blue", "red"]),
+        (["['dark blue', 'red']", "['red']"], ["dark blue", "red"]),
+        (["blue; red", ""], ["blue", "red"]),
+        (["blue red", "red"], ["blue", "red"]),
+    ],
+)
+def test_several_labels_in_a_cell(cells: list[str], classes: list[str]) -> None:
+    _, found, targets = read_labels(pd.Series(cells), "text", "text_multilabel", "t", [])
+    assert found == classes and targets.tolist() == [[True, True], [False, cells[1] != ""]]
+
+
+def test_a_word_among_lists_is_one_label_and_objects_are_none() -> None:
+    _, found, targets = read_labels(pd.Series([["red", "blue"], "red"]), "text", None, "t", [])
+    assert found == ["blue", "red"] and targets.tolist() == [[True, True], [False, True]]
+    assert read_labels(pd.Series([[1, 2], 2]), "text", None, "t", [])[1] == ["1", "2"]
+    with pytest.raises(DataError, match="t: holds what is neither words nor numbers"):
+        read_labels(pd.Series([{"a": 1}, {"a": 2}]), "text", None, "t", [])
 
 
 def parquet(path: Path, labels: list, feature: dict, column: str = "label") -> Path:
