@@ -76,6 +76,12 @@ def rank(
     methods = [methods] if isinstance(methods, str) else methods
     benchmark = workspace or benchmark_here()
     cache = cache or Cache(user_cache_path("orbweaver"))
+    try:
+        cache.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{cache.root}: the cache folder cannot be made ({error.strerror}); XDG_CACHE_HOME names another place"
+        ) from None
     settings = settings_of(benchmark)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # its opinion of odd but readable files

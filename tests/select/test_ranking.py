@@ -217,6 +217,17 @@ def test_one_name_is_as_good_as_a_list_and_a_budget_is_a_number(pictures: Path, 
             rank(pictures, budget=budget)
 
 
+def test_a_cache_folder_that_cannot_be_made_is_named(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (zoo / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(zoo / "file"))
+    with pytest.raises(
+        UserError, match=r"file.orbweaver: the cache folder cannot be made \(Not a directory\); XDG_CACHE"
+    ):
+        rank(pictures, budget=8)
+
+
 def test_what_cannot_be_written_costs_no_ranking(pictures: Path, zoo: Path, capsys: pytest.CaptureFixture) -> None:
     (zoo / "file").touch()
     with pytest.raises(SystemExit, match=r"r\.html: cannot be written"):
