@@ -35,6 +35,11 @@ class Unit:
         """Are the probe and fine-tuning told in the same unit?"""
         return self.real in ("", self.name)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What it is at least and at most; an explained variance is negative where the mean would be better."""
+        return -np.inf if self.name == "R²" else 0.0, 1.0 if self.points else np.inf
+
     def of_truth(self, truth: float) -> float:
         """What fine-tuning gave, in its unit: the truth of a regression is minus its error."""
         return -truth if self.error else truth
@@ -195,7 +200,8 @@ def _next(advised: list[str], seconds: dict[str, float], command: Sequence[str],
     known = [seconds[name] for name in advised if name in seconds]
     # what was not timed is taken to cost as much as those that were
     time = f", about {minutes(sum(known) / len(known) * k)} here" if known else ""
-    return f"Next: fine-tune {which} and keep the best{time}: {next_command(command, advised, name_them)}"
+    best = " and keep the best" if k > 1 else ""
+    return f"Next: fine-tune {which}{best}{time}: {next_command(command, advised, name_them)}"
 
 
 def next_command(command: Sequence[str], advised: Sequence[str], name_them: bool) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orbweaver.core.errors import UserError
+from orbweaver.core.errors import TargetError, UserError
 from orbweaver.data.readers.own import DataError
 from orbweaver.select import advice, cost, expected, order, race
 from orbweaver.select.calibrated import calibrated
@@ -67,9 +67,8 @@ class Job:
         level_halves = pd.DataFrame(levels)
         middle, low, high = self._expected(places, ranker)
         probe = advice.in_unit(places["level"].to_numpy(float), targets, self.unit)
-        most = 1.0 if self.unit.points else np.inf
         shifts = [
-            np.minimum(most, interval(value, level_halves.get(name)))
+            np.clip(interval(value, level_halves.get(name)), *self.unit.bounds)
             for name, value in zip(places["ptm"], probe, strict=True)
         ]
         shares = order.winners(halves) if len(halves) else pd.Series(dtype=float)
@@ -108,6 +107,11 @@ class Job:
 
         of = task(self.data.split.task)
         of.check(self.data.split)
+        if not self.data.split.classes:
+            with np.errstate(over="ignore"):
+                spread = self.data.split.targets.std(axis=0)
+            if not np.isfinite(spread).all() or not (spread > 0).any():
+                raise TargetError(f"target '{self.data.split.name}': its values are too large or too small; scale them")
         self.metric = of.metric
 
     def _first_stage(self, methods: list[str] | None) -> Spider | None:

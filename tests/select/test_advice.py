@@ -63,6 +63,11 @@ def test_those_that_were_dropped_are_forgotten_and_minutes_are_told() -> None:
     assert "about 12 min here" in text
 
 
+def test_of_one_ptm_there_is_no_best_to_keep() -> None:
+    text = said(*case({"a": 0.9}, 0.01))
+    assert f"Next: fine-tune a: {shlex.join([*COMMAND, '--tune', '1'])}" in text
+
+
 def test_the_benchmark_keeps_more_than_the_data_do() -> None:
     calibration = Calibration(0, 1, 1, ["t"] * 4, 0.8, {1: 0.05, 2: 0.02, 3: 0.005, 4: 0.0}, {1: 1, 2: 2, 3: 3, 4: 4})
     text = said(*case({"a": 0.9, "b": 0.6, "c": 0.5, "d": 0.4}, 0.01), calibration=calibration)
@@ -79,7 +84,8 @@ def test_a_regression_is_told_in_its_own_unit() -> None:
     halves = pd.DataFrame({"a": [2.0, 2.2], "b": [3.0, 3.1]})
     text = "\n".join(advice(table, -halves, halves, unit, "images", None, {}, COMMAND))
     assert "errs by 2 (RMSE)" in text and "That is 1 less than the next, b" in text
-    assert unit_of("accuracy", np.array([0, 1])).name == "accuracy"
+    assert unit.bounds == (0.0, np.inf)  # no error is negative
+    assert unit_of("accuracy", np.array([0, 1])).name == "accuracy" and ACCURACY.bounds == (0.0, 1.0)
     assert unit_of("mean average precision", np.ones((2, 3), bool)).name == "R²"
 
 

@@ -217,6 +217,15 @@ def test_one_name_is_as_good_as_a_list_and_a_budget_is_a_number(pictures: Path, 
             rank(pictures, budget=budget)
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_values_that_no_square_can_hold_are_refused(pictures: Path, zoo: Path, scale: float) -> None:
+    paths = sorted(pictures.rglob("*.png"))[:20]
+    table = pd.DataFrame({"image": paths, "label": [scale * (i + 0.5) for i in range(20)]})
+    table.to_csv(zoo / "t.csv", index=False)
+    with pytest.raises(UserError, match="target 't': its values are too large or too small; scale them"):
+        rank(zoo / "t.csv", task="regression", ptms="vit_sprites")
+
+
 def test_a_cache_folder_that_cannot_be_made_is_named(
     pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
