@@ -69,11 +69,18 @@ def size_of(encoded: bytes) -> tuple[int, int]:
         return image.size
 
 
+def in_colour(image: Image.Image) -> Image.Image:
+    """In RGB. Of whole numbers of 16 bits the upper eight count, where Pillow would cut off all above 255."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
+
+
 def open_image(encoded: bytes, name: str, row: int) -> Image.Image:
     """Decodes one image. Raises FileError naming the dataset and the row where it cannot be read."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            return image.convert("RGB")
+            return in_colour(image)
     except (OSError, SyntaxError) as error:
         raise FileError(f"dataset '{name}': image {row} of the batch cannot be read ({error})") from None
 

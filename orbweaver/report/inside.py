@@ -14,6 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from orbweaver.core.workspace import Workspace
+from orbweaver.data.images import in_colour
 from orbweaver.data.split import Split, read_dataset
 from orbweaver.models.card import Card, read_card
 from orbweaver.tasks import task
@@ -103,7 +104,7 @@ def examples(split: Split) -> list[tuple[str, str]]:
 
 def _picture(encoded: bytes) -> str:
     with Image.open(io.BytesIO(encoded)) as image:
-        small = image.convert("RGB")
+        small = in_colour(image)
         small.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
         small.save(buffer, "PNG", optimize=True)

@@ -66,6 +66,24 @@ def in_unit(level: np.ndarray, targets: np.ndarray, unit: Unit) -> np.ndarray:
     return targets.std() * np.sqrt(np.maximum(0.0, 1 - level)) if unit.error else level
 
 
+def no_better(probe: pd.Series, targets: np.ndarray, unit: Unit) -> str:
+    """A warning where no PTM's probe is better than the same answer for every sample, "" where one is.
+
+    probe: in the unit. targets: of the samples, as `Split` has them.
+    """
+    if probe.isna().all():
+        return ""
+    if unit.error:
+        best, same, answer = -probe.min(), -targets.std(), "the mean"
+    elif targets.ndim == 1:
+        best, same, answer = probe.max(), np.bincount(targets).max() / len(targets), "the largest class"
+    else:
+        best, same, answer = probe.max(), 0.0, "each label's share"
+    if best > same:
+        return ""
+    return f"no probe beats always answering {answer} ({unit.name} {abs(same):.3g}): the order of the PTMs says little"
+
+
 def level_with(on_halves: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """The leader, first of `names`, and those that half-samples cannot tell from it."""
     if names[0] not in on_halves:
@@ -98,7 +116,8 @@ def advice(
     tied = level_with(on_halves, names)
     said = [_leader(table, level_halves, unit, what, names, tied)]
     if len(tied) > 1:
-        of = f"all {len(names)} PTMs" if len(tied) == len(names) else f"{len(tied)} of {len(names)} PTMs"
+        whole = "both" if len(names) == 2 else f"all {len(names)}"
+        of = f"{whole} PTMs" if len(tied) == len(names) else f"{len(tied)} of {len(names)} PTMs"
         sizes = table.set_index("ptm")["parameters"].reindex(tied)
         said.append(
             f"These {what} cannot tell {of} apart: {first_few(tied)}. The smallest of them is {sizes.idxmin()}."
@@ -181,7 +200,8 @@ def _next(advised: list[str], seconds: dict[str, float], command: Sequence[str],
     known = [seconds[name] for name in advised if name in seconds]
     # what was not timed is taken to cost as much as those that were
     time = f", about {minutes(sum(known) / len(known) * k)} here" if known else ""
-    return f"Next: fine-tune {which} and keep the best{time}: {next_command(command, advised, name_them)}"
+    best = " and keep the best" if k > 1 else ""
+    return f"Next: fine-tune {which}{best}{time}: {next_command(command, advised, name_them)}"
 
 
 def next_command(command: Sequence[str], advised: Sequence[str], name_them: bool) -> str:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.errors import TargetError
 from orbweaver.core.keys import key_of
 from orbweaver.core.names import first_few
-from orbweaver.data.readers.own import DataError, Listing
+from orbweaver.data.images import shown
+from orbweaver.data.readers.folders import SUFFIXES
+from orbweaver.data.readers.own import SPLITS, DataError, Listing
 from orbweaver.data.split import Split
 from orbweaver.select import doctor
 from orbweaver.select.looks import Look, looks, looks_of_texts
+from orbweaver.select.progress import counted
 
 UNREADABLE = 0.01  # share of unreadable pictures above which something is wrong with all of them
 FEW, IMBALANCE = 5, 20
+MANY = 10  # rare labels that are numbers, from which on they look like amounts
 
 
 def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, list[Look], list[str]]:
@@ -69,6 +80,9 @@ def _class_sizes(split: Split) -> list[str]:
     told = []
     if few := [f"'{split.classes[i]}' {counts[i]}" for i in np.argsort(counts, kind="stable") if counts[i] < FEW]:
         told.append(f"classes of under {FEW} {doctor.things(split.images)} tell little: {first_few(few)}")
+    if len(few) > len(counts) / 2 and len(few) >= MANY and all(map(_is_number, split.classes)):
+        kind = "regression" if len(split.images) else "text_regression"
+        told.append(f"the labels are numbers, most of them rare: if they are amounts, give a table and --task {kind}")
     if counts.max() > IMBALANCE * counts.min():
         large, small = split.classes[int(counts.argmax())], split.classes[int(counts.argmin())]
         told.append(
@@ -76,3 +90,49 @@ def _class_sizes(split: Split) -> list[str]:
             f"'{small}'; accuracy is mostly that of the large ones"
         )
     return told
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
+
+
+def left_aside(path: Path, listing: Listing) -> tuple[list[str], list[str]]:
+    """Of a folder of classes: notes on what lies in it and is no image of any, and warnings; else nothing.
+
+    Raises TargetError where there is one class folder alone, DataError where splits are taken for classes.
+    """
+    if not path.is_dir() or (path / "metadata.csv").exists() or not (path / listing.names[0]).exists():
+        return [], []
+    top = Path(listing.names[0]).parts[0]
+    root = path if top in listing.classes else path / top  # of splits the one that was taken
+    entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+    if len(listing.classes) == 1:
+        inner = root / listing.classes[0]
+        nested = any(map(Path.is_dir, inner.iterdir()))
+        deeper = f"; if its folders are the classes, give {shown(inner)}" if nested else ""
+        raise TargetError(f"{shown(root)} has one class; a ranking needs at least two folders of images{deeper}")
+    lost = []
+    if empty := [shown(e.name) for e in entries if e.is_dir() and shown(e.name) not in listing.classes]:
+        lost.append(f"{counted(len(empty), 'folder')} without images ({first_few(empty)})")
+    if loose := sum(entry.suffix.lower() in SUFFIXES for entry in entries):
+        lost.append(f"{counted(loose, 'image')} in no class folder")
+    if others := Counter(suffix for entry in entries if entry.is_dir() for suffix in _others(entry)):
+        each = first_few([f"{suffix or 'no suffix'} {count}" for suffix, count in others.most_common()])
+        lost.append(f"{counted(others.total(), 'file')} that are not called as images are ({each})")
+    notes = [f"left out: {', '.join(lost)}"] if lost else []
+    called = [name for name in listing.classes if name.lower() in SPLITS]
+    if len(called) == len(listing.classes):
+        raise DataError(f"{shown(root)}: its folders of images are splits ({', '.join(called)}); give that of one")
+    warned = f"classes are called {first_few(called)}: if these are splits, give the folder of one"
+    return notes, [warned] if len(called) > 1 else []
+
+
+def _others(folder: Path) -> Iterator[str]:
+    """The suffixes of files below a folder that are not read as images; hidden ones left out."""
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        suffixes = (Path(name).suffix.lower() for name in files if not name.startswith("."))
+        yield from (suffix for suffix in suffixes if suffix not in SUFFIXES)

@@ -85,6 +85,8 @@ def _budget(text: str) -> tuple[int, float | None]:
     """Samples of a class, or minutes."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(m|min|minutes?|h|hours?)", text.strip())
     if found is None:
+        if not re.fullmatch(r"-?\d+", text.strip()):
+            raise argparse.ArgumentTypeError(f"'{text}' is neither a number of samples, as 200, nor minutes, as 10min")
         return positive(text), None
     minutes = float(found[1]) * (60 if found[2].startswith("h") else 1)
     if not minutes > 0:
@@ -136,11 +138,13 @@ def run_rank(args: argparse.Namespace) -> None:
     )
     for warning in ranking.warnings:
         say(f"warning: {warning}")
-    if args.output:
-        ranking.write(args.output)
-    if args.report:
-        ranking.report(args.report)
-    print(ranking.to_json() if args.json else ranking)
+    try:
+        if args.output:
+            ranking.write(args.output)
+        if args.report:
+            ranking.report(args.report)
+    finally:  # what took hours is told even where it cannot be written
+        print(ranking.to_json() if args.json else ranking)
 
 
 def run_explain(args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from orbweaver.data.split import Split, read_split
 from orbweaver.models.card import Card
 from orbweaver.select import languages
 from orbweaver.select.facts import of_texts
-from orbweaver.select.looks import Look, looks, looks_of_texts
+from orbweaver.select.looks import WHITE, Look, looks, looks_of_texts
 
 ALIKE = 4  # of the 64 bits of two pictures' perceptual hashes may differ
 BLOCK = 512
@@ -40,8 +40,16 @@ def things(images: Sequence[bytes]) -> str:
 
 
 def odd(split: Split, seen: list[Look], names: list[str], cache: Cache) -> list[str]:
-    """Duplicates, near-duplicates, texts that are cut off, mixed languages and scripts. names: of the samples."""
+    """Duplicates, near-duplicates, images that lose values, texts that are cut off, mixed languages and scripts.
+
+    names: of the samples.
+    """
     told = _duplicates(split, seen, names) + _alike(split, seen, names)
+    if deep := [name for name, one in zip(names, seen, strict=True) if one.deep]:
+        told.append(
+            f"{len(deep)} of {len(seen)} images have values of 32 bits, such as {deep[0]}: all above {WHITE} become "
+            "white and fractions are cut off; convert them to 8 bits"
+        )
     for texts in split.texts.values():
         told += _texts([str(text) for text in texts], cache)
     return told

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from orbweaver.data.images import in_colour
 from orbweaver.data.split import Split
 
 EXAMPLES, SIDE, LETTERS = 12, 112, 180
@@ -57,7 +58,7 @@ def _example(split: Split, row: int) -> Example:
         text = " / ".join(str(values[row]) for values in split.texts.values())
         return Example(label, text=text if len(text) <= LETTERS else text[:LETTERS] + "…")
     with Image.open(io.BytesIO(split.images[row])) as image:
-        small = image.convert("RGB")
+        small = in_colour(image)
         small.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=80)

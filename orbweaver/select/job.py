@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orbweaver.core.errors import UserError
+from orbweaver.core.errors import TargetError, UserError
 from orbweaver.data.readers.own import DataError
 from orbweaver.select import advice, cost, expected, order, race
 from orbweaver.select.calibrated import calibrated
@@ -96,6 +96,8 @@ class Job:
                 "level": places["level"],
             }
         )
+        if chance := advice.no_better(table["probe"], targets, self.unit):
+            self.warnings.append(chance)
         return table, halves, level_halves
 
     # --- stages
@@ -106,6 +108,11 @@ class Job:
 
         of = task(self.data.split.task)
         of.check(self.data.split)
+        if not self.data.split.classes:
+            with np.errstate(over="ignore"):
+                spread = self.data.split.targets.std(axis=0)
+            if not np.isfinite(spread).all() or not (spread > 0).any():
+                raise TargetError(f"target '{self.data.split.name}': its values are too large or too small; scale them")
         self.metric = of.metric
 
     def _first_stage(self, methods: list[str] | None) -> Spider | None:

@@ -17,13 +17,16 @@ import PIL
 from PIL import Image
 
 from orbweaver.core.cache import Cache, kept
+from orbweaver.core.errors import FileError
 from orbweaver.core.files import write_text
 from orbweaver.core.keys import key_of
 from orbweaver.core.machine import cores
+from orbweaver.data.images import in_colour
 from orbweaver.select.progress import steps
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # no format that runs another program
 BLOCK = 256
+WHITE = 255  # the largest value of a PTM's input
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Look:
     """One image or text: digest of its RGB pixels or letters, width and height of an image; or why it is of no use.
 
     alike: of an image its perceptual hash in hexadecimal (C. Zauner, 2010: signs of low DCT coefficients), of a text a
-    digest of its letters and digits alone.
+    digest of its letters and digits alone. deep: has the image values of 32 bits, which decoding cuts off?
     """
 
     content: str
@@ -39,6 +42,7 @@ class Look:
     height: int
     reason: str = ""
     alike: str = ""
+    deep: bool = False
 
 
 def look(encoded: bytes) -> Look:
@@ -48,9 +52,10 @@ def look(encoded: bytes) -> Look:
             width, height = image.size
             if width * height > Image.MAX_IMAGE_PIXELS:
                 return Look("", width, height, f"{width} x {height} pixels, as in a decompression bomb")
-            colours = image.convert("RGB")
+            colours = in_colour(image)
             pixels = hashlib.sha256(colours.tobytes()).hexdigest()[:32]
-            return Look(f"{width}x{height}:{pixels}", width, height, alike=str(imagehash.phash(colours)))
+            deep = image.mode == "F" or (image.mode == "I" and image.getextrema()[1] > WHITE)
+            return Look(f"{width}x{height}:{pixels}", width, height, alike=str(imagehash.phash(colours)), deep=deep)
     except PIL.UnidentifiedImageError:
         return Look("", 0, 0, f"empty or not one of {', '.join(FORMATS)}")
     except Exception as error:  # Pillow's many decoders raise many kinds
@@ -83,11 +88,23 @@ def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own about large or odd images
         for start in steps(blocks, "looking at the images", f"blocks of {BLOCK}"):
-            encoded = images[start : start + BLOCK]
+            read = [_read(images, row) for row in range(start, min(start + BLOCK, len(images)))]
+            encoded = [each for each, _ in read]
             block = _Block(encoded, [hashlib.sha256(each).hexdigest() for each in encoded])
-            seen += [Look(**one) for one in json.loads(_looked_at(cache, block).read_text())]
+            found = json.loads(_looked_at(cache, block).read_text())
+            seen += [Look("", 0, 0, why) if why else Look(**one) for (_, why), one in zip(read, found, strict=True)]
             digests += block.digests
     return digests, seen
+
+
+def _read(images: Sequence[bytes], row: int) -> tuple[bytes, str]:
+    """An encoded image, and "" or why there is none: a file that is gone is as one that is broken."""
+    try:
+        return images[row], ""
+    except FileError as error:
+        if not isinstance(error.__context__, OSError):
+            raise
+        return b"", error.__context__.strerror or str(error)
 
 
 def looks_of_texts(texts: dict[str, list]) -> tuple[list[str], list[Look]]:

@@ -11,6 +11,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
 from orbweaver.select import checks, cost, doctor, order, race
@@ -24,7 +25,7 @@ from orbweaver.select.result import Ranking
 from orbweaver.select.settings import benchmark_here, settings_of
 from orbweaver.select.zoo import expectations, is_built, zoo
 
-Asked = Public | Sequence[str] | Callable[[str], Sequence[str]] | None
+Asked = Public | str | Sequence[str] | Callable[[str], Sequence[str]] | None
 
 
 def rank(
@@ -33,7 +34,7 @@ def rank(
     workspace: Workspace | None = None,
     cache: Cache | None = None,
     ptms: Asked = None,
-    methods: Sequence[str] | None = None,
+    methods: str | Sequence[str] | None = None,
     budget: int = 500,
     minutes: float | None = None,
     verify: int = 0,
@@ -69,16 +70,29 @@ def rank(
         UserError: of any kind, with a sentence about what to do.
     """
     start = time.monotonic()
+    if not (isinstance(budget, int | np.integer) and budget >= 1):
+        raise UserError(f"budget: {budget!r} is no number of samples, 1 or more")
+    ptms = [ptms] if isinstance(ptms, str) else ptms
+    methods = [methods] if isinstance(methods, str) else methods
     benchmark = workspace or benchmark_here()
     cache = cache or Cache(user_cache_path("orbweaver"))
+    try:
+        cache.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{cache.root}: the cache folder cannot be made ({error.strerror}); XDG_CACHE_HOME names another place"
+        ) from None
     settings = settings_of(benchmark)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # its opinion of odd but readable files
         known = None if methods is None else order.known_methods(methods)
-        listing = own.read(resolved(path), task, image_column, label_column, text_column)
+        place = Path(resolved(path)).expanduser()
+        listing = own.read(place, task, image_column, label_column, text_column)
+        aside, odd = checks.left_aside(place, listing)
         chosen = own.sample(listing, budget, settings.seed)
         split, seen, warned = checks.checked(listing, chosen, cache)
-        what, notes = doctor.things(split.images), _notes(listing, chosen, budget)
+        warned = odd + warned
+        what, notes = doctor.things(split.images), aside + _notes(listing, chosen, budget)
         if ptms is None and workspace is None and benchmark and not is_built(benchmark, settings, listing.task):
             notes.append(
                 f"of the benchmark in this folder no PTM for {listing.task} was built (`make benchmark` builds them, "

@@ -85,8 +85,9 @@ class Ranking:
         checkpoint = {"checkpoint": str(self.checkpoint)} if self.checkpoint else {}
         return json.dumps({**self.about, **told, **checkpoint, "ranking": rows}, indent=2, ensure_ascii=False)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """The table as .csv, or everything as .json."""
+        path = Path(path).expanduser()
         text = self.to_json() + "\n" if path.suffix == ".json" else csv_text(self.table)
         _write(path, text)
 

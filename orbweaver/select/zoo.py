@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.cache import Cache
-from orbweaver.core.errors import REFUSALS, FileError, LabelsError, UserError
+from orbweaver.core.errors import REFUSALS, FileError, LabelsError, UnknownName, UserError
 from orbweaver.core.names import check_known
 from orbweaver.core.settings import PtmSettings
 from orbweaver.core.workspace import Workspace
@@ -117,15 +118,39 @@ def _public(name: str, task: str, cache: Cache) -> Stored:
     folder = home.ptm(name)
     if (folder / "card.json").exists():
         return stored(home, name)
+    _check_kind(name, task)
     import timm
 
+    from orbweaver.models.catalogue import catalogue
+
     architecture = name.partition("/")[2]
+    if name.startswith("timm/"):
+        check_public(name, [f"timm/{known}" for known in (*timm.list_pretrained(), *catalogue())])
     config = timm.get_pretrained_cfg(architecture) if architecture in timm.list_pretrained() else None
     count = config.num_classes if config else 0
     source = "imagenet" if count == 1000 else (config and config.tag) or "unknown"
     spec = PtmSettings(task=ZOO[task], architecture=architecture, source=source)
     card = fetched(name, spec, _source_classes(count), folder, home.raw("weights"))
     return Stored(card, folder)
+
+
+def _check_kind(name: str, task: str) -> None:
+    """Raises ZooError for a PTM of images where texts are looked at, or the reverse: before weights are fetched."""
+    does = "image_classification" if name.startswith("timm/") else "text_classification"
+    if not fits(does, task):
+        raise ZooError(f"PTM '{name}' does {does}; it cannot be fine-tuned to do {task}; name others, as {FORMS}")
+
+
+def check_public(name: str, known: Sequence[str]) -> None:
+    """Raises UnknownName for a name that is none of `known`, which are too many to be listed."""
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        said = (
+            f"did you mean '{near[0]}'?"
+            if near
+            else "`orbweaver zoo --all` lists those for images, with --texts for texts"
+        )
+        raise UnknownName(f"unknown public PTM '{name}': {said}")
 
 
 def fetched(name: str, spec: PtmSettings, classes: list[str], folder: Path, raw: Path) -> Card:

@@ -6,7 +6,6 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orbweaver.core.names import check_known
 from orbweaver.select.limits import AFFORDABLE, COUNT, Limits
 
 if TYPE_CHECKING:
@@ -59,13 +58,21 @@ def is_limited(args: argparse.Namespace) -> bool:
 
 
 def _amount(text: str) -> float:
-    if not (value := float(text)) > 0:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number") from None
+    if not value > 0:
         raise argparse.ArgumentTypeError("must be more than 0")
     return value
 
 
 def positive(text: str) -> int:
-    if (value := int(text)) < 1:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number") from None
+    if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
 
@@ -120,11 +127,12 @@ def as_text(chosen: list[Candidate], places: dict[str, int]) -> str:
 def explained(name: str) -> str:
     """What is known of one PTM, where that is from, and what is expected of it. Raises UnknownName."""
     from orbweaver.select import candidates as choosing
+    from orbweaver.select.zoo import check_public
 
     tables = [choosing.known(texts=False), choosing.known(texts=True)]
     names = [each for table in tables for each in table.index]
     name = name if name in names or f"timm/{name}" not in names else f"timm/{name}"
-    check_known(name, names, "public PTM")
+    check_public(name, names)
     table = next(table for table in tables if name in table.index)
     row = table.loc[name]
     return "\n".join([name, *(f"  {what:14}{words}" for what, words in _facts(name, row, table))])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orbweaver.select.advice import Unit, advice, in_unit, unit_of, verdict
+from orbweaver.select.advice import Unit, advice, in_unit, no_better, unit_of, verdict
 from orbweaver.select.expected import Calibration
 
 ACCURACY = Unit("accuracy", True, real="accuracy")
@@ -43,7 +43,8 @@ def test_a_clear_leader_is_named_with_its_lead() -> None:
 def test_ptms_that_cannot_be_told_apart_are_never_narrowed_down_to_all(count: int) -> None:
     probe = {name: 0.8 + i / 1000 for i, name in enumerate("abc"[:count])}
     text = said(*case(probe, 0.05, {"b": 3}))
-    assert f"These images cannot tell all {count} PTMs apart" in text and "The smallest of them is b." in text
+    whole = {2: "both", 3: "all 3"}[count]
+    assert f"These images cannot tell {whole} PTMs apart" in text and "The smallest of them is b." in text
     assert "narrow" not in text and "Forget" not in text and f"--tune {count}" in text
 
 
@@ -60,6 +61,11 @@ def test_those_that_were_dropped_are_forgotten_and_minutes_are_told() -> None:
     text = said(table, halves[["a", "b", "c"]], seconds={"a": 300.0, "b": 420.0})
     assert "Forget c, d: clearly behind on the same images; 1 of them was dropped early." in text
     assert "about 12 min here" in text
+
+
+def test_of_one_ptm_there_is_no_best_to_keep() -> None:
+    text = said(*case({"a": 0.9}, 0.01))
+    assert f"Next: fine-tune a: {shlex.join([*COMMAND, '--tune', '1'])}" in text
 
 
 def test_the_benchmark_keeps_more_than_the_data_do() -> None:
@@ -114,3 +120,20 @@ def test_of_several_labels_it_is_said_which_measures_are_compared() -> None:
     text = verdict(table, "40 images", {"a": 1e-4}, unit)
     assert "a is best: mean average precision 0.600" in text[0]
     assert text[-1].startswith("The probe's R² and fine-tuning's mean average precision are different measures")
+
+
+@pytest.mark.parametrize(
+    ("targets", "metric", "chance", "better"),
+    [
+        (np.array([0, 1, 1, 1]), "accuracy", [0.75, 0.5, np.nan], 0.76),
+        (np.array([10.0, 20.0, 30.0]), "minus RMSE", [8.17, 9.0, np.nan], 8.0),
+        (np.array([[True, False], [False, True]]), "mean average precision", [0.0, -0.2, np.nan], 0.01),
+    ],
+)
+def test_where_no_probe_beats_one_answer_for_all_it_is_said(
+    targets: np.ndarray, metric: str, chance: list[float], better: float
+) -> None:
+    unit = unit_of(metric, targets)
+    assert "the order of the PTMs says little" in no_better(pd.Series(chance), targets, unit)
+    assert no_better(pd.Series([*chance, better]), targets, unit) == ""
+    assert no_better(pd.Series([np.nan]), targets, unit) == ""

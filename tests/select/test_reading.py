@@ -20,8 +20,9 @@ from PIL import Image
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import TargetError
-from orbweaver.data.images import Encoded
+from orbweaver.data.images import Encoded, open_image
 from orbweaver.data.readers import own as reading
+from orbweaver.data.readers.labels import read_labels
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
 from orbweaver.select import checks, doctor
@@ -82,6 +83,28 @@ def test_a_csv_of_each_task(tmp_path: Path, column: list, task: str, classes: li
     assert (split.task, split.classes, len(split)) == (task, classes, 8)
     if task == "multilabel":
         assert split.targets.tolist() == [[True, True], [False, True]] * 4
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["dark blue|red", "red"], ["dark blue", "red"]),
+        (["['dark blue', 'red']", "['red']"], ["dark blue", "red"]),
+        (["blue; red", ""], ["blue", "red"]),
+        (["blue red", "red"], ["blue", "red"]),
+    ],
+)
+def test_several_labels_in_a_cell(cells: list[str], classes: list[str]) -> None:
+    _, found, targets = read_labels(pd.Series(cells), "text", "text_multilabel", "t", [])
+    assert found == classes and targets.tolist() == [[True, True], [False, cells[1] != ""]]
+
+
+def test_a_word_among_lists_is_one_label_and_objects_are_none() -> None:
+    _, found, targets = read_labels(pd.Series([["red", "blue"], "red"]), "text", None, "t", [])
+    assert found == ["blue", "red"] and targets.tolist() == [[True, True], [False, True]]
+    assert read_labels(pd.Series([[1, 2], 2]), "text", None, "t", [])[1] == ["1", "2"]
+    with pytest.raises(DataError, match="t: holds what is neither words nor numbers"):
+        read_labels(pd.Series([{"a": 1}, {"a": 2}]), "text", None, "t", [])
 
 
 def parquet(path: Path, labels: list, feature: dict, column: str = "label") -> Path:
@@ -157,6 +180,10 @@ def test_one_class_is_nothing_to_rank(pictures: Path, zoo: Path) -> None:
     (pictures / "dogs").rename(pictures.parent / "dogs")
     with pytest.raises(TargetError, match="one class; a ranking needs at least two"):
         rank(pictures)
+    with pytest.raises(TargetError, match=f"if its folders are the classes, give .*{pictures.name}"):
+        (pictures.parent / "dogs").rename(pictures / "dogs")
+        (outer := pictures.parent / "outer").mkdir()
+        rank(pictures.rename(outer / pictures.name).parent)
 
 
 def test_an_unreadable_image_is_named_and_skipped_and_two_in_a_hundred_are_an_error(pictures: Path) -> None:
@@ -168,6 +195,69 @@ def test_an_unreadable_image_is_named_and_skipped_and_two_in_a_hundred_are_an_er
     (pictures / "dogs" / "empty.jpg").touch()
     with pytest.raises(DataError, match=r"2 of 122 images cannot be read, more than 1 %: dogs/cut\.png .*empty\.jpg"):
         looked_at(reading.read(pictures))
+
+
+def test_a_file_that_is_gone_is_as_one_that_is_broken(pictures: Path) -> None:
+    (pictures / "dogs" / "gone.png").symlink_to("nowhere.png")
+    split, warned = looked_at(reading.read(pictures))
+    assert len(split) == 120
+    assert "1 of 121 images cannot be read and were skipped: dogs/gone.png (No such file or directory)" in warned[0]
+    table = pd.DataFrame({"image": [f"dogs/p {i:02d}.png" for i in range(60)] * 2, "label": ["a", "b"] * 60})
+    table.to_csv(pictures.parent / "t.csv", index=False)  # beside the folder, not in it
+    with pytest.raises(DataError, match=r"120 of 120 images cannot be read, .* dogs/p 00\.png \(No such file"):
+        looked_at(reading.read(pictures.parent / "t.csv"))
+
+
+def test_of_sixteen_bits_the_upper_eight_count_and_thirty_two_are_named(pictures: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, (2, 40, 40), dtype=np.uint16)
+    for name in ("deep.png", "deep.tif"):
+        Image.fromarray(values[0]).save(pictures / "dogs" / name)
+    Image.fromarray((values[0] // 256).astype(np.uint8)).save(pictures / "dogs" / "shallow.png")
+    Image.fromarray(values[1] / np.float32(2**16)).save(pictures / "dogs" / "shares.tif")
+    one, other, plain = (
+        open_image((pictures / "dogs" / name).read_bytes(), "dogs", 0)
+        for name in ("deep.png", "deep.tif", "shallow.png")
+    )
+    assert one.tobytes() == other.tobytes() == plain.tobytes()
+    _, warned = looked_at(reading.read(pictures))
+    assert sum("1 of 124 images have values of 32 bits, such as dogs/shares.tif" in one for one in warned) == 1
+    assert any("2 images repeat another of the same target" in one for one in warned)
+
+
+def test_what_a_folder_holds_beside_images_is_told(pictures: Path) -> None:
+    assert checks.left_aside(pictures, reading.read(pictures)) == ([], [])
+    (pictures / "cats").mkdir()
+    (pictures / "__MACOSX").mkdir()
+    for name in ("cats/1.heic", "dogs/1.HEIC", "dogs/Thumbs.db", "dogs/.DS_Store", "README.md"):
+        (pictures / name).touch()
+    (pictures / "p.png").write_bytes((pictures / "dogs" / "p 00.png").read_bytes())
+    notes, _ = checks.left_aside(pictures, reading.read(pictures))
+    assert notes == [
+        "left out: 2 folders without images (__MACOSX, cats), 1 image in no class folder, "
+        "3 files that are not called as images are (.heic 2, .db 1)"
+    ]
+
+
+def test_splits_that_are_taken_for_classes_are_told(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    picture(folder / "test" / "dogs" / "1.png", 1)
+    pictures.rename(folder / "train")
+    assert checks.left_aside(folder, reading.read(folder)) == ([], [])
+    (folder / "docs").mkdir()
+    with pytest.raises(DataError, match=r"all: its folders of images are splits \(test, train\); give that of one"):
+        checks.left_aside(folder, reading.read(folder))
+    picture(folder / "docs" / "1.png", 2)
+    _, warned = checks.left_aside(folder, reading.read(folder))
+    assert warned == ["classes are called test, train: if these are splits, give the folder of one"]
+
+
+def test_amounts_that_are_read_as_classes_are_told(tmp_path: Path) -> None:
+    prices = pd.DataFrame({"text": [f"house {i}" for i in range(40)], "label": [1000 * i for i in range(40)]})
+    prices.to_csv(tmp_path / "prices.csv", index=False)
+    _, warned = looked_at(reading.read(tmp_path / "prices.csv"))
+    assert any("if they are amounts, give a table and --task text_regression" in one for one in warned)
+    prices.assign(label=[f"id{i}" for i in range(40)]).to_csv(tmp_path / "ids.csv", index=False)
+    assert not any("amounts" in one for one in looked_at(reading.read(tmp_path / "ids.csv"))[1])
 
 
 def test_a_decompression_bomb_is_skipped_undecoded(pictures: Path) -> None:

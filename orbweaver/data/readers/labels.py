@@ -23,8 +23,13 @@ def listed(values: pd.Series) -> bool:
     return len(values) > 0 and isinstance(values.dropna().iloc[0], list | np.ndarray)
 
 
+def _rows(values: pd.Series) -> list[list]:
+    """The items of each row of a column of lists; what is no list is one."""
+    return [[*row] if isinstance(row, list | np.ndarray) else [row] for row in values]
+
+
 def _fractions(values: pd.Series, class_names: list[str]) -> bool:
-    flat = pd.Series([item for row in values for item in row]) if listed(values) else values
+    flat = pd.Series([item for row in _rows(values) for item in row]) if listed(values) else values
     return not class_names and pd.api.types.is_float_dtype(flat) and bool((flat % 1 != 0).any())
 
 
@@ -39,7 +44,7 @@ def _values(values: pd.Series, where: str, class_names: list[str]) -> Labels:
 
 
 def _multi_hot(values: pd.Series, where: str, class_names: list[str]) -> Labels:
-    each = [list(v) if listed(values) else re.split(r"\s*[|;,]\s*|\s+", str(v).strip()) for v in values]
+    each = _rows(values) if listed(values) else _split(values)
     classes = class_names or sorted({str(item) for row in each for item in row})
     place = {name: i for i, name in enumerate(classes)}
     targets = np.zeros((len(each), len(classes)), bool)
@@ -49,6 +54,14 @@ def _multi_hot(values: pd.Series, where: str, class_names: list[str]) -> Labels:
         targets[row, labels] = True
     present = targets.any(axis=0)
     return [name for name, some in zip(classes, present, strict=True) if some], targets[:, present]
+
+
+def _split(values: pd.Series) -> list[list[str]]:
+    """Several labels written in one cell, as a|b or as pandas writes lists; spaces part where nothing else does."""
+    cells = [str(value).strip().strip("[]") for value in values]
+    between = r"[|;,]" if any(re.search(r"[|;,]", cell) for cell in cells) else r"\s+"
+    items = [[item.strip().strip("'\"") for item in re.split(between, cell)] for cell in cells]
+    return [[item for item in row if item] for row in items]
 
 
 def _check_named(labels: np.ndarray, class_names: list[str], where: str) -> None:
@@ -63,7 +76,10 @@ def _indices(values: pd.Series, where: str, class_names: list[str]) -> Labels:
         present, codes = np.unique(values.to_numpy(np.int64), return_inverse=True)
         _check_named(present, class_names, where)
         return [class_names[label] for label in present], codes.astype(np.int64)
-    codes, present = pd.factorize(values, sort=True)
+    try:
+        codes, present = pd.factorize(values, sort=True)
+    except TypeError as error:
+        raise DataError(f"{where}: holds what is neither words nor numbers ({error})") from None
     names = [f"{name:g}" if isinstance(name, float) else str(name) for name in present]
     return names, codes.astype(np.int64)
 
