@@ -161,6 +161,19 @@ def test_texts_are_read_from_every_table(tmp_path: Path, suffix: str) -> None:
     assert listing.names[3] == "row 4" and len(listing.load(np.arange(3))) == 0
 
 
+def test_a_table_is_utf_8_whatever_its_suffix_looks_like(tmp_path: Path) -> None:
+    table = pd.DataFrame({"text": ["schön", "grün", "blau", "rot"], "label": [*"abab"]})
+    table.to_csv(tmp_path / "T.CSV", index=False)
+    assert own.read(tmp_path / "T.CSV").texts["text"] == [*table["text"]]
+    for encoding in ("latin-1", "utf-16"):
+        table.to_csv(tmp_path / "t.csv", index=False, encoding=encoding)
+        with pytest.raises(DataError, match=r"t\.csv: its text is not UTF-8; save it as UTF-8$"):
+            own.read(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text('text,label\na,b\n"c,d,e\n')
+    with pytest.raises(DataError, match=r"t\.csv: not a table \([^\n]*\)$"):
+        own.read(tmp_path / "t.csv")
+
+
 def test_labels_of_texts_mean_what_they_mean_of_pictures(tmp_path: Path) -> None:
     def read(labels: list, **options: str) -> own.Listing:
         pd.DataFrame({"text": ["a", "b"] * 2, "label": labels}).to_parquet(tmp_path / "t.parquet")

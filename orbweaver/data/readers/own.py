@@ -91,9 +91,9 @@ def read(
             if (path / "metadata.csv").exists():  # Hugging Face's image folder
                 return _table(path / "metadata.csv", wanted)
             return _folder(path, task)
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return _parquet(path, [path], wanted)
-        if path.suffix in TABLES:
+        if path.suffix.lower() in TABLES:
             return _table(path, wanted)
     except PermissionError as error:
         raise DataError(f"{shown(error.filename or path)}: not allowed to read it") from None
@@ -181,13 +181,16 @@ def _folder(path: Path, task: str | None) -> Listing:
 
 
 def _table(path: Path, wanted: _Wanted) -> Listing:
+    parts = TABLES[path.suffix.lower()]
     try:
-        columns = list(next(iter(TABLES[path.suffix](path, 1000, None)), pd.DataFrame()))
+        columns = list(next(iter(parts(path, 1000, None)), pd.DataFrame()))
         looked_at, column = _looked_at(path, columns, wanted)
         label = _label(path, columns, wanted)
-        table, rows = _drawn(TABLES[path.suffix](path, PART, [column, label]), [column, label])
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{shown(path)}: not a table ({error})") from None
+        table, rows = _drawn(parts(path, PART, [column, label]), [column, label])
+    except UnicodeDecodeError:
+        raise DataError(f"{shown(path)}: its text is not UTF-8; save it as UTF-8") from None
+    except ValueError as error:  # pandas' parser errors are ValueErrors, of several lines some
+        raise DataError(f"{shown(path)}: not a table ({' '.join(str(error).split())})") from None
     known = table[column].notna() & table[label].notna()
     what = {"image": "path", "text": "text"}[looked_at]
     if pd.api.types.is_numeric_dtype(table[column][known]) and known.any():
@@ -195,7 +198,9 @@ def _table(path: Path, wanted: _Wanted) -> Listing:
             f"{shown(path)}: column '{column}' holds numbers, not {what}s; name it with --{looked_at}-column"
         )
     notes = [f"of {rows:,} rows {len(table):,} were drawn"] * (rows > len(table))
-    notes += [f"{(~known).sum()} of {len(table)} rows lack a {what} or a label and were left out"] * (not known.all())
+    if not known.all():
+        lacking = f"{(~known).sum()} of {len(table)} rows lack a {what} or a label and were left out"
+        notes.append(f"{lacking} (an empty cell, NA, None and null are none)")
     table = table[known]
     task, classes, targets = read_labels(table[label], looked_at, wanted.task, f"{shown(path)}: column '{label}'", [])
     name, cells = shown(path.stem), [str(cell) for cell in table[column]]
