@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 _HOMES = {
     "METHODS": "orbweaver.methods",
-    "Ranking": "orbweaver.select.result",
+    "Ranking": "orbweaver.select.told.result",
     "Split": "orbweaver.data.split",
     "Task": "orbweaver.tasks.base",
     "rank": "orbweaver.select.ranking",

@@ -25,7 +25,7 @@ from orbweaver.core.settings import Name
 
 # What may be relied on, by what it is for.
 PYTHON = {
-    "Rank": ["orbweaver.select.ranking.rank", "orbweaver.select.result.Ranking"],
+    "Rank": ["orbweaver.select.ranking.rank", "orbweaver.select.told.result.Ranking"],
     "Scores": ["orbweaver.methods.inputs.ScoreInputs", "orbweaver.methods.run.score", "orbweaver.methods.tables"],
     "Measures": [
         "orbweaver.metrics.tau",

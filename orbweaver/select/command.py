@@ -13,12 +13,12 @@ from pathlib import Path
 
 from orbweaver.core.errors import UserError, tell
 from orbweaver.core.workspace import Workspace
-from orbweaver.select import zoo_command
 from orbweaver.select.command_line import BUDGET
-from orbweaver.select.limits import COUNT
-from orbweaver.select.public import NAME as PUBLIC
-from orbweaver.select.public import Public
-from orbweaver.select.zoo_command import positive
+from orbweaver.select.zoo import command as zoo_command
+from orbweaver.select.zoo.command import positive
+from orbweaver.select.zoo.limits import COUNT
+from orbweaver.select.zoo.public import NAME as PUBLIC
+from orbweaver.select.zoo.public import Public
 from orbweaver.tasks import ZOO
 
 RANK = """Ranks PTMs for your own images or texts; nothing is written beside them.
@@ -109,7 +109,7 @@ def _table(text: str) -> Path:
 def run_rank(args: argparse.Namespace) -> None:
     from orbweaver.select.progress import say
     from orbweaver.select.ranking import rank  # takes seconds to load; --help and wrong usage need not wait
-    from orbweaver.select.zoo import names_in
+    from orbweaver.select.zoo.named import names_in
 
     limited = zoo_command.is_limited(args)
     if args.zoo == PUBLIC or (args.zoo is None and args.ptm is None and limited):

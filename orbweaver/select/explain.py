@@ -35,8 +35,9 @@ def _known() -> dict[str, Callable[..., object] | object]:
     from importlib import import_module
 
     from orbweaver.methods import METHODS, borda
-    from orbweaver.select import expected, order, prior, race
-    from orbweaver.select.order import SPIDER, TRIO_NAME
+    from orbweaver.select.order import expected, order, race
+    from orbweaver.select.order.order import SPIDER, TRIO_NAME
+    from orbweaver.select.prior import prior
     from orbweaver.spider import ranker
     from orbweaver.tasks import ZOO
 

@@ -12,12 +12,14 @@ import pandas as pd
 
 from orbweaver.core.errors import TargetError, UserError
 from orbweaver.data.readers.own import DataError
-from orbweaver.select import advice, cost, expected, order, race
-from orbweaver.select.calibrated import calibrated
+from orbweaver.select import cost
 from orbweaver.select.data import Data
+from orbweaver.select.order import expected, order, race
+from orbweaver.select.order.calibrated import calibrated
 from orbweaver.select.progress import counted, say, steps
 from orbweaver.select.progress import minutes as in_words
-from orbweaver.select.result import interval
+from orbweaver.select.told import advice
+from orbweaver.select.told.result import interval
 from orbweaver.tasks import TASKS
 from orbweaver.tasks.stored import Stored
 
@@ -57,7 +59,7 @@ class Job:
         if ranker is None:
             places, halves, level_halves = self._raced(time_left)
         else:
-            from orbweaver.select import spider
+            from orbweaver.select.order import spider
 
             self._check()
             places, halves, level_halves = spider.ordered(self.ptms, self.data, ranker)
@@ -123,7 +125,7 @@ class Job:
             return None
         if len(self.methods) > 1:
             raise UserError("'spider' forwards few PTMs, so its scores cannot be aggregated with others; give it alone")
-        from orbweaver.select import spider
+        from orbweaver.select.order import spider
 
         return spider.load(self.ptms, self.data)
 
@@ -142,7 +144,7 @@ class Job:
         def scored(name: str, looks: int, count: int) -> order.Scored:
             begin, ptm, asked = time.perf_counter(), self.of[name], methods if looks == whole else early
             if not order.is_scored(ptm, data, asked, looks, count):
-                from orbweaver.select.forward import missing
+                from orbweaver.select.order.forward import missing
 
                 spent[name]["forwards"] += missing(ptm, data, looks, asked)
             found = order.scored(ptm, data, asked, looks, count)
@@ -172,7 +174,7 @@ class Job:
 
     def _tell_time(self, new: list[Stored]) -> None:
         """Before anything long: how long it takes at most."""
-        from orbweaver.select.forward import missing
+        from orbweaver.select.order.forward import missing
 
         samples, usable = {}, []
         for ptm in steps(new, "timing a batch of each PTM", "PTMs"):

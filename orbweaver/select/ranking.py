@@ -14,16 +14,18 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
-from orbweaver.select import checks, cost, doctor, order, race
+from orbweaver.select import cost
 from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
-from orbweaver.select.examples import Shown, examples
+from orbweaver.select.doctor import checks, doctor
+from orbweaver.select.doctor.examples import Shown, examples
 from orbweaver.select.hub import resolved
 from orbweaver.select.job import Job
-from orbweaver.select.public import Public, by_default
-from orbweaver.select.result import Ranking
+from orbweaver.select.order import order, race
 from orbweaver.select.settings import benchmark_here, settings_of
-from orbweaver.select.zoo import expectations, is_built, zoo
+from orbweaver.select.told.result import Ranking
+from orbweaver.select.zoo.named import expectations, is_built, zoo
+from orbweaver.select.zoo.public import Public, by_default
 
 Asked = Public | str | Sequence[str] | Callable[[str], Sequence[str]] | None
 
@@ -53,8 +55,8 @@ def rank(
         workspace: of the benchmark to learn from. By default that in the current folder, if it holds a params.yaml and
             a dvc.yaml, and its zoo was built or PTMs are named; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
-        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.FORMS`), or `Public`, by what can be
-            afforded. By default all of the benchmark's; without one twenty public ones where the hub answers, else
+        ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.named.FORMS`), or `Public`, by what
+            can be afforded. By default all of the benchmark's; without one twenty public ones where the hub answers, else
             those of them that are on this disk. A function gets "images" or "texts" and names them, where the choice
             depends on what the data are.
         methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned

@@ -22,11 +22,11 @@ from orbweaver.core.files import write_text
 from orbweaver.core.settings import FinetuneSettings
 from orbweaver.data.readers.own import DataError
 from orbweaver.data.split import Split
-from orbweaver.select.advice import unit_of
 from orbweaver.select.data import Data
 from orbweaver.select.progress import steps
-from orbweaver.select.snippets import save
-from orbweaver.select.zoo import PUBLIC
+from orbweaver.select.told.advice import unit_of
+from orbweaver.select.told.snippets import save
+from orbweaver.select.zoo.named import PUBLIC
 from orbweaver.tasks.stored import Stored
 
 HELD_OUT, VALIDATION = 0.25, 0.2

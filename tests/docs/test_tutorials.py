@@ -14,7 +14,8 @@ from docs.site.pipeline import waits_for
 from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.pipeline.known import load_checked
-from orbweaver.select import command, order
+from orbweaver.select import command
+from orbweaver.select.order import order
 from orbweaver.tasks import TASKS, About
 from tests.conftest import ROOT
 

@@ -18,7 +18,7 @@ from orbweaver.report.build import build
 from orbweaver.report.evaluate import Zoo
 from orbweaver.report.published import replay
 from orbweaver.report.replays import ceilings
-from orbweaver.select import order
+from orbweaver.select.order import order
 from orbweaver.select.ranking import rank
 
 pytestmark = pytest.mark.slow

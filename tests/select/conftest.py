@@ -15,7 +15,9 @@ from orbweaver.core.files import digest
 from orbweaver.core.workspace import Workspace
 from orbweaver.models import networks
 from orbweaver.models.card import Card, write_card
-from orbweaver.select import command, forward, public
+from orbweaver.select import command
+from orbweaver.select.order import forward
+from orbweaver.select.zoo import public
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (40, 36), colour: int = 0) -> Path:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orbweaver.select.advice import Unit, advice, in_unit, no_better, unit_of, verdict
-from orbweaver.select.expected import Calibration
+from orbweaver.select.order.expected import Calibration
+from orbweaver.select.told.advice import Unit, advice, in_unit, no_better, unit_of, verdict
 
 ACCURACY = Unit("accuracy", True, real="accuracy")
 COMMAND = ["orbweaver", "rank", "my pictures"]

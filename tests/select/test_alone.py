@@ -16,9 +16,10 @@ import orbweaver
 from orbweaver.core.cache import Cache
 from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
-from orbweaver.select import command, order, tune
-from orbweaver.select import zoo as zoo_module
+from orbweaver.select import command, tune
+from orbweaver.select.order import order
 from orbweaver.select.ranking import rank
+from orbweaver.select.zoo import named as zoo_module
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 from tests.select.test_ranking import PUBLIC, stand_in

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbweaver.core.errors import UnknownName, UserError
-from orbweaver.select import candidates as choosing
 from orbweaver.select import command, facts
-from orbweaver.select.candidates import AFFORDABLE, Limits, candidates, fitting, known, memory_of
 from orbweaver.select.facts.counting import counted, counted_text
+from orbweaver.select.zoo import candidates as choosing
+from orbweaver.select.zoo.candidates import AFFORDABLE, Limits, candidates, fitting, known, memory_of
 
 LITE = "timm/tf_efficientnet_lite0.in1k"
 

@@ -13,10 +13,10 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 from orbweaver.core.cache import Cache
 from orbweaver.data.split import Split
 from orbweaver.models.card import Card, Preprocessing
-from orbweaver.select import doctor
+from orbweaver.select.doctor import doctor
+from orbweaver.select.doctor.languages import LOOKED_AT, NAMES, languages, some
+from orbweaver.select.doctor.looks import look, looks_of_texts
 from orbweaver.select.facts import of_texts
-from orbweaver.select.languages import LOOKED_AT, NAMES, languages, some
-from orbweaver.select.looks import look, looks_of_texts
 
 INPUT = Preprocessing(input_size=(3, 32, 32), interpolation="bilinear", crop_pct=1.0, crop_mode="center",
                       mean=(0, 0, 0), std=(1, 1, 1))  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from orbweaver.select import expected
+from orbweaver.select.order import expected
 
 
 def made_up(targets: int, noise: float, seed: int = 0, gain: float = 0.8, slope: float = 0.6) -> pd.DataFrame:

@@ -11,9 +11,10 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from orbweaver.select import command, order, progress
-from orbweaver.select.candidates import candidates
-from orbweaver.select.limits import Limits
+from orbweaver.select import command, progress
+from orbweaver.select.order import order
+from orbweaver.select.zoo.candidates import candidates
+from orbweaver.select.zoo.limits import Limits
 from tests.select.conftest import interrupted, picture
 
 LIMITS = Limits(max_gmacs=0.1, max_parameters=3)

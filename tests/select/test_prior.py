@@ -12,9 +12,12 @@ from sklearn.linear_model import Ridge
 
 from orbweaver.core.errors import FileError, UnknownName
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.select import facts, prior_fit, prior_page, truths
-from orbweaver.select.prior import COEFFICIENTS, FEATURES, SCALED, features, parts, prior
-from orbweaver.select.truths import Zoo
+from orbweaver.select import facts
+from orbweaver.select.prior import fit as prior_fit
+from orbweaver.select.prior import page as prior_page
+from orbweaver.select.prior import truths
+from orbweaver.select.prior.prior import COEFFICIENTS, FEATURES, SCALED, features, parts, prior
+from orbweaver.select.prior.truths import Zoo
 from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "data" / "published"

@@ -16,11 +16,13 @@ from huggingface_hub import constants
 
 from orbweaver.core.cache import Cache
 from orbweaver.core.settings import PtmSettings
-from orbweaver.select import command, data, order, public, race, tune
-from orbweaver.select import zoo as zoo_module
-from orbweaver.select.limits import AFFORDABLE, Limits, options
-from orbweaver.select.public import Public
+from orbweaver.select import command, data, tune
+from orbweaver.select.order import order, race
 from orbweaver.select.ranking import rank
+from orbweaver.select.zoo import named as zoo_module
+from orbweaver.select.zoo import public
+from orbweaver.select.zoo.limits import AFFORDABLE, Limits, options
+from orbweaver.select.zoo.public import Public
 from tests.select.test_candidates import into_cache
 from tests.select.test_ranking import stand_in
 
@@ -148,7 +150,7 @@ def test_the_words_of_limits_are_the_commands_own() -> None:
     limits = Limits(30, 2.5, 8, 12, ("mit", "apache-2.0"), ("resnet",), True)
     args = command.parsed(["rank", ".", "--zoo", "public", *options(7, limits)])
     assert args.candidates == 7
-    from orbweaver.select.zoo_command import limits_of
+    from orbweaver.select.zoo.command import limits_of
 
     found = limits_of(args)
     assert (found.max_parameters, found.max_gmacs, found.max_memory, found.latency) == (30, 2.5, 8, 12)

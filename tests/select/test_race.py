@@ -16,8 +16,10 @@ from orbweaver.core.formats.features import writing_features
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split
 from orbweaver.methods import ScoreInputs
-from orbweaver.select import data, order, progress, race, replay
-from orbweaver.select.order import Scored
+from orbweaver.select import data, progress
+from orbweaver.select.measured import replay
+from orbweaver.select.order import order, race
+from orbweaver.select.order.order import Scored
 from orbweaver.tasks.inner import inner_file
 
 

@@ -27,12 +27,15 @@ from orbweaver.data.readers import own
 from orbweaver.data.split import Split, write_split
 from orbweaver.models import networks
 from orbweaver.models.card import Card, read_card, write_card
-from orbweaver.select import checks, command, forward, order, public, tune
-from orbweaver.select import zoo as zoo_module
+from orbweaver.select import command, tune
 from orbweaver.select.data import Data
-from orbweaver.select.prior import prior
+from orbweaver.select.doctor import checks
+from orbweaver.select.order import forward, order
+from orbweaver.select.prior.prior import prior
 from orbweaver.select.ranking import rank
 from orbweaver.select.settings import settings_of
+from orbweaver.select.zoo import named as zoo_module
+from orbweaver.select.zoo import public
 from orbweaver.spider import checkpoint
 from orbweaver.spider.card import SpiderCard
 from orbweaver.tasks.stored import Stored, stored
@@ -146,7 +149,7 @@ def test_verification_measures_on_images_that_ranking_never_saw(pictures: Path, 
 
 
 def stand_in(name: str, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path) -> Card:
-    """Stands for `orbweaver.select.zoo.fetched`: a tiny network with random weights in the place of a public one."""
+    """Stands for `named.fetched`: a tiny network with random weights in the place of a public one."""
     torch.manual_seed(0)
     model = timm.create_model("test_resnet", num_classes=len(source_classes))
     folder.mkdir(parents=True)

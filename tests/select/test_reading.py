@@ -25,7 +25,7 @@ from orbweaver.data.readers import own as reading
 from orbweaver.data.readers.labels import read_labels
 from orbweaver.data.readers.own import DataError, Listing
 from orbweaver.data.split import Split, write_split
-from orbweaver.select import checks, doctor
+from orbweaver.select.doctor import checks, doctor
 from orbweaver.select.ranking import rank
 from tests.select.conftest import picture
 

@@ -20,12 +20,13 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
 from orbweaver.data.readers.own import DataError
 from orbweaver.methods import METHODS
-from orbweaver.select import command, explain, hub, job, order, progress
-from orbweaver.select import zoo as zoo_module
+from orbweaver.select import command, explain, hub, job, progress
 from orbweaver.select.job import AT_CHANCE
-from orbweaver.select.page import frontier
+from orbweaver.select.order import order
 from orbweaver.select.ranking import rank
-from orbweaver.select.result import MEANINGS
+from orbweaver.select.told.page import frontier
+from orbweaver.select.told.result import MEANINGS
+from orbweaver.select.zoo import named as zoo_module
 from tests.conftest import ROOT
 from tests.select.conftest import picture
 from tests.select.test_ranking import PUBLIC, stand_in

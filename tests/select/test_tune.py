@@ -16,11 +16,13 @@ from orbweaver.core.cache import Cache
 from orbweaver.data.split import Split
 from orbweaver.models import networks
 from orbweaver.models.vocabulary import build_vocabulary
-from orbweaver.select import order, snippets, tune
-from orbweaver.select import zoo as zoo_module
+from orbweaver.select import tune
 from orbweaver.select.data import Data
+from orbweaver.select.order import order
 from orbweaver.select.ranking import rank
 from orbweaver.select.settings import Settings
+from orbweaver.select.told import snippets
+from orbweaver.select.zoo import named as zoo_module
 from orbweaver.tasks import task
 from orbweaver.tasks.base import PTM
 from orbweaver.tasks.stored import stored

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from orbweaver.core.errors import FileError
-from orbweaver.select import worth
+from orbweaver.select.measured import worth
 
 PTMS = [*"abcdef"]
 

@@ -1,6 +1,6 @@
 """The prior: how well a PTM can be expected to do, from facts that are known before a forward pass.
 
-    prior(i) = sum_f b_f x_fi,    x_f one of FEATURES,    b fitted by `prior_fit.py` on published truths
+    prior(i) = sum_f b_f x_fi,    x_f one of FEATURES,    b fitted by `fit.py` on published truths
 
 It is in standard deviations of accuracy over a published zoo; only differences mean anything. What it is worth on
 targets and PTMs that it has not seen is in docs/prior.md.

@@ -14,8 +14,8 @@ import pandas as pd
 from orbweaver.core.errors import UserError
 from orbweaver.core.files import write_text
 from orbweaver.core.formats.tables import csv_text
-from orbweaver.select.advice import Unit
-from orbweaver.select.examples import Shown
+from orbweaver.select.doctor.examples import Shown
+from orbweaver.select.told.advice import Unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ class Ranking:
     table: a row a PTM: rank, ptm, score (of the methods), probe (what a linear model on its features reaches),
         probe_low and probe_high (nine in ten half-samples; in `unit`), expected, low, high (the task's metric after
         fine-tuning and its 80 % range; NaN where it cannot be trusted), first (share of half-samples on which it came
-        first), prior (what was expected before any ran, see `orbweaver.select.prior`; NaN where nothing is known),
+        first), prior (what was expected before any ran, see `orbweaver explain prior`; NaN where nothing is known),
         parameters, gmacs (10^9 multiply-adds of a sample; NaN where unknown), forward (seconds of a sample on
         this machine, in a timed batch; NaN where it was not timed), samples (that it was judged by), dropped (early, by
         the race), forwards and seconds (of this call), reason (why there is no score), and after fine-tuning
@@ -93,7 +93,7 @@ class Ranking:
 
     def report(self, path: str | Path) -> Path:
         """Writes one page that opens offline: ranking, cost, examples, what is odd, what was run."""
-        from orbweaver.select.page import render
+        from orbweaver.select.told.page import render
 
         page = render(
             self.table,
@@ -112,7 +112,7 @@ class Ranking:
 
     def plot(self) -> Figure:
         """The ranking with its intervals, and beside it what is reached against size."""
-        from orbweaver.select.page import plot
+        from orbweaver.select.told.page import plot
 
         return plot(self.table, self.unit)
 

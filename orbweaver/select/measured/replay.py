@@ -1,6 +1,6 @@
 """What a race loses against forwarding all PTMs over everything, and what it saves: on a benchmark's stored features.
 
-    python -m orbweaver.select.replay FOLDER FILE.csv [--share S ...]
+    python -m orbweaver.select.measured.replay FOLDER FILE.csv [--share S ...]
 
 FOLDER holds a benchmark that was built. Features from inside are the stored ones, which were fitted to all samples; a
 race fits them to those that it has seen so far.
@@ -27,9 +27,9 @@ from orbweaver.metrics.tau import weighted_tau
 from orbweaver.models.card import read_card
 from orbweaver.report import results
 from orbweaver.select.data import counts, shared_order
-from orbweaver.select.order import DEFAULT, LEVEL, Scored, before_the_last, halves, standing
+from orbweaver.select.order.order import DEFAULT, LEVEL, Scored, before_the_last, halves, standing
+from orbweaver.select.order.race import KEEP, race
 from orbweaver.select.progress import steps
-from orbweaver.select.race import KEEP, race
 from orbweaver.select.settings import settings_of
 from orbweaver.tasks import TASKS
 from orbweaver.tasks.inner import inner_file
@@ -135,7 +135,9 @@ def _passes(seen: Sequence[int], methods: Sequence[str]) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m orbweaver.select.replay", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m orbweaver.select.measured.replay", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("folder", type=Path, help="of a benchmark that was built")
     parser.add_argument("file", type=Path, help="the table, as .csv")
     parser.add_argument("--share", type=int, action="append", default=[], metavar="S",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from orbweaver.core.errors import REFUSALS, UserError
-from orbweaver.select.order import Scored, ahead, standing, standing_on_halves
+from orbweaver.select.order.order import Scored, ahead, standing, standing_on_halves
 from orbweaver.select.progress import steps
 
 KEEP = 5

@@ -18,8 +18,8 @@ from orbweaver.data.images import shown
 from orbweaver.data.readers.folders import SUFFIXES
 from orbweaver.data.readers.own import SPLITS, DataError, Listing
 from orbweaver.data.split import Split
-from orbweaver.select import doctor
-from orbweaver.select.looks import Look, looks, looks_of_texts
+from orbweaver.select.doctor import doctor
+from orbweaver.select.doctor.looks import Look, looks, looks_of_texts
 from orbweaver.select.progress import counted
 
 UNREADABLE = 0.01  # share of unreadable pictures above which something is wrong with all of them

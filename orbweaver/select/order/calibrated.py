@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from orbweaver.core.errors import FileError
 from orbweaver.data.split import about_split
-from orbweaver.select import expected
 from orbweaver.select.data import Data
-from orbweaver.select.order import SPIDER
-from orbweaver.select.zoo import PUBLIC
+from orbweaver.select.order import expected
+from orbweaver.select.order.order import SPIDER
+from orbweaver.select.zoo.named import PUBLIC
 from orbweaver.tasks import TASKS, ZOO
 
 if TYPE_CHECKING:

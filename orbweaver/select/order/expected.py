@@ -32,7 +32,7 @@ from scipy.special import logit as exact_logit
 
 from orbweaver.core.errors import FileError
 from orbweaver.metrics.measures import regret_at_k
-from orbweaver.select.order import LEVEL, combined
+from orbweaver.select.order.order import LEVEL, combined
 
 INSIDE = 0.8
 FEWEST_TARGETS = 3  # of as many families

@@ -15,8 +15,8 @@ from pathlib import Path
 from orbweaver.core.cache import Cache
 from orbweaver.core.workspace import Workspace
 from orbweaver.select.keep import kept
-from orbweaver.select.limits import AFFORDABLE, COUNT, Limits, options
 from orbweaver.select.progress import counted, say
+from orbweaver.select.zoo.limits import AFFORDABLE, COUNT, Limits, options
 
 PATIENCE = 2.0  # seconds that the hub has to answer
 NAME = "public"  # as a value of --zoo
@@ -44,7 +44,7 @@ class Public:
         texts = what == "texts"
 
         def chosen() -> dict[str, int]:
-            from orbweaver.select.candidates import candidates
+            from orbweaver.select.zoo.candidates import candidates
 
             return {one.name: one.parameters for one in candidates(texts, self.count, self.limits)}
 
@@ -114,7 +114,7 @@ def _tell_download(parameters: dict[str, int], cache: Cache) -> None:
     home = Workspace(cache.root)
     new = [name for name in parameters if not (home.ptm(name) / "card.json").exists()]
     if new:
-        from orbweaver.select.candidates import on_disk
+        from orbweaver.select.zoo.candidates import on_disk
 
         new = [name for name, here in zip(new, on_disk(new), strict=True) if not here]
     if new:

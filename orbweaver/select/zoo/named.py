@@ -76,7 +76,7 @@ def is_built(benchmark: Workspace, settings: Settings, task: str) -> bool:
 
 
 def expectations(names: Sequence[str], cache: Cache) -> pd.Series:
-    """`orbweaver.select.prior` of each PTM, by name; NaN where it knows nothing. Kept, since its tables need timm."""
+    """`prior` of each PTM, by name; NaN where it knows nothing. Kept, since its tables need timm."""
     known = {}
     if timm := sorted(name for name in names if name.startswith("timm/")):
         known = kept(cache, "prior", lambda: _priors(timm), timm, version("timm"))
@@ -85,7 +85,7 @@ def expectations(names: Sequence[str], cache: Cache) -> pd.Series:
 
 def _priors(names: list[str]) -> dict[str, float]:
     from orbweaver.select import facts
-    from orbweaver.select.prior import prior
+    from orbweaver.select.prior.prior import prior
 
     return prior([name for name in names if name in facts.of_timm().index]).to_dict()
 

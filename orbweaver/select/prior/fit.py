@@ -1,4 +1,4 @@
-"""python -m orbweaver.select.prior_fit: fits the prior on the published truths, and says what it is worth.
+"""python -m orbweaver.select.prior.fit: fits the prior on the published truths, and says what it is worth.
 
 It writes `facts/prior.json`, which the package reads, and docs/prior.md. Ridge regression: with x the features of a
 zoo's PTMs, y their accuracies on one target in standard deviations, both less their mean over the PTMs with a truth,
@@ -28,10 +28,10 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.metrics.intervals import draw, interval, resampled_means, resampled_taus
 from orbweaver.metrics.tau import weighted_tau, weighted_taus
 from orbweaver.report.priors import mean_truth_elsewhere
-from orbweaver.select import truths
-from orbweaver.select.prior import COEFFICIENTS, FEATURES, features
-from orbweaver.select.prior_page import page
-from orbweaver.select.truths import Zoo
+from orbweaver.select.prior import truths
+from orbweaver.select.prior.page import page
+from orbweaver.select.prior.prior import COEFFICIENTS, FEATURES, features
+from orbweaver.select.prior.truths import Zoo
 
 SEEN = ("larger", "unlabelled", "narrow")
 # Without robust and clean: with them the first figure of the page is 0.59, and 0.54 unseen, but robust gets a large
@@ -198,7 +198,7 @@ def as_published(hub: Zoo) -> Zoo:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m orbweaver.select.prior_fit")
+    parser = argparse.ArgumentParser(prog="python -m orbweaver.select.prior.fit")
     parser.add_argument("--docs", type=Path, default=Path("docs/prior.md"))
     args = parser.parse_args(arguments)
     zoos = truths.read(Workspace(Path()).published)

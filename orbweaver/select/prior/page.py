@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from orbweaver.select.prior import FEATURES
-from orbweaver.select.truths import Zoo
+from orbweaver.select.prior.prior import FEATURES
+from orbweaver.select.prior.truths import Zoo
 
 ABOUT = """# The prior: what to expect of a PTM before a forward pass
 
-This page is written by `python -m orbweaver.select.prior_fit`, which also fits the prior, on data/published.
+This page is written by `python -m orbweaver.select.prior.fit`, which also fits the prior, on data/published.
 
 The prior is a ridge regression from facts of a PTM to its place in a zoo: the accuracy that fine-tuning gives, in
 standard deviations over the zoo. It never looks at your data. It decides which public PTMs are candidates, and which
@@ -63,7 +63,7 @@ MATCHED = """
 def page(
     zoos: Sequence[Zoo], tables: Mapping[str, pd.DataFrame], coefficients: Mapping[str, float], penalty: float
 ) -> str:
-    """The page as Markdown. tables: by zoo, or what is a mean over zoos, as `prior_fit.Figures.table` gives them."""
+    """The page as Markdown. tables: by zoo, or what is a mean over zoos, as `fit.Figures.table` gives them."""
     about = {zoo.name: f"{zoo.group}: {zoo.truth.shape[1]} x {len(zoo.truth)}" for zoo in zoos}
     rows = list(next(iter(tables.values())).index)
     taus, leads = (

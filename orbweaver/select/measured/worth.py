@@ -1,6 +1,6 @@
 """What ranking by default, and the accuracies that it lets expect, are worth on a published benchmark.
 
-    python -m orbweaver.select.worth NAME
+    python -m orbweaver.select.measured.worth NAME
 
 From docs/NAME/scores.csv and data/published/NAME/truth.csv, into docs/NAME:
 
@@ -25,9 +25,9 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.metrics.intervals import draw, interval, resampled_means, resampled_taus
 from orbweaver.metrics.measures import regret_at_k
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.select import expected
-from orbweaver.select.calibrated import TRUSTED
-from orbweaver.select.order import DEFAULT, LEVEL, combined
+from orbweaver.select.order import expected
+from orbweaver.select.order.calibrated import TRUSTED
+from orbweaver.select.order.order import DEFAULT, LEVEL, combined
 from orbweaver.tasks import TASKS
 
 # What is ranked by, and what stands beside it to be compared with.
@@ -116,7 +116,9 @@ def published(root: Path, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m orbweaver.select.worth", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m orbweaver.select.measured.worth", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("name", help="of the benchmark")
     name = parser.parse_args(arguments).name
     from orbweaver.data.datasets import DATASETS  # takes seconds to load

@@ -6,12 +6,12 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orbweaver.select.limits import AFFORDABLE, COUNT, Limits
+from orbweaver.select.zoo.limits import AFFORDABLE, COUNT, Limits
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orbweaver.select.candidates import Candidate
+    from orbweaver.select.zoo.candidates import Candidate
 
 ZOO = """Lists the public PTMs that `orbweaver rank` would choose, or tells what is known of one.
 
@@ -126,8 +126,8 @@ def as_text(chosen: list[Candidate], places: dict[str, int]) -> str:
 
 def explained(name: str) -> str:
     """What is known of one PTM, where that is from, and what is expected of it. Raises UnknownName."""
-    from orbweaver.select import candidates as choosing
-    from orbweaver.select.zoo import check_public
+    from orbweaver.select.zoo import candidates as choosing
+    from orbweaver.select.zoo.named import check_public
 
     tables = [choosing.known(texts=False), choosing.known(texts=True)]
     names = [each for table in tables for each in table.index]
@@ -141,9 +141,9 @@ def explained(name: str) -> str:
 def _facts(name: str, row: pd.Series, table: pd.DataFrame) -> list[tuple[str, str]]:
     import timm
 
-    from orbweaver.select.candidates import BATCH, memory_of
     from orbweaver.select.facts.counting import TOKENS
-    from orbweaver.select.prior import parts
+    from orbweaver.select.prior.prior import parts
+    from orbweaver.select.zoo.candidates import BATCH, memory_of
 
     picture = name.startswith("timm/")
     said_by = f"timm {timm.__version__}" if picture else "its model card"

@@ -14,9 +14,9 @@ from orbweaver.core.names import first_few
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.split import Split, read_split
 from orbweaver.models.card import Card
-from orbweaver.select import languages
+from orbweaver.select.doctor import languages
+from orbweaver.select.doctor.looks import WHITE, Look, looks, looks_of_texts
 from orbweaver.select.facts import of_texts
-from orbweaver.select.looks import WHITE, Look, looks, looks_of_texts
 
 ALIKE = 4  # of the 64 bits of two pictures' perceptual hashes may differ
 BLOCK = 512

@@ -26,8 +26,8 @@ from orbweaver.models.text_encoders import PACKAGES
 from orbweaver.models.weights import PACKAGED
 from orbweaver.select import facts
 from orbweaver.select.facts.counting import TOKENS, counted, text_model
-from orbweaver.select.limits import AFFORDABLE, COUNT, Limits
-from orbweaver.select.prior import prior
+from orbweaver.select.prior.prior import prior
+from orbweaver.select.zoo.limits import AFFORDABLE, COUNT, Limits
 
 LIMITED = {"memory": "max_memory", "latency": "latency"}  # what is found out PTM by PTM, and its limit
 UNITS = {"memory": "GB", "latency": "ms"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orbweaver.select.advice import Unit
-from orbweaver.select.examples import Example
+from orbweaver.select.doctor.examples import Example
+from orbweaver.select.told.advice import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

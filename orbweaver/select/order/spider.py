@@ -13,9 +13,9 @@ from orbweaver.core.device import device, repeatable
 from orbweaver.core.errors import UserError
 from orbweaver.methods import ScoreInputs, score
 from orbweaver.models.card import read_card
-from orbweaver.select import order
 from orbweaver.select.data import Data
-from orbweaver.select.forward import inputs_of, missing
+from orbweaver.select.order import order
+from orbweaver.select.order.forward import inputs_of, missing
 from orbweaver.select.progress import steps
 from orbweaver.spider import checkpoint, inference, tokens
 from orbweaver.spider.card import check_zoo

@@ -94,7 +94,7 @@ def scored(ptm: Stored, data: Data, methods: Sequence[str], looks: int | None, c
     def made() -> dict:
         from orbweaver.core.device import repeatable
         from orbweaver.methods import score
-        from orbweaver.select.forward import inputs_of
+        from orbweaver.select.order.forward import inputs_of
         from orbweaver.tasks import task
 
         repeatable(data.settings.seed, data.settings.threads)

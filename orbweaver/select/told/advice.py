@@ -11,8 +11,8 @@ import pandas as pd
 
 from orbweaver.core.names import first_few
 from orbweaver.metrics.tau import weighted_tau
-from orbweaver.select.expected import Calibration
-from orbweaver.select.order import ahead
+from orbweaver.select.order.expected import Calibration
+from orbweaver.select.order.order import ahead
 from orbweaver.select.progress import minutes
 
 BEHIND = 0.05  # a PTM that is ahead of the leader on fewer of the half-samples is told apart from it

@@ -1,0 +1,1 @@
+"""What ranking is worth on a published benchmark."""

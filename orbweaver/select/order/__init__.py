@@ -1,0 +1,1 @@
+"""From samples to an order of PTMs: forwarding, scores, the race, what to expect of fine-tuning."""
