@@ -56,9 +56,9 @@ def rank(
             a dvc.yaml, and its zoo was built or PTMs are named; else there is none.
         cache: what was forwarded and fine-tuned is kept there; by default in the user's cache folder.
         ptms: names of the benchmark's zoo, or public ones (`orbweaver.select.zoo.named.FORMS`), or `Public`, by what
-            can be afforded. By default all of the benchmark's; without one twenty public ones where the hub answers, else
-            those of them that are on this disk. A function gets "images" or "texts" and names them, where the choice
-            depends on what the data are.
+            can be afforded. By default all of the benchmark's; without one twenty public ones where the hub answers,
+            else those of them that are on this disk. A function gets "images" or "texts" and names them, where the
+            choice depends on what the data are.
         methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned
             ranker, which forwards its encoder and the PTMs that look best. By default a linear probe on the last layer
             and one on features from inside (`probe`, `probe_inner`); of PTMs without an inside the first alone.
