@@ -190,8 +190,7 @@ class Job:
         early = "; those that fall behind see fewer" if len(self.ptms) > race.KEEP and len(self.data.parts) > 1 else ""
         say(
             f"forwarding {len(self.data.split)} {self.what} through {counted(len(usable), 'PTM')} on "
-            f"{cost.device_in_words()}: "
-            f"about {in_words(seconds)} at most{early}"
+            f"{cost.device_in_words()}: {in_words(seconds)} at most, estimated{early}"
         )
 
     # --- what is said

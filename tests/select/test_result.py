@@ -122,7 +122,8 @@ def test_what_was_ranked_is_told_again_without_torch(
     assert rank(pictures, budget=12, ptms=asked).table["forwards"].tolist() == [3 * 24] * 2
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from orbweaver.select import order, ranking\n"
+        "from orbweaver.select import ranking\n"
+        "from orbweaver.select.order import order\n"
         "order.HALVES = 6\n"
         f"table = ranking.rank(sys.argv[2], budget=12, ptms={asked}).table\n"
         "print(table['forwards'].tolist(), 'torch' in sys.modules)"
@@ -138,7 +139,7 @@ def test_time_is_told_before_and_progress_without_a_terminal(
 ) -> None:
     rank(pictures, budget=12, verify=1)
     said = capsys.readouterr().err
-    assert re.search(r"forwarding 24 images through 2 PTMs on \d+ cores?: about .* at most", said)
+    assert re.search(r"forwarding 24 images through 2 PTMs on \d+ cores?: .* at most, estimated", said)
     assert re.search(r"fine-tuning 1 PTM on \d+ cores?: about", said)
     monkeypatch.setattr(progress, "EVERY", 0.0)
     rank(pictures, budget=13)

@@ -78,7 +78,7 @@ def positive(text: str) -> int:
 
 
 def run_zoo(args: argparse.Namespace) -> None:
-    from orbweaver.select import candidates as choosing  # torch and timm take seconds to load
+    from orbweaver.select.zoo import candidates as choosing  # torch and timm take seconds to load
 
     if args.name:
         print(explained(args.name))
