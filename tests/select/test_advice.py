@@ -43,7 +43,7 @@ def test_a_clear_leader_is_named_with_its_lead() -> None:
 def test_ptms_that_cannot_be_told_apart_are_never_narrowed_down_to_all(count: int) -> None:
     probe = {name: 0.8 + i / 1000 for i, name in enumerate("abc"[:count])}
     text = said(*case(probe, 0.05, {"b": 3}))
-    whole = {2: "both", 3: "all 3"}[count]
+    whole = {2: "the two", 3: "all 3"}[count]
     assert f"These images cannot tell {whole} PTMs apart" in text and "The smallest of them is b." in text
     assert "narrow" not in text and "Forget" not in text and f"--tune {count}" in text
 

@@ -116,7 +116,7 @@ def advice(
     tied = level_with(on_halves, names)
     said = [_leader(table, level_halves, unit, what, names, tied)]
     if len(tied) > 1:
-        whole = "both" if len(names) == 2 else f"all {len(names)}"
+        whole = "the two" if len(names) == 2 else f"all {len(names)}"
         of = f"{whole} PTMs" if len(tied) == len(names) else f"{len(tied)} of {len(names)} PTMs"
         sizes = table.set_index("ptm")["parameters"].reindex(tied)
         said.append(
