@@ -141,7 +141,11 @@ def _texts(texts: list[str], cache: Cache) -> list[str]:
 def _common(kinds: Iterable[str], of: int) -> dict[str, int]:
     """How many texts are of each kind that a noticeable share is of, most first; "" is none."""
     counts = Counter(filter(None, kinds)).most_common()
-    return {kind: count for kind, count in counts if count >= max(2, MIXED * of)}
+    return {kind: count for kind, count in counts if _noticeable(count, of)}
+
+
+def _noticeable(count: int, of: int) -> bool:
+    return count >= max(2, MIXED * of)
 
 
 def _mixed(what: str, found: dict[str, int], of: int) -> list[str]:
@@ -224,12 +228,15 @@ def _foreign(split: Split, cards: Sequence[Card], cache: Cache) -> list[str]:
     """PTMs that read one language, where a noticeable share of the texts is in others; and one that reads many."""
     known = of_texts()
     reads = {card.name: known["language"].get(card.name) for card in cards}
+    read_alone = sorted({one for one in reads.values() if isinstance(one, str)} - {MANY})
+    if not read_alone:
+        return []
     some = languages.some([" ".join(map(str, row)) for row in zip(*split.texts.values(), strict=True)])
-    told = []
-    for language in sorted({one for one in reads.values() if isinstance(one, str)} - {MANY}):
-        others = Counter(filter(None, languages.languages(some, cache)))
+    spoken, told = Counter(filter(None, languages.languages(some, cache))), []
+    for language in read_alone:
+        others = Counter(spoken)
         del others[language]
-        if others.total() < max(2, MIXED * len(some)):
+        if not _noticeable(others.total(), len(some)):
             continue
         counts = first_few([f"{count} in {other}" for other, count in others.most_common()])
         smallest = known["parameters"][known["language"] == MANY].idxmin()
