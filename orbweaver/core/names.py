@@ -8,11 +8,14 @@ from difflib import get_close_matches
 from orbweaver.core.errors import UnknownName
 
 
+LISTED = 100  # names at most in a message; every list of the project's own is shorter, a library's models are not
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one, or the whole list."""
+    """The end of an error message about an unknown name: the nearest known one, or those that there are."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+    return f"did you mean '{near[0]}'?" if near else f"known: {first_few(known, LISTED)}"
 
 
 def check_known(name: str, known: Iterable[str], what: str) -> None:

@@ -82,7 +82,8 @@ def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> Pr
     ):
         raise FileError(f"'{name}': its weights lack {len(lacking)} tensors, as '{lacking[0]}'")
     if revision_of(name) is None:
-        as_the_first_time(name, {key: one for key, one in model.state_dict().items() if key not in unfit}, raw)
+        had = {key: one for key, one in model.state_dict().items() if key not in unfit}
+        as_the_first_time(name, had, raw, form=type(model).__name__)
     return without_pooler(model)
 
 

@@ -95,7 +95,8 @@ def public(architecture: str, input_size: int | None, raw: Path) -> tuple[nn.Mod
         model = timm.create_model(architecture, pretrained=True, **size)
     except Exception as error:  # the hub's client raises many kinds; all mean that the weights are not here
         raise _unreachable(architecture, f"timm/{architecture}", error) from None
-    as_the_first_time(architecture, model.state_dict(), raw)
+    # Position embeddings are resampled to the size, so that each size has tensors of its own.
+    as_the_first_time(architecture, model.state_dict(), raw, form=str(input_size) if size else "")
     return model, f"hf-hub:timm/{architecture}"
 
 
@@ -106,13 +107,16 @@ def _unreachable(architecture: str, repository: str, error: Exception) -> FileEr
     )
 
 
-def as_the_first_time(architecture: str, state: dict[str, torch.Tensor], raw: Path) -> None:
-    """Raises FileError when the weights are not those that were had under this name before."""
+def as_the_first_time(architecture: str, state: dict[str, torch.Tensor], raw: Path, form: str = "") -> None:
+    """Raises FileError when the weights are not those that were had under this name, in this form, before.
+
+    form: what else decides which tensors are read of one checkpoint, and under which names.
+    """
     found = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         found.update(f"{name} {tensor.dtype}".encode())
         found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    kept = raw / f"{architecture.replace('/', '--')}.sha256"
+    kept = raw / f"{'--'.join([*architecture.split('/'), *form.split()])}.sha256"
     if not kept.exists():
         write_text(kept, found.hexdigest() + "\n")
     elif kept.read_text().strip() != found.hexdigest():
