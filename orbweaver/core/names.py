@@ -7,7 +7,6 @@ from difflib import get_close_matches
 
 from orbweaver.core.errors import UnknownName
 
-
 LISTED = 100  # names at most in a message; every list of the project's own is shorter, a library's models are not
 
 
