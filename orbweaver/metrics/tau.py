@@ -121,9 +121,11 @@ def tau_by_k(rankers: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
         columns ranker, seed, k, tau, in the order of `rankers`.
     """
     rows = rankers[rankers["dataset"].isin(truth.index)].assign(seed=lambda table: table["seed"].astype(str))
-    by = rows.groupby(["ranker", "seed", "k", "dataset"], sort=False)
-    taus = by.apply(
-        lambda part: weighted_tau(truth.loc[part.name[3], part["ptm"]].to_numpy(), part["score"].to_numpy()),
-        include_groups=False,
-    )
-    return taus.groupby(["ranker", "seed", "k"], sort=False).mean().rename("tau").reset_index()
+    by, taus = ["ranker", "seed", "k"], []
+    for target, part in rows.groupby("dataset", sort=False):
+        scores = part.pivot(index=by, columns="ptm", values="score")
+        known = truth.loc[target].reindex(scores.columns).to_numpy()
+        taus.append(pd.Series(weighted_taus(known, scores.to_numpy()), index=scores.index))
+    order = pd.MultiIndex.from_frame(rows[by].drop_duplicates())
+    means = pd.concat(taus).groupby(by).mean() if taus else pd.Series(index=order, dtype=float)
+    return means.reindex(order).rename("tau").reset_index()

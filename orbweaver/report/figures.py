@@ -7,7 +7,7 @@ figure becomes `currentColor`, so that a page can show it dark or light.
 import io
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 
 import matplotlib
 import numpy as np
@@ -40,14 +40,17 @@ STYLE = {
 }
 
 
-def svg(draw: Callable[..., Figure]) -> Callable[..., str]:
-    """Runs a drawing function in our style and gives its figure as an `<svg>` element."""
+def svg(draw: Callable[..., Figure], crop: str | None = "tight") -> Callable[..., str]:
+    """Runs a drawing function in our style and gives its figure as an `<svg>` element.
+
+    crop: None for a figure that sets its own margins; to find those that fit takes as long as drawing.
+    """
 
     @wraps(draw)
     def drawn(*args: object) -> str:
         with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}):
             buffer = io.StringIO()
-            draw(*args).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
+            draw(*args).savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches=crop)
         text = buffer.getvalue()
         text = text[text.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -257,7 +260,7 @@ def weights(table: pd.DataFrame) -> Figure:
     return figure
 
 
-@svg
+@partial(svg, crop=None)
 def scatter(evaluation: Evaluation, cards: pd.DataFrame, method: str) -> Figure:
     """Score of one method against the truth, one panel a target that it answers.
 
@@ -268,12 +271,14 @@ def scatter(evaluation: Evaluation, cards: pd.DataFrame, method: str) -> Figure:
     targets = [target for target in evaluation.tasks if (scores.loc[target].notna() & _known(evaluation, target)).any()]
     columns = max(1, min(PANELS, len(targets)))
     rows = max(1, -(-len(targets) // columns))
-    figure = Figure(figsize=(2.1 * columns, 2.1 * rows))
+    width, height = 2.1 * columns, 2.1 * rows
+    figure = Figure(figsize=(width, height))
     for axes, target in zip(figure.subplots(rows, columns, squeeze=False).flat, targets, strict=False):
         _panel(axes, evaluation.truth.loc[target], scores.loc[target], looks)
         axes.set_title(f"{target}  {evaluation.tau.loc[method, target]:.2f}", fontsize=10)
     _hide_rest(figure, len(targets))
-    figure.subplots_adjust(wspace=0.5, hspace=0.5)
+    inches = {"left": 0.6 / width, "right": 1 - 0.15 / width, "bottom": 0.5 / height, "top": 1 - 0.3 / height}
+    figure.subplots_adjust(**inches, wspace=0.5, hspace=0.5)
     return figure
 
 
@@ -311,7 +316,8 @@ def _panel(axes: Axes, truth: pd.Series, scores: pd.Series, looks: pd.DataFrame)
     axes.set_xlabel("score", fontsize=8)
     axes.set_ylabel("truth", fontsize=8)
     axes.tick_params(labelsize=8)
-    axes.locator_params(nbins=4)
+    axes.locator_params(axis="x", nbins=3)
+    axes.locator_params(axis="y", nbins=4)
 
 
 def _known(evaluation: Evaluation, target: str) -> pd.Series:
