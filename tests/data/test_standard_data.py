@@ -47,7 +47,7 @@ MADE = {
         music.music_key, music.music_meter, music.music_notes,
     )
 }  # fmt: skip
-TRAIN, TEST, SIZE = 32, 24, 32
+TRAIN, TEST, SIZE = 24, 16, 32
 
 
 @cache
@@ -97,19 +97,19 @@ def test_targets_are_sensible(parts: dict[str, Split]) -> None:
             assert split.classes == []
             assert split.targets.dtype == np.float64
             assert np.isfinite(split.targets).all()
-            assert len(np.unique(split.targets)) >= 7
+            assert len(np.unique(split.targets)) > TEST / 3
 
 
 def test_bytes_are_the_same_again_and_others_with_another_seed(parts: dict[str, Split]) -> None:
     name = parts["train"].name
     starts = name.startswith(("doom", "games", "crafter"))  # starting takes seconds, further pictures do not
-    first = parts if starts else MADE[name](12, 6, SIZE, 0)
+    first = parts if starts else MADE[name](8, 4, SIZE, 0)
     again = MADE[name](*(len(first[split]) for split in ("train", "test")), SIZE, 0)
     for split in ("train", "test"):
         assert first[split].images == again[split].images
         assert np.array_equal(first[split].targets, again[split].targets)
     if not starts:
-        other = MADE[name](12, 6, SIZE, 1)
+        other = MADE[name](8, 4, SIZE, 1)
         assert all(first[split].images != other[split].images for split in ("train", "test"))
 
 
