@@ -188,6 +188,7 @@ PLACES: list[tuple[str, str, Callable[[Path], str]]] = [
     ("docs/results/mini.md", "result table", _file("mini/result_table.md")),
     ("docs/results/mini.md", "rankers table", _file("mini/rankers_table.md")),
     ("docs/results/tasks.md", "result table", _file("tasks/result_table.md")),
+    ("docs/results/tasks_standard.md", "result table", _file("tasks_standard/result_table.md")),
     ("docs/explanation/blind.md", "blind table", blind_table),
     ("docs/explanation/inside.md", "inside table", inside_table),
     ("docs/explanation/inside.md", "elsewhere table", elsewhere_table),

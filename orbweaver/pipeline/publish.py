@@ -52,7 +52,7 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
     put(table, folder / "scores.csv")
     reports = workspace.reports()
     # A method's own scatter plot stays in the report: together these are ten megabytes.
-    figures = [path for path in sorted((reports / "figures").glob("*.svg")) if not path.name.startswith("scatter_")]
+    figures = [path for path in sorted((reports / "figures").glob("*.svg")) if "scatter_" not in path.name]
     for path in [*sorted(reports.glob("*.csv")), *figures, workspace.root / LOCK]:
         write_text(folder / path.name, path.read_text(encoding="utf-8"))
         written.append(folder / path.name)

@@ -67,7 +67,8 @@ def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
     for page, _, _ in results.PLACES:
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text((ROOT / page).read_text())
-    for folder in ("docs/replays", "docs/standard", "docs/mini", "data/published/standard"):
+    benchmarks = [table.parent.relative_to(ROOT) for table in ROOT.glob("docs/*/result_table.md")]
+    for folder in ("docs/replays", "data/published/standard", *benchmarks):
         shutil.copytree(ROOT / folder, tmp_path / folder, dirs_exist_ok=True)
     for name in ("replays", "agreement"):
         table = pd.read_csv(ROOT / f"docs/replays/{name}.csv")
