@@ -1,15 +1,16 @@
-"""EMMS on a benchmark that was run: its F-labels varied one by one, its seconds against LogME's, its rank among others.
+"""EMMS on a benchmark that was run: its F-labels varied one by one, its seconds against LogME's, its rank among others,
+and what is left of the ranks when every text stands beside another sample's picture.
 
 `python -m orbweaver.pipeline.emms_study` in the root of such a clone writes docs/emms.md, its figure, and the tables
-docs/emms/{methods,ablation,seconds}.csv. Features and truth are those that stages left; F-labels of other templates
-and poolings are embedded here and kept in the store.
+docs/emms/{methods,ablation,pictures,seconds}.csv. Features and truth are those that stages left; F-labels of other
+templates and poolings, and features of other pictures, are made here and kept in the store.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from orbweaver.core.files import write_text
 from orbweaver.core.formats.features import read_features
 from orbweaver.core.formats.labels import LabelEmbeddings, read_labels
 from orbweaver.core.formats.tables import csv_text
+from orbweaver.core.keys import key_of
 from orbweaver.core.machine import limit_threads
 from orbweaver.core.settings import LabelsSettings
 from orbweaver.core.workspace import Workspace
@@ -37,8 +39,10 @@ from orbweaver.report.cells import number
 from orbweaver.report.figures import BLUE, svg
 from orbweaver.report.markdown import escaped, markdown
 from orbweaver.tasks import ZOO, task
+from orbweaver.tasks.extract import extract
 from orbweaver.tasks.labels import embed_labels
 from orbweaver.tasks.score_inputs import score_inputs
+from orbweaver.tasks.stored import stored
 
 COMPARED = ("emms", "emms_published", "emms_gcv", "logme_labels", "transrate_labels")
 TIMED = ("emms", "logme_labels")
@@ -138,6 +142,53 @@ def studied(workspace: Workspace, params: Params) -> tuple[pd.DataFrame, pd.Data
     return pd.DataFrame(scores), pd.DataFrame(seconds, columns=["zoo", "dataset", "ptm", "samples", "width", *TIMED])
 
 
+def with_other_pictures(split: Split, seed: int) -> Split:
+    """The split with a random sample's picture in place of each one's own: texts and targets stay."""
+    order = np.random.default_rng(seed).permutation(len(split))
+    digest = key_of(split.fingerprint, "beside the pictures of", order.tolist())
+    return replace(split, images=split.take(order).images, digest=digest)
+
+
+def of_other_pictures(workspace: Workspace, params: Params) -> pd.DataFrame:
+    """Scores of COMPARED on the features that stages left, and on features `with_other_pictures`.
+
+    Columns zoo, dataset, ptm, method, own, other; of pairs that have both, on targets with pictures and F-labels.
+    """
+    encoders = {name: text_encoders.load(name, spec) for name, spec in params.encoders.items()}
+    own_labels, rows = variants(encoders, params.labels)[0], []
+    for target in tqdm(params.targets, desc="other pictures", unit="target", disable=None):
+        split = read_dataset(workspace, "targets", target, "train")
+        if task(split.task).label_rows == "nothing" or not len(split.images):
+            continue
+        labels, other = (
+            _embedded(workspace, params, split, encoders, own_labels),
+            with_other_pictures(split, params.seed),
+        )
+        for ptm in params.ptms_of(zoo := ZOO[split.task]):
+            if params.ptms[ptm].source == target:
+                continue
+            made, how = stored(workspace, ptm), (params.features.batch_size, params.threads)
+            paths = workspace.features(ptm, target), extract(workspace.cache, task(zoo), made, other, *how)
+            found = [read_features(path) for path in paths]
+            given = [f_label_inputs(score_inputs(each, made.card, params.seed, None, labels)) for each in found]
+            for method in COMPARED:
+                scores = [value(method, each.features, of) for each, of in zip(found, given, strict=True)]
+                rows.append((zoo, target, ptm, method, *scores))
+    return pd.DataFrame(rows, columns=["zoo", "dataset", "ptm", "method", "own", "other"]).dropna()
+
+
+def pictures_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """A row a (zoo, method): means over targets of weighted tau with own and with other pictures, and of the Pearson
+    correlation of both scores. scores: as `of_other_pictures` gives them. A target counts with LEAST_PTMS or more."""
+    rows = []
+    for (zoo, method, _), target in scores.merge(truth, on=["dataset", "ptm"]).groupby(["zoo", "method", "dataset"]):
+        if len(target) >= LEAST_PTMS:
+            taus = [weighted_tau(target["value"], target[name]) for name in ("own", "other")]
+            rows.append((zoo, method, *taus, target["own"].corr(target["other"])))
+    table = pd.DataFrame(rows, columns=["zoo", "method", "own_pictures", "other_pictures", "correlation"])
+    return table.groupby(["zoo", "method"], sort=False).mean().reset_index()
+
+
 def ablation(scores: pd.DataFrame, truth: pd.DataFrame, listed: list[Variant]) -> pd.DataFrame:
     """A row a (zoo, variant): encoders, template, pooling, and what `mean_taus` says.
 
@@ -217,7 +268,7 @@ def _table(values: pd.DataFrame) -> str:
     return markdown(values.map(lambda cell: number(cell, 3) if isinstance(cell, float) else escaped(str(cell))))
 
 
-def page(compared: pd.DataFrame, changed: pd.DataFrame, seconds: pd.DataFrame) -> str:
+def page(compared: pd.DataFrame, changed: pd.DataFrame, pictures: pd.DataFrame, seconds: pd.DataFrame) -> str:
     ratio = seconds["logme_labels"] / seconds["emms"]
     half = (
         "no pair has both scores"
@@ -241,6 +292,13 @@ EMMS with the encoders, the template of class names and the pooling that stand i
 the benchmark's own. A template is a row where a target has class names.
 
 {_table(changed)}
+## Other samples' pictures
+
+What is left of a ranking when every text stands beside the picture of a random other sample: features are computed
+anew, F-labels stay. Weighted tau with own and with other pictures, and how far both scores correlate over PTMs. A
+method whose tau stays has not looked at whether a PTM's features tell what the pictures show.
+
+{_table(pictures) if len(pictures) else "No target has pictures and F-labels."}
 ## Seconds against LogME
 
 CPU seconds on real features, each method alone, nothing shared, the fastest of {ROUNDS}; of PTMs that both score.
@@ -261,11 +319,12 @@ def main() -> None:
     if scores.empty:
         raise UserError("params.yaml: no target has texts, so there are no F-labels to study")
     compared, changed = methods_table(scored, truth), ablation(scores, truth, variants(params.encoders, params.labels))
-    docs = workspace.root / "docs"
-    for name, table in (("methods", compared), ("ablation", changed), ("seconds", seconds)):
+    pictures = pictures_table(of_other_pictures(workspace, params), truth)
+    docs, tables = workspace.root / "docs", {"methods": compared, "ablation": changed, "pictures": pictures}
+    for name, table in (tables | {"seconds": seconds}).items():
         write_text(docs / "emms" / f"{name}.csv", csv_text(table.round(DIGITS)))
     write_text(docs / "emms_speed.svg", speed(seconds))
-    write_text(docs / "emms.md", page(compared, changed, seconds))
+    write_text(docs / "emms.md", page(*tables.values(), seconds))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def test_speed_is_of_each_target_over_its_ptms() -> None:
     assert table.loc["x", ["least", "times_faster", "most"]].tolist() == [2, 3, 4]
     assert table.loc["y", "times_faster"] == 0.5
     assert emms_study.speed(seconds).startswith("<svg")
-    page = emms_study.page(pd.DataFrame({"zoo": ["vqa"]}), pd.DataFrame({"zoo": ["vqa"]}), seconds)
+    page = emms_study.page(*[pd.DataFrame({"zoo": ["vqa"]})] * 3, seconds)
     assert "median 2.0 times, from 0.5 to 4.0" in page
 
 
@@ -145,5 +145,37 @@ def test_a_ptm_that_fits_any_label_is_not_timed(tiny: dict, tmp_path: Path) -> N
     scores, seconds = emms_study.studied(workspace, params)
     assert scores["score"].isna().all()
     assert seconds.empty
-    assert "no pair has both scores" in emms_study.page(scores, scores, seconds)
+    assert "no pair has both scores" in emms_study.page(scores, scores, scores, seconds)
     assert emms_study.speed(seconds).startswith("<svg")
+
+
+def test_other_pictures_change_what_looks_at_them_alone(tiny: dict, tmp_path: Path) -> None:
+    """Texts and targets stay, each picture is another's; own scores are those on the stages' features."""
+    workspace, params, _, split = questions(tiny, tmp_path, 200, {"wordllama": "wordllama"})
+    other = emms_study.with_other_pictures(split, 0)
+    assert other.texts == split.texts and (other.targets == split.targets).all()
+    assert sorted(other.images) == sorted(split.images)
+    assert np.mean([a == b for a, b in zip(other.images, split.images, strict=True)]) < 0.05
+    assert other.fingerprint != split.fingerprint
+    scores = emms_study.of_other_pictures(workspace, params)
+    assert {"emms", "logme_labels"} <= {*scores["method"]}
+    by_variant, _ = emms_study.studied(workspace, params)
+    own = scores.set_index("method").loc["emms"]
+    assert own["own"] == pytest.approx(by_variant.query("variant == 0")["score"].item())
+    assert own["other"] != own["own"]
+    again = emms_study.of_other_pictures(workspace, params)
+    pd.testing.assert_frame_equal(again, scores)
+
+
+def test_a_ranking_that_stays_with_other_pictures_has_the_same_tau() -> None:
+    truth = pd.DataFrame({"dataset": "x", "ptm": list("abcdef"), "value": np.arange(6.0)})
+    rows = truth.drop(columns="value").assign(zoo="vqa")
+    stays = rows.assign(method="transrate_labels", own=np.arange(6.0), other=10 * np.arange(6.0))
+    turns = rows.assign(method="emms", own=np.arange(6.0), other=-np.arange(6.0))
+    table = emms_study.pictures_table(pd.concat([stays, turns]), truth).set_index("method")
+    assert table.loc["transrate_labels", ["own_pictures", "other_pictures", "correlation"]].tolist() == pytest.approx(
+        [1, 1, 1]
+    )
+    assert table.loc["emms", ["own_pictures", "other_pictures", "correlation"]].tolist() == pytest.approx([1, -1, -1])
+    few = stays[stays["ptm"] < "e"]
+    assert emms_study.pictures_table(few, truth).empty
