@@ -9,7 +9,7 @@ templates and poolings, and features of other pictures, are made here and kept i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -104,6 +104,15 @@ def _embedded(
     return [read_labels(embed_labels(*given, encoders[name], split, settings, params.threads)) for name in of.encoders]
 
 
+def _ranked(workspace: Workspace, params: Params, doing: str) -> Iterator[tuple[str, Split, list[str]]]:
+    """Each target with F-labels of texts, its training split, and the PTMs that are ranked on it."""
+    for target in tqdm(params.targets, desc=doing, unit="target", disable=None):
+        split = read_dataset(workspace, "targets", target, "train")
+        if task(split.task).label_rows != "nothing":
+            ptms = params.ptms_of(ZOO[split.task])
+            yield target, split, [ptm for ptm in ptms if params.ptms[ptm].source != target]
+
+
 def studied(workspace: Workspace, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores, columns zoo, dataset, ptm, variant (its place in `variants`), score; and seconds: zoo, dataset, ptm,
     samples, width, a column a method; not of a pair on which one of them has no score. Targets without F-labels of
@@ -113,18 +122,12 @@ def studied(workspace: Workspace, params: Params) -> tuple[pd.DataFrame, pd.Data
     """
     encoders = {name: text_encoders.load(name, spec) for name, spec in params.encoders.items()}
     listed, scores, seconds = variants(encoders, params.labels), [], []
-    limit_threads(params.threads)
-    for target in tqdm(params.targets, desc="F-labels", unit="target", disable=None):
-        split = read_dataset(workspace, "targets", target, "train")
-        if task(split.task).label_rows == "nothing":
-            continue
+    for target, split, ptms in _ranked(workspace, params, "F-labels"):
         embedded = [_embedded(workspace, params, split, encoders, each) for each in listed]
         texts = [labels[0].texts for labels in embedded]
-        for ptm in params.ptms_of(zoo := ZOO[split.task]):
-            if params.ptms[ptm].source == target:
-                continue
+        for ptm in ptms:
             card, found = read_card(workspace, ptm), read_features(workspace.features(ptm, target))
-            matrix, pair = FeatureMatrix(found.features), {"zoo": zoo, "dataset": target, "ptm": ptm}
+            matrix, pair = FeatureMatrix(found.features), {"zoo": ZOO[split.task], "dataset": target, "ptm": ptm}
             for place, (variant, labels) in enumerate(zip(listed, embedded, strict=True)):
                 if variant.template != params.labels.template and texts[place] == texts[0]:
                     continue  # no class names: a template changes nothing
@@ -155,24 +158,20 @@ def of_other_pictures(workspace: Workspace, params: Params) -> pd.DataFrame:
     Columns zoo, dataset, ptm, method, own, other; of pairs that have both, on targets with pictures and F-labels.
     """
     encoders = {name: text_encoders.load(name, spec) for name, spec in params.encoders.items()}
-    own_labels, rows = variants(encoders, params.labels)[0], []
-    for target in tqdm(params.targets, desc="other pictures", unit="target", disable=None):
-        split = read_dataset(workspace, "targets", target, "train")
-        if task(split.task).label_rows == "nothing" or not len(split.images):
+    benchmarks_own, rows = variants(encoders, params.labels)[0], []
+    for target, split, ptms in _ranked(workspace, params, "other pictures"):
+        if not len(split.images):
             continue
-        labels, other = (
-            _embedded(workspace, params, split, encoders, own_labels),
-            with_other_pictures(split, params.seed),
-        )
-        for ptm in params.ptms_of(zoo := ZOO[split.task]):
-            if params.ptms[ptm].source == target:
-                continue
+        labels = _embedded(workspace, params, split, encoders, benchmarks_own)
+        other, zoo = with_other_pictures(split, params.seed), ZOO[split.task]
+        for ptm in ptms:
             made, how = stored(workspace, ptm), (params.features.batch_size, params.threads)
             paths = workspace.features(ptm, target), extract(workspace.cache, task(zoo), made, other, *how)
             found = [read_features(path) for path in paths]
+            matrices = [FeatureMatrix(each.features) for each in found]
             given = [f_label_inputs(score_inputs(each, made.card, params.seed, None, labels)) for each in found]
             for method in COMPARED:
-                scores = [value(method, each.features, of) for each, of in zip(found, given, strict=True)]
+                scores = [value(method, *each) for each in zip(matrices, given, strict=True)]
                 rows.append((zoo, target, ptm, method, *scores))
     return pd.DataFrame(rows, columns=["zoo", "dataset", "ptm", "method", "own", "other"]).dropna()
 
@@ -312,6 +311,7 @@ Seconds of LogME on the same F-labels over those of EMMS: {half} (3.6 to 6.3 wer
 def main() -> None:
     workspace = Workspace(Path())
     params = load(workspace.params)
+    limit_threads(params.threads)
     zoos = results.zoos(workspace, params)
     truth = pd.concat([zoo.truth[["dataset", "ptm", "value"]] for zoo in zoos.values()])
     scored = pd.concat([zoo.scores.assign(zoo=name) for name, zoo in zoos.items()])
@@ -320,11 +320,12 @@ def main() -> None:
         raise UserError("params.yaml: no target has texts, so there are no F-labels to study")
     compared, changed = methods_table(scored, truth), ablation(scores, truth, variants(params.encoders, params.labels))
     pictures = pictures_table(of_other_pictures(workspace, params), truth)
-    docs, tables = workspace.root / "docs", {"methods": compared, "ablation": changed, "pictures": pictures}
-    for name, table in (tables | {"seconds": seconds}).items():
+    docs = workspace.root / "docs"
+    tables = {"methods": compared, "ablation": changed, "pictures": pictures, "seconds": seconds}
+    for name, table in tables.items():
         write_text(docs / "emms" / f"{name}.csv", csv_text(table.round(DIGITS)))
     write_text(docs / "emms_speed.svg", speed(seconds))
-    write_text(docs / "emms.md", page(*tables.values(), seconds))
+    write_text(docs / "emms.md", page(compared, changed, pictures, seconds))
 
 
 if __name__ == "__main__":
