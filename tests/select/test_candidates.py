@@ -69,8 +69,11 @@ def test_every_ptm_with_results_has_its_facts() -> None:
     assert len(table) > 1200 and table.index.is_unique
     assert not (table["pretraining"] == "").any()
     assert table.drop(columns="a").notna().all(axis=None)
-    lists = [*facts.TRANSFORMERS, *facts.HYBRIDS, *facts.MLPS]
-    assert set(lists) <= set(timm.list_modules())  # no family is misspelt
+
+
+def test_no_family_is_misspelt() -> None:
+    pytest.importorskip("timm", "1.0.31", reason="an older timm lacks newer families")
+    assert {*facts.TRANSFORMERS, *facts.HYBRIDS, *facts.MLPS} <= set(timm.list_modules())
 
 
 COUNTED = ["resnet18.a1_in1k", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "swin_tiny_patch4_window7_224.ms_in1k"]
