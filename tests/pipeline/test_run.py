@@ -38,7 +38,9 @@ def test_paths_of_the_dead_are_free(tmp_path: Path) -> None:
     workspace, held = Workspace(tmp_path), tmp_path / ".dvc/tmp/rwlock"
     held.parent.mkdir(parents=True)
     zombie, other = subprocess.Popen(["true"]), subprocess.Popen(["sleep", "60"])
-    working = subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE)
+    code = "print(flush=True); input()"
+    working = subprocess.Popen([sys.executable, "-c", code, "dvc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    working.stdout.readline()  # it has a command line only when it has started
     os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     for reader, stays in ((other, False), (working, True)):
         held.write_text(json.dumps({"write": {"a": {"pid": zombie.pid}}, "read": {"b": [{"pid": reader.pid}]}}))
