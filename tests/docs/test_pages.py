@@ -104,6 +104,28 @@ def test_the_page_of_standard_shows_what_was_published(tmp_path: Path) -> None:
     assert "None are committed" not in page and "intervals.svg" not in page
 
 
+def test_longer_runs_are_compared_with_the_same_runs_of_other_seeds(tmp_path: Path) -> None:
+    """Three PTMs: seed 0 turns the order of the other four round, the longer run has theirs, and so has a score."""
+    ptms, (folder, published) = ["a", "b", "c"], (tmp_path / "docs/standard", tmp_path / "data/published/standard")
+    for place in (folder / "longer", published):
+        place.mkdir(parents=True)
+    rows = [("digits", ptm, seed, k if seed else -k, 1) for seed in range(5) for k, ptm in enumerate(ptms)]
+    rows += [("letters", ptm, 0, 0.5, 1) for ptm in ptms]  # not run for longer
+    names = ["dataset", "ptm", "seed", "test", "chosen"]
+    pd.DataFrame(rows, columns=names).to_csv(published / "truth.csv", index=False)
+    longer = [("digits", ptm, 0, 10 * k, 1) for k, ptm in enumerate(ptms)]
+    pd.DataFrame(longer, columns=names).to_csv(folder / "longer/truth.csv", index=False)
+    scores = [("digits", ptm, method, sign * k) for method, sign in SIGNS.items() for k, ptm in enumerate(ptms)]
+    pd.DataFrame(scores, columns=["dataset", "ptm", "method", "score"]).to_csv(folder / "scores.csv", index=False)
+    text = results.longer_tables(tmp_path)
+    assert re.search(r"a run of 40 steps \| a run of 120 steps.*\n.*\n\| digits \| -1\.00 \| 1\.00 \|", text)
+    assert "letters" not in text and "order all 4 methods alike at a weighted tau of 1.00" in text
+    assert "| logme | 1.00 | 1.00 |" in text and "| probe | -1.00 | -1.00 |" in text
+
+
+SIGNS = {"logme": 1, "probe": -1, "probe_inner": -1}
+
+
 # --- cards ---
 
 
