@@ -65,7 +65,7 @@ TINY = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes a pipeline first: no worker then waits for another's in the end."""
-    items.sort(key=lambda item: not {"built", "benchmark", "hot"} & {*getattr(item, "fixturenames", ())})
+    items.sort(key=lambda item: not {"built", "benchmark"} & {*getattr(item, "fixturenames", ())})
 
 
 def pytest_collection_finish() -> None:
@@ -124,34 +124,24 @@ def run(folder: Path, *command: str, fails: bool = False, environment: dict[str,
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder of all of pytest's workers, of this run alone."""
-    base = tmp_path_factory.getbasetemp()
-    return base if worker_id == "master" else base.parent
-
-
-@pytest.fixture(scope="session")
-def hot(shared: Path) -> Iterator[Callable[[], dict[str, str]]]:
+def hot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], dict[str, str]]]:
     """Gives the environment in which stages of any clone are forked from one process that has the libraries.
 
-    It is started by the first of pytest's workers that asks: stages then take a third of the time. Where that worker
-    has ended they take the whole.
+    It is started by the first who asks: stages then take a third of the time.
     """
     from orbweaver.core.workspace import Workspace  # loads numpy, which reads the lines above
     from orbweaver.pipeline.warm import warm
 
-    root = shared / "hot"
+    root = tmp_path_factory.mktemp("hot")
+    for name in ("orbweaver", "stages"):
+        (root / name).symlink_to(ROOT / name)
     with ExitStack() as stack:
 
         @cache
         def environment() -> dict[str, str]:
-            with FileLock(shared / "hot.lock"):
-                if not root.exists():
-                    root.mkdir()
-                    for name in ("orbweaver", "stages"):
-                        (root / name).symlink_to(ROOT / name)
-                    stack.enter_context(warm(Workspace(root), ENVIRONMENT))
-            return ENVIRONMENT | {"ORBWEAVER_WARM": str(Workspace(root).store / "warm.sock")}
+            inside = stack.enter_context(warm(Workspace(root), ENVIRONMENT))
+            place = inside.get("ORBWEAVER_WARM")  # named from `root`; asked for from elsewhere
+            return inside | ({"ORBWEAVER_WARM": str(root / place)} if place else {})
 
         yield environment
 
@@ -180,10 +170,12 @@ def digests(folder: Path, *rooms: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def built(shared: Path, hot: Callable[[], dict[str, str]]) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str, hot: Callable[[], dict[str, str]]) -> Path:
     """A clone in which the tiny benchmark was built: once, by the first of pytest's workers that asks."""
-    folder, done = shared / "built", shared / "built.done"
-    with FileLock(shared / "built.lock"):
+    base = tmp_path_factory.getbasetemp()
+    root = base if worker_id == "master" else base.parent
+    folder, done = root / "built", root / "built.done"
+    with FileLock(root / "built.lock"):
         if not done.exists():
             clone_repository(folder, TINY)
             run(folder, "dvc", "repro", environment=hot())

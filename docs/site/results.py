@@ -14,7 +14,7 @@ import pandas as pd
 from orbweaver.core.errors import FileError
 from orbweaver.core.files import write_text
 from orbweaver.methods import borda
-from orbweaver.metrics.tau import weighted_tau
+from orbweaver.metrics.tau import weighted_tau, weighted_taus
 from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.marked import between
 
@@ -94,23 +94,23 @@ def longer_tables(root: Path) -> str:
     folder = root / "docs/standard"
     longer = pd.read_csv(folder / "longer/truth.csv")
     runs = pd.read_csv(root / "data/published/standard/truth.csv").query("chosen == 1")
-    runs = runs[runs["dataset"].isin(longer["dataset"]) & runs["ptm"].isin(longer["ptm"])]
-    seeds, long = (table.set_index(["dataset", "ptm"]).sort_index() for table in (runs, longer))
-    others = seeds[seeds["seed"] != 0]["test"].groupby(level=[0, 1]).mean()
-    of = {"a run of 40 steps": seeds[seeds["seed"] == 0]["test"], "a run of 120 steps": long["test"]}
-    agree = {
-        name: {data: weighted_tau(others[data].to_numpy(), one[data].to_numpy()) for data in others.index.levels[0]}
-        for name, one in of.items()
-    }
+    runs = runs[runs["dataset"].isin(longer["dataset"])]
+    short, long = "a run of 40 steps", "a run of 120 steps"
+    one, others = _truth(runs.query("seed == 0")), _truth(runs.query("seed != 0"))
+    agree = {short: weighted_taus(others, one), long: weighted_taus(others, _truth(longer))}
     scores = _with_both(pd.read_csv(folder / "scores.csv"))
-    scores = scores[scores["ptm"].isin(longer["ptm"])]
     singly = pd.concat([_mean_taus(scores, rows) for _, rows in runs.groupby("seed")], axis=1).mean(axis=1)
-    table = pd.DataFrame({"a run of 40 steps": singly, "a run of 120 steps": _mean_taus(scores, longer)}).dropna()
-    alike = weighted_tau(*(column.to_numpy() for _, column in reversed([*table.items()])))
+    table = pd.DataFrame({short: singly, long: _mean_taus(scores, longer)}).dropna().sort_values(long, ascending=False)
+    alike = weighted_tau(table[long].to_numpy(), table[short].to_numpy())
     words = "What methods reach where the truth is one run of each PTM, of 40 steps the mean of five; all "
     words += f"{len(table)} are ordered alike at a weighted tau of {alike:.2f}. The first twelve:"
-    first = table.sort_values("a run of 120 steps", ascending=False).head(12)
-    return f"{_table(pd.DataFrame(agree).rename_axis('target'))}\n{words}\n\n{_table(first.rename_axis('method'))}"
+    targets = pd.DataFrame(agree, index=others.index.rename("target"))
+    return f"{_table(targets)}\n{words}\n\n{_table(table.head(12).rename_axis('method'))}"
+
+
+def _truth(runs: pd.DataFrame) -> pd.DataFrame:
+    """The mean of the runs, a row a target, a column a PTM."""
+    return runs.groupby(["dataset", "ptm"])["test"].mean().unstack()
 
 
 def _mean_taus(scores: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:

@@ -115,15 +115,13 @@ def test_longer_runs_are_compared_with_the_same_runs_of_other_seeds(tmp_path: Pa
     pd.DataFrame(rows, columns=names).to_csv(published / "truth.csv", index=False)
     longer = [("digits", ptm, 0, 10 * k, 1) for k, ptm in enumerate(ptms)]
     pd.DataFrame(longer, columns=names).to_csv(folder / "longer/truth.csv", index=False)
-    scores = [("digits", ptm, method, sign * k) for method, sign in SIGNS.items() for k, ptm in enumerate(ptms)]
+    signs = {"logme": 1, "probe": -1, "probe_inner": -1}
+    scores = [("digits", ptm, method, sign * k) for method, sign in signs.items() for k, ptm in enumerate(ptms)]
     pd.DataFrame(scores, columns=["dataset", "ptm", "method", "score"]).to_csv(folder / "scores.csv", index=False)
     text = results.longer_tables(tmp_path)
     assert re.search(r"a run of 40 steps \| a run of 120 steps.*\n.*\n\| digits \| -1\.00 \| 1\.00 \|", text)
     assert "letters" not in text and "all 4 are ordered alike at a weighted tau of 1.00" in text
     assert "| logme | 0.60 | 1.00 |" in text and "| probe | -0.60 | -1.00 |" in text
-
-
-SIGNS = {"logme": 1, "probe": -1, "probe_inner": -1}
 
 
 # --- cards ---

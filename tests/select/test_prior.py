@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ PUBLISHED = ROOT / "data" / "published"
 
 def zoo(name: str, group: str, generator: np.random.Generator, weights: dict[str, float], targets: list[str]) -> Zoo:
     """A zoo whose truth follows from some facts, up to noise."""
-    rows = facts.of_timm().sample(25, random_state=int(generator.integers(1000)))
+    table = facts.of_timm()
+    drawn = table.index.map(lambda ptm: zlib.crc32(f"{name} {ptm}".encode()))  # nearly the same PTMs of an older timm
+    rows = table.iloc[np.argsort(drawn)[:25]]
     x = features(rows)
     truth = {t: 50 + 9 * (x[list(weights)] @ pd.Series(weights)) + generator.normal(0, 0.5, 25) for t in targets}
     return Zoo(name, group, pd.DataFrame(truth).T, rows, 25)
@@ -78,7 +81,7 @@ def test_the_facts_that_made_a_truth_are_found_and_predict_unseen_targets(zoos: 
     assert {"top1", "transformer"} <= set(prior_fit.choose(blocks)[0])
     figures = prior_fit.compared(zoos[0], prior_fit.Unseen(blocks)).table()["tau"]
     assert figures["prior"] > 0.8 and figures["prior, such PTMs unseen"] > 0.8
-    assert figures["prior"] > figures["parameters"] + 0.15
+    assert figures["prior"] > figures["parameters"] + 0.3
 
 
 def test_a_targets_own_truth_takes_no_part_in_its_prior(zoos: list[Zoo]) -> None:
