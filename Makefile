@@ -1,41 +1,41 @@
-# `make` lists what there is. JOBS: stages at once. BENCHMARK: of orbweaver/pipeline/benchmarks; mini is the committed one.
+# `make` lists the targets. JOBS: stages at once. BENCHMARK: mini, or a file of orbweaver/pipeline/benchmarks.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)  # stages run `python`
-export PYTHONDONTWRITEBYTECODE :=  # else every process compiles all code anew, and each of pytest's rewrites all tests
+export PYTHONDONTWRITEBYTECODE :=  # else every process compiles all code anew, and pytest rewrites all tests
 
 .PHONY: help benchmark benchmark-tasks test test-slow test-browser test-lowest drills drills-mini test-catalogue lint docs docs-results clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-benchmark: .venv/installed ## environment, the benchmark in params.yaml (or BENCHMARK=name), several stages at once, its table
+benchmark: .venv/installed ## set up, run params.yaml (or BENCHMARK=name), several stages at once, show the table
 	$(if $(BENCHMARK),$(BIN)/python -m orbweaver.pipeline.choose $(BENCHMARK))
 	$(BIN)/python -m orbweaver.pipeline.run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/python -m stages.reports --show
 
-benchmark-tasks: ## captions, questions, boxes: the benchmark `tasks`
+benchmark-tasks: ## the same for the benchmark `tasks`: captions, questions, boxes
 	$(MAKE) benchmark BENCHMARK=tasks
 
 test: .venv/installed lint ## environment, linter, tests
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-slow: .venv/installed ## every test that takes longer than that
+test-slow: .venv/installed ## every test that takes longer than seconds
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
-test-browser: .venv/installed ## of these: the report and the ranking as pages, in the system's Chromium
+test-browser: .venv/installed ## of the slow tests: the report and the ranking as pages, in the system's Chromium
 	$(BIN)/python -m pip install --quiet --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -n 0 -m slow tests/report/test_browser.py
 
-test-catalogue: .venv/installed ## of these: every PTM of the catalogue at its real size
+test-catalogue: .venv/installed ## of the slow tests: every PTM of the catalogue at its real size
 	$(BIN)/python -m pytest -m slow tests/models
 
-drills: .venv/installed ## of these: runs that are killed, out of space, twice at once, on nodes that die
+drills: .venv/installed ## of the slow tests: runs that are killed, out of disk space, two at once, on nodes that die
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
 	mkdir -p .store
 	DRILLS=.store/drills.md $(BIN)/python -m pytest -n 0 -m slow -k 'not mini' tests/pipeline/test_run.py tests/pipeline/test_prune.py tests/drills
 
-drills-mini: .venv/installed ## of these: mini on Ray nodes that die
+drills-mini: .venv/installed ## of the slow tests: mini on Ray nodes that die
 	$(BIN)/python -m pip install --quiet --editable '.[dev,cluster]'
 	$(BIN)/python -m pytest -n 0 -m slow -k mini tests/drills/test_cluster.py
 
@@ -50,7 +50,7 @@ test-lowest: .lowest/installed ## the tests with the oldest versions that pyproj
 	.lowest/bin/uv pip install --quiet --python .lowest/bin/python --no-deps --editable .
 	touch $@
 
-lint: .venv/installed ## ruff, and the direction of imports
+lint: .venv/installed ## ruff, and a check of the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
@@ -58,7 +58,7 @@ lint: .venv/installed ## ruff, and the direction of imports
 docs: .venv/docs ## the documentation site, into site/; a warning or a dead link fails
 	$(BIN)/python -m docs.site
 
-docs-results: .venv/installed ## committed results into the pages that show them
+docs-results: .venv/installed ## put committed results into the pages that show them
 	$(BIN)/python -m docs.site.results
 
 .venv/docs: .venv/installed

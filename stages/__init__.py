@@ -1,13 +1,13 @@
-"""The stages of dvc.yaml, a file each, run as `python -m stages.<stage> [name]`: first of all here come the pins.
+"""The stages of dvc.yaml, one file each, run as `python -m stages.<stage> [name]`.
 
-They give a stage the same bytes on every x86-64 CPU with AVX2. The library itself sets nothing: whoever ranks own data
-wants speed.
+Importing this package pins, by environment variables, the CPU instructions that are used, so that a stage writes the
+same bytes on every x86-64 CPU with AVX2. The library `orbweaver` pins nothing: to rank one's own data, speed counts.
 """
 
 import os
 import sys
 
-# Before torch, numpy and OpenMP load, which read them once.
+# Set here, before torch, numpy and OpenMP are loaded: they read these variables only then.
 PINS = {
     # the instructions that kernels are chosen for: torch's own, oneDNN's, MKL's, and OpenBLAS' under numpy and scipy
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -25,9 +25,10 @@ for _name, _value in PINS.items():
 
 
 def _hand_over(place: str) -> None:
-    """Has the process that listens at `place` fork this stage (`orbweaver.pipeline.warm`), and ends as that ends.
+    """Asks the process that listens at the socket `place` to fork this stage (`orbweaver.pipeline.warm`), and exits
+    with the fork's status.
 
-    Returns where nobody listens, or who does cannot: then the stage runs here.
+    Returns if no process listens there or it cannot fork the stage, which then runs in this process.
     """
     import json
     import signal
@@ -53,7 +54,7 @@ def _hand_over(place: str) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, passed_on)
         if not child:
             return
-        if not (ended := told.readline()):  # whoever waited for the child was killed, and nobody would tell its end
+        if not (ended := told.readline()):  # nobody waits for the child any more
             os.killpg(int(child), signal.SIGKILL)
             os._exit(1)
         if (status := int(ended)) < 0:
@@ -63,5 +64,5 @@ def _hand_over(place: str) -> None:
         os._exit(status)
 
 
-if sys.argv[:1] == ["-m"] and "ORBWEAVER_WARM" in os.environ:  # on its way to run a stage, not imported by a test
+if sys.argv[:1] == ["-m"] and "ORBWEAVER_WARM" in os.environ:  # started to run a stage, not imported by a test
     _hand_over(os.environ.pop("ORBWEAVER_WARM"))

@@ -1,4 +1,4 @@
-"""python -m stages.draw: draws Model Spider's episodes from the sources, with every PTM's answers.
+"""python -m stages.draw: draws Model Spider's episodes from the sources, with every PTM's class means and scores.
 
 Writes scores/spider/episodes.h5.
 """
@@ -23,7 +23,7 @@ def main() -> None:
     workspace = Workspace(Path())
     p = params.load(workspace.params)
     with workspace.cache.noting("draw"):
-        # A benchmark without rankers has nothing to draw for, nor sources that would do.
+        # Without rankers both lists are empty: there is nothing to draw for, and the sources need not suit.
         cards = [read_card(workspace, ptm) for ptm in p.ranked_by_spiders]
         encoders = [read_card(workspace, ptm) for ptm in p.spider.encoders]
         methods = wanted_methods([*p.spider.rankers.values()])

@@ -1,7 +1,7 @@
 """python -m stages.features PTM: writes features/<ptm>/<dataset>.h5 for every dataset that has samples.
 
-And of the targets features/<ptm>/inner/<dataset>.h5, from inside the PTM, where that can be had; of the sources too
-with `features.inner: all`.
+For targets also features/<ptm>/inner/<dataset>.h5, features from inside the PTM, if its architecture allows that; for
+sources too with `features.inner: all`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""python -m stages.finetune PTM: writes scores/finetune/<ptm>.csv, every run on every target and which counted.
+"""python -m stages.finetune PTM: writes scores/finetune/<ptm>.csv, every run on every target, and which runs count.
 
-Of a PTM that is no candidate there are none.
+A PTM that is no candidate is not fine-tuned; its table is empty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orbweaver.tasks import fits, task
 from orbweaver.tasks.finetune import Run, finetune, protocol, published_runs, published_truth, runs_of, truth_rows
 from orbweaver.tasks.stored import Stored, stored
 
-THREADS = 1  # a run; targets run side by side instead, which scales better and gives the same bytes on any machine
+THREADS = 1  # of a run; targets run side by side instead, which scales better and gives the same bytes on any machine
 
 
 def runs_on(
@@ -48,7 +48,7 @@ def main() -> None:
     rows: dict[str, list[dict]] = {}
     with cache.noting(f"finetune@{name}"):
         splits = {target: read_dataset(workspace, "targets", target, "train") for target in p.targets}
-        # A target that a PTM was trained on is no target for it, nor one that it has no head for.
+        # Without targets that the PTM was trained on, and without those of a task that it cannot be fine-tuned to do.
         targets = [
             target
             for target, split in splits.items()

@@ -1,4 +1,7 @@
-"""python -m stages.labels ENCODER: writes labels/<encoder>/<dataset>.h5 for every target; no rows for a regression."""
+"""python -m stages.labels ENCODER: writes labels/<encoder>/<dataset>.h5 for every target.
+
+The file of a regression has no rows.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def main() -> None:
     workspace = Workspace(Path())
     p = params.load(workspace.params)
     check_known(name, p.encoders, "encoder")
-    transformers.logging.set_verbosity_error()  # of a CLIP it would list every tensor of the image tower
+    transformers.logging.set_verbosity_error()  # or it lists every tensor of a CLIP's image tower
     transformers.logging.disable_progress_bar()
     encoder = text_encoders.load(name, p.encoders[name])
     with workspace.cache.noting(f"labels@{name}"):

@@ -1,7 +1,7 @@
 """python -m stages.reports: writes reports/; --show prints the table, --readme puts it into README.md.
 
-The page, reports/index.html, tells what scoring cost in seconds. These never repeat, so it is no output of DVC's: this
-command writes it anew each time, with --show too, from what is here.
+The page, reports/index.html, shows how many seconds scoring took. These differ from run to run, so the page is no
+output of DVC: this command writes it anew each time, with --show too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orbweaver.report.tables import text_table
 
 
 def renew_readme(workspace: Workspace, params: Params) -> None:
-    """The table of the benchmark that was built here and, of one zoo, its heat map."""
+    """Puts the table of the benchmark that was built here into README.md and, of one zoo, the heat map into docs."""
     made, readme = shown(workspace, params), workspace.root / "README.md"
     text = readme.read_text(encoding="utf-8")
     write_text(readme, between(text, readme, "result table", made["result_table.md"]))
@@ -42,7 +42,7 @@ def main() -> None:
     workspace = Workspace(Path())
     params = load(workspace.params)
     if len(candidates(params.ptms)) < 2:
-        raise ParamsError("params.yaml: 'ptms' names fewer than two candidates; there is nothing to rank")
+        raise ParamsError("params.yaml: 'ptms' names fewer than two candidates; a ranking needs two or more")
     if args.readme:
         renew_readme(workspace, params)
         return

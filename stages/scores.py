@@ -1,7 +1,7 @@
 """python -m stages.scores TARGET: writes scores/<target>.csv, every method's score of every PTM on one target.
 
-And scores/weights/<target>.csv: what methods on F-labels make of each text encoder; scores/rankers/<target>.csv: what
-each of Model Spider's rankers says, seed by seed, with 0 to all PTMs forwarded.
+Also scores/weights/<target>.csv, the weights and scores that methods on F-labels give for each text encoder, and
+scores/rankers/<target>.csv, the scores of each of Model Spider's rankers, seed by seed, with 0 to all PTMs forwarded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
         split = read_dataset(workspace, "targets", target, "train")
         ptms = p.ptms_of(ZOO[split.task])
         cards = [read_card(workspace, ptm) for ptm in ptms]
-        # Rankers know the PTMs of their encoder's zoo.
+        # Rankers know only the PTMs of their encoder's zoo.
         rankers = p.spider.rankers if ptms == p.ranked_by_spiders else {}
         spiders = [load_card(workspace.ranker(name)) for name in rankers]
         for spider, spec in zip(spiders, rankers.values(), strict=True):

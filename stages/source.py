@@ -1,4 +1,4 @@
-"""python -m stages.source NAME: what PTMs were trained on, as data/sources/<name>/{train,test}.parquet."""
+"""python -m stages.source NAME: writes a source, to train PTMs on: data/sources/<name>/{train,test}.parquet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """python -m stages.spider RANKER: trains one ranker of params.yaml on the episodes.
 
-Writes scores/spider/<ranker>/. With --add PTM, teaches a trained ranker one more PTM of params.yaml, whose features of
-the sources are there; what it knew stays as it is.
+Writes scores/spider/<ranker>/. --add PTM teaches a trained ranker one more PTM of params.yaml and leaves all else that
+it learned as it is; the PTM's features of the sources must be there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         spider = learn_ptm(workspace, args.ranker, args.add, ptms, families, p.spider, p.seed, p.threads)
         checkpoint.save(spider, folder)
     print(f"{folder} now knows {args.add}; `dvc commit --force spider@{args.ranker}` keeps it, "
-          "`dvc repro` trains all anew")  # fmt: skip
+          "`dvc repro` would train it anew on all PTMs")  # fmt: skip
 
 
 if __name__ == "__main__":

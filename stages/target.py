@@ -1,4 +1,4 @@
-"""python -m stages.target NAME: what we want to fine-tune on, as data/targets/<name>/{train,test}.parquet."""
+"""python -m stages.target NAME: writes a target, to fine-tune on: data/targets/<name>/{train,test}.parquet."""
 
 from __future__ import annotations
 

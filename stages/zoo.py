@@ -1,4 +1,4 @@
-"""python -m stages.zoo PTM: writes data/zoo/<ptm>/, trained here on its source or with public weights."""
+"""python -m stages.zoo PTM: writes data/zoo/<ptm>/, a PTM that is trained here on its source or has public weights."""
 
 from __future__ import annotations
 

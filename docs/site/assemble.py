@@ -15,7 +15,7 @@ FENCE = re.compile(r"(^ *(`{3,}).*?^ *\2 *$)", re.MULTILINE | re.DOTALL)
 
 
 def assemble(root: Path, folder: Path) -> None:
-    """Writes the sources of the site: docs/ of a clone at `root`, its notes on changes, and what is generated."""
+    """Writes the sources of the site into `folder`: docs/ and notes of the clone at `root`, and generated pages."""
     shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("site", "__pycache__", "*.py", "*.lock", "*_table.md")
     shutil.copytree(root / "docs", folder, ignore=ignored)
@@ -44,7 +44,7 @@ def outside_code(text: str, change: Callable[[str], str]) -> str:
 def without_code_links(text: str, page: Path, root: Path) -> str:
     """Links to folders, and to files of the repository that are no pages, become the path that they name.
 
-    They lead somewhere in a clone, but not on the site. A link to what is not there is left: the build refuses it.
+    Such links work in a clone, but not on the site. A link to a missing file is left as it is: the build refuses it.
     """
 
     def change(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""One card a method: formula, what it needs, what it costs, what its docstring says, what came out."""
+"""One card per method: formula, inputs, cost, docstring, and its result on `standard`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _index(groups: dict[str, dict[str, dict]], found: pd.DataFrame) -> str:
         lines.append("")
     if of:
         lines.append("Means over the targets of [`standard`](../results/standard.md).")
-    return "\n".join([*lines, "Those that were looked at and are not here: [why](../methods-missing.md).", ""])
+    return "\n".join([*lines, "Methods that are left out: [why](../methods-missing.md).", ""])
 
 
 def _card(name: str, card: dict, group: str, known: set[str], root: Path, found: pd.DataFrame) -> str:
@@ -106,7 +106,7 @@ def _card(name: str, card: dict, group: str, known: set[str], root: Path, found:
 
 
 def _needs(name: str, card: dict) -> str:
-    """What a method takes, from its parameters; of those that may be left out it takes one."""
+    """The inputs of a method, read from its parameters; of parameters with a default it takes one."""
     if "needs" in card:
         return card["needs"]
     wanted = [each for each in inspect.signature(METHODS[name]).parameters.values() if each.name != "seed"]

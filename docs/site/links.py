@@ -1,4 +1,4 @@
-"""What is wrong with a built site: links that lead nowhere, and anything that a reader's browser fetches elsewhere."""
+"""What is wrong with a built site: links that lead nowhere, and files that a browser would load from other servers."""
 
 from __future__ import annotations
 

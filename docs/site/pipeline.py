@@ -1,4 +1,4 @@
-"""The page on dvc.yaml: its stages, what each reads and writes, and a picture of who waits for whom."""
+"""The page on dvc.yaml: its stages, what each reads and writes, and a picture of which stage waits for which."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def page(root: Path) -> str:
         "# Pipeline",
         "",
         "`dvc.yaml`, as it is when this page is made. A stage with *for each of* is one stage for each entry there.",
-        "What a stage reads of our own code is left out.",
+        "The code that a stage depends on is left out.",
         "",
         f'<div class="pipeline">{picture(stages)}</div>',
         "",
@@ -56,17 +56,17 @@ def waits_for(stages: dict) -> dict[str, set[str]]:
 
 
 def _head(path: str) -> tuple[str, ...]:
-    """The parts of a path; a template stands for anything."""
+    """The parts of a path, with `*` for a part that holds a template such as `${key}`."""
     return tuple("*" if "${" in part else part for part in Path(path).parts)
 
 
 def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Is one of the paths the other, or within it? A name that is written out is not one of a template's."""
+    """Whether the paths are equal or one lies within the other. A template (`*`) meets only a template."""
     return all(a == b for a, b in zip(one, other, strict=False))
 
 
 def picture(stages: dict) -> str:
-    """An SVG: a box a stage, as late as it may be; what other arrows already say is not drawn again."""
+    """An SVG: a box per stage, as far right as it may be; an arrow that follows from others is not drawn."""
     edges = waits_for(stages)
     order = [*TopologicalSorter(edges).static_order()]
     above: dict[str, set[str]] = {}
@@ -94,9 +94,9 @@ Place = tuple[int, int]  # column, row
 def _placed(
     order: list[str], edges: dict[str, set[str]], needed: dict[str, list[str]]
 ) -> tuple[dict[str, Place], dict[tuple[str, str], bool]]:
-    """Where each stage stands, and which arrows turn early: to their end's row at once, instead of just before it.
+    """The place of each stage; for each arrow, whether it changes rows right after its start or just before its end.
 
-    The longest chain is the first row; every other stage takes the first row that its arrows reach past no box.
+    The longest chain is the first row; every other stage takes the first row that its arrows reach across no box.
     """
     first = {}
     for name in order:

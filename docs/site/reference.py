@@ -23,7 +23,7 @@ from docs.site import pipeline
 from docs.site.cards import prose
 from orbweaver.core.settings import Name
 
-# What may be relied on, by what it is for.
+# The public API, by purpose.
 PYTHON = {
     "Rank": ["orbweaver.select.ranking.rank", "orbweaver.select.told.result.Ranking"],
     "Scores": ["orbweaver.methods.inputs.ScoreInputs", "orbweaver.methods.run.score", "orbweaver.methods.tables"],
@@ -41,7 +41,7 @@ PYTHON = {
     "Reports": ["orbweaver.report.evaluate", "orbweaver.report.build"],
     "Places and kept work": ["orbweaver.core.workspace.Workspace", "orbweaver.core.cache.Cache"],
 }
-COMMANDS = {  # what is run as `python -m`: arguments for help
+COMMANDS = {  # modules that are run as `python -m`, with the title of their section
     "orbweaver.pipeline.run": "Build a benchmark on many cores or machines",
     "orbweaver.pipeline.choose": "Choose a benchmark",
     "orbweaver.pipeline.prune": "Remove what params.yaml no longer names",
@@ -59,7 +59,7 @@ def pages(root: Path) -> dict[str, str]:
 
 
 def python() -> str:
-    """What mkdocstrings makes of the docstrings, without importing anything."""
+    """The page whose `:::` lines mkdocstrings replaces by docstrings, without importing anything."""
     lines = [
         "# Python",
         "",
@@ -133,7 +133,7 @@ def params() -> str:
 
 
 def _told(model: type[BaseModel]) -> tuple[str, dict[str, str]]:
-    """What a model's docstring says of the whole, and of each key: `key: words.` or `key, key: words.`"""
+    """A model's docstring, split into the part on the whole and those on keys, `key: words.` or `key, key: words.`"""
     text = " ".join(inspect.cleandoc(model.__doc__ or "").split())
     key = "|".join(model.model_fields)
     parts = re.split(rf"(?:^|(?<=[.)] ))((?:{key})(?:, (?:{key}))*): ", text)

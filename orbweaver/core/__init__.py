@@ -1,1 +1,1 @@
-"""What everything stands on: places, files and their formats, the cache of finished work, errors, the machine."""
+"""What all other packages use: where files lie, file formats, the cache of finished work, errors, cores and GPUs."""

@@ -1,6 +1,7 @@
-"""Finished work, kept under a key that hashes everything it depends on, code included; so it is never done twice.
+"""A cache of finished work. A result's key hashes all that it depends on, code included, so no work is done twice.
 
-The cache outlives DVC's clearing of outputs before each run. A stage notes what it used, and `prune` removes the rest.
+DVC deletes a stage's outputs before it runs the stage; the cache stays. Each stage records which results it used, and
+`orbweaver.pipeline.prune` removes those that no stage uses.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ USED = "used"
 
 @runtime_checkable
 class Fingerprinted(Protocol):
-    """A value that says what it is: a digest, or JSON-able parts that tell it from others."""
+    """A value with a `fingerprint`: a digest, or JSON-able parts, that differs from that of any other value."""
 
     @property
     def fingerprint(self) -> object: ...
 
 
 def fingerprint(value: object) -> object:
-    """What a value is, as JSON-able parts. Raises TypeError for one that cannot be told from others of its type."""
+    """JSON-able parts that identify a value, for a key. Raises TypeError for a type that has no such parts."""
     if isinstance(value, Fingerprinted):
         return value.fingerprint
     if isinstance(value, BaseModel):
@@ -42,27 +43,27 @@ def fingerprint(value: object) -> object:
         return [fingerprint(each) for each in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"a {type(value).__name__} has no fingerprint, so that a result cannot be kept under it")
+    raise TypeError(f"a {type(value).__name__} has no fingerprint, so it cannot be part of a key; give it one")
 
 
 class Cache:
-    """A folder of finished results: <room>/<first two of the key>/<key><suffix>."""
+    """A folder of finished results: <kind, the room>/<first two characters of the key>/<key><suffix>."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._noting: Path | None = None
 
     def path(self, room: str, suffix: str, key: str) -> Path:
-        """Where the result of this key lies, or will lie. Its use is noted if a stage asked for that."""
+        """Where the result of this key lies, or will lie. Within `noting`, its use is recorded."""
         path = self.root / room / key[:2] / f"{key}{suffix}"
         if self._noting is not None:
-            with open(self._noting, "a") as notes:  # appended line by line, as forked workers use the cache too
+            with open(self._noting, "a") as notes:  # appended line by line: forked workers write here too
                 notes.write(f"{path.relative_to(self.root)}\n")
         return path
 
     @contextmanager
     def noting(self, stage: str) -> Iterator[None]:
-        """Notes what is used until the block ends well, under the name of the stage that uses it."""
+        """Records which results the block uses, under the stage's name; if the block raises, the old record stays."""
         notes = self.root / USED / f"{stage}.{os.getpid()}"
         notes.parent.mkdir(parents=True, exist_ok=True)
         notes.write_text("")
@@ -75,7 +76,7 @@ class Cache:
             notes.unlink(missing_ok=True)
 
     def used(self, stage: str) -> set[Path]:
-        """What a stage used when it last ran to its end."""
+        """The results that a stage used when it last ran to its end."""
         notes = self.root / USED / stage
         return {self.root / line for line in notes.read_text().splitlines()} if notes.exists() else set()
 
@@ -83,7 +84,7 @@ class Cache:
 def kept(
     room: str, suffix: str
 ) -> Callable[[Callable[Concatenate[Path, Cache, P], None]], Callable[Concatenate[Cache, P], Path]]:
-    """Keeps what a function writes, so that the same arguments never compute it again.
+    """A decorator that keeps what a function writes: with the same arguments it is not computed again.
 
     The decorated `make(path, cache, *arguments)` writes its result to `path`, in one step. It is called as
     `make(cache, *arguments)`, without `path`, and returns the path of the finished result. The key hashes the

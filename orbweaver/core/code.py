@@ -1,4 +1,4 @@
-"""What code a module runs: its imports inside this project, followed to their end."""
+"""Which code a module runs: the modules of this project that it imports, directly or through others."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 from orbweaver.core.keys import key_of
 
 PROJECT = ("orbweaver", "stages")
-# Modules that cannot change a result, or whose values are in the key themselves: a change of theirs repeats no work.
+# Modules that cannot change a result, or whose values are part of the key: changing their code repeats no work.
 NEUTRAL = frozenset(
     f"orbweaver.core.{name}" for name in ("cache", "code", "errors", "files", "keys", "names", "settings", "workspace")
 )
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Libraries whose version may change a result, by the name under which they are imported.
 LIBRARIES = {
     "PIL": "pillow",
@@ -71,11 +72,14 @@ class _Imports(ast.NodeVisitor):
 
 @cache
 def _module(module: str) -> tuple[str, frozenset[str]]:
-    """Hash of a module's syntax tree, in which comments and blank lines do not count; and what it imports."""
+    """Hash of a module's syntax tree without docstrings, comments and blank lines; and what the module imports."""
     path = _source(module)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = _Imports(module if path.name == "__init__.py" else module.rpartition(".")[0])
     imports.visit(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
     return key_of(ast.dump(tree)), frozenset(imports.names)
 
 
@@ -95,7 +99,7 @@ def closure(*modules: str) -> frozenset[str]:
 
 @cache
 def code_version(*modules: str) -> str:
-    """Hash of everything that these modules run: their closure less `NEUTRAL`, and the libraries that it imports."""
+    """Hash of the code that these modules run: their closure without `NEUTRAL`, and the versions of its `LIBRARIES`."""
     run = sorted(closure(*modules) - NEUTRAL)
     imported = {name.partition(".")[0] for module in run for name in _module(module)[1]}
     libraries = {name: version(package) for name, package in LIBRARIES.items() if name in imported}

@@ -1,4 +1,4 @@
-"""The device, chosen once, and what makes a computation repeatable."""
+"""The device to compute on, and settings that make a computation repeatable."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ def device() -> torch.device:
 def repeatable(seed: int, threads: int) -> None:
     """Seeds torch and fixes everything else that may change the last bits of a result on this machine.
 
-    The number of threads splits sums differently, so it is a parameter of the benchmark, not of the machine.
+    How a sum is split, and so its last bits, depends on the number of threads: that is a setting of the benchmark, not
+    of the machine.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # With it PyTorch fills new memory with NaN to show who reads it unwritten: a fifth of a small network's step.
+    # In deterministic mode PyTorch fills new memory with NaN, to expose reads of memory that was never written. That
+    # takes a fifth of a training step of a small network.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
 
 
 def workers() -> int:
-    """Processes that decode images beside the one that computes."""
+    """How many processes decode images, beside the one that computes."""
     return min(8, cores())
 
 
 def autocast(precision: str) -> torch.autocast:
-    """Products in bfloat16 where `precision` says so, on any device; else a context that does nothing."""
+    """Autocast to bfloat16 where `precision` is "bfloat16", on any device; else a context that does nothing."""
     return torch.autocast(device().type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
@@ -66,6 +68,6 @@ class Fitting:
                 if largest == 1:
                     raise
                 self.size = largest // 2
-            # Outside the handler, whose traceback holds on to the tensors.
+            # Outside the except block, whose traceback keeps the tensors in memory.
             torch.cuda.empty_cache()
             warnings.warn(f"out of memory: batches of {largest} are computed in parts of {self.size}", stacklevel=2)

@@ -1,4 +1,4 @@
-"""Files written in one step, and known by their bytes."""
+"""Files written in one step (atomically), and identified by a digest of their bytes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def digest(path: str | Path) -> str:
         raise FileError(f"{path}: not found; `dvc repro` makes it, `dvc pull` fetches it") from None
 
 
-@lru_cache  # scoring asks for a target's digest once a PTM
+@lru_cache  # scoring asks for a target's digest once for each PTM
 def _digest(path: Path, *version: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -77,7 +77,7 @@ def _digest(path: Path, *version: int) -> str:
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file as an argument of what is kept: it is known by its bytes, and read only when the result is not there."""
+    """A file as an argument of a function that is `kept`: the key holds the digest of its bytes, not its path."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""Names for results: the hash of what they depend on."""
+"""Keys of results: hashes of what they depend on."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import json
 
 
 def key_of(*parts: object) -> str:
-    """A name for the result of a computation: hash of everything that it depends on (JSON-able parts)."""
+    """The key of a computation's result: a hash of everything that it depends on (JSON-able parts)."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: its cores and GPUs, or its share of them where one was set."""
+"""Which cores and GPUs this process may use: all, or the share that the environment sets; and worker processes."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ def gpus() -> list[str]:
 
 
 def limit_threads(threads: int) -> None:
-    """Sets the threads of the linear algebra under numpy: its sums, and so the last bits, depend on their number."""
+    """Sets how many threads numpy's linear algebra uses: the last bits of its sums depend on their number."""
     threadpool_limits(threads)  # of the libraries that are loaded already
     os.environ.update({f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL")})
 
 
 def forked(jobs: int) -> ProcessPoolExecutor:
-    """Workers for so many jobs: as many as there are cores, one where there is a GPU.
+    """A pool of worker processes for `jobs` jobs: at most one per core, and a single one where there is a GPU.
 
-    They are forked, so that they start at once; fork before torch computes anything, since threads are not inherited.
+    Workers are forked, so they start at once. Fork before torch computes anything: a fork does not inherit its threads.
     """
     workers = 1 if gpus() else max(1, min(jobs, cores()))
     return ProcessPoolExecutor(workers, get_context("fork"), _die_with_parent, (os.getpid(),))
 
 
 def _die_with_parent(parent: int) -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """Ends a worker whose parent was killed; otherwise it would wait for work for ever."""
 
     def watch() -> None:
         while os.getppid() == parent:

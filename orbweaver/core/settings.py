@@ -1,4 +1,4 @@
-"""Settings as params.yaml has them, typed and strict. Whoever computes takes those that it needs."""
+"""The sections of params.yaml, as strictly typed models. Functions take only the section that they need."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
 class Section(BaseModel):
-    """One entry of params.yaml, or a part of one: no unknown keys, no silent conversions, no changes."""
+    """A section of params.yaml, or a part of one: no unknown keys, no silent conversions, no changes after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class DatasetSettings(Section):
-    """How much of a dataset to take. A corpus that is known by name only (no images here) has neither.
+    """A dataset, and how much of it to take. Of a corpus that is known by name only (it has no samples here), nothing.
 
-    variant: of a published dataset that is used in several forms. class_names: of a published dataset, "raw" as its
-    files have them (`night_stand`), else as people write them. path: a folder, CSV or Parquet of one's own, instead of
-    a dataset that is known by its name. task, image_column, text_column, label_column: of such a path, where they
-    cannot be told from it.
+    train, test: numbers of samples. Left out, a published dataset is taken whole, and data at a `path` are split into
+    three quarters and one quarter. image_size: pixels a side of images that are drawn here. variant: of a published
+    dataset that is used in several forms. class_names: of a published dataset, "raw" as its files have them
+    (`night_stand`), "readable" as people write them (`night stand`). path: your own data, a folder, CSV or Parquet,
+    instead of a dataset that is known by its name. task, image_column, text_column, label_column: of the data at
+    `path`, where the data themselves do not show it.
     """
 
     train: int | None = Field(default=None, ge=2)
@@ -40,16 +42,18 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class PtmSettings(Section):
-    """One pre-trained model: `arch.tag` carries public weights, a bare `arch` is trained here on its source.
+    """One pre-trained model (PTM), with public weights or trained here on its source.
 
-    So do `torchvision/name` and `transformers/owner/name`. init: trained here on its source all the same, from its
-    public weights or from random ones. task: what it was pre-trained to do; it is paired with the targets that PTMs of
-    this task can be fine-tuned on (`orbweaver.tasks.ZOO`). Beyond images, `arch` is "<timm>+<text>" (a timm name with
-    its tag starts from public weights), "<text>" where there are no images, or "<owner>/<name>" of the Hugging Face
-    hub; texts are `orbweaver.models.text.ARCHITECTURES` and `PUBLIC`. samples: how many of the source to train on; all
-    where it is not said. objective: what it learns on its source (`orbweaver.tasks.objectives`) where that is not its
-    task; the source may then be of another one. candidate: nobody asks whether to fine-tune one that is none; it is
-    there as a general encoder of Model Spider.
+    task: what it was pre-trained to do; it is paired with the targets that PTMs of this task can be fine-tuned on
+    (`orbweaver.tasks.ZOO`). architecture: an image classifier with public weights is `name.tag` of timm,
+    `torchvision/name` or `transformers/owner/name`; a bare `name` of timm is trained here. A PTM that reads or writes
+    text is "<timm>+<text>" (a timm name with its tag starts from public weights), "<text>" where there are no images,
+    or "<owner>/<name>" of the Hugging Face hub, where <text> is one of `orbweaver.models.text.ARCHITECTURES` or
+    `PUBLIC`. source: the dataset that it was, or is, pre-trained on. input_size: pixels a side of its input, if not
+    those of its weights. samples: how many of the source to train on; all if left out. init: train it here on its
+    source, from random weights or from its public ones. objective: what it learns on its source
+    (`orbweaver.tasks.objectives`) instead of its task; the source may then be of another task. candidate: false for a
+    PTM that is not fine-tuned, scored or ranked, and only serves Model Spider as a general encoder.
     """
 
     task: Name = "image_classification"
@@ -63,17 +67,20 @@ class PtmSettings(Section):
 
     @property
     def fingerprint(self) -> dict:
-        """What its weights depend on."""
+        """The settings that its weights depend on."""
         return self.model_dump(mode="json", exclude={"candidate"})
 
 
 def candidates(ptms: dict[str, PtmSettings]) -> dict[str, PtmSettings]:
-    """Those of them that are fine-tuned, scored and ranked."""
+    """The PTMs that are fine-tuned, scored and ranked."""
     return {name: ptm for name, ptm in ptms.items() if ptm.candidate}
 
 
 class PretrainSettings(Section):
-    """augment: random crops and flips. precision: bfloat16 computes products in it, by autocast."""
+    """How PTMs are trained here on their sources.
+
+    augment: random crops and flips. precision: with bfloat16, matrix products are computed in it, by autocast.
+    """
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -84,9 +91,10 @@ class PretrainSettings(Section):
 
 
 class FeaturesSettings(Section):
-    """Always in float32: methods that invert a covariance see its last bits. A batch that does not fit is halved.
+    """How features are extracted: in float32, since methods that invert a covariance depend on its last bits.
 
-    inner: which datasets PTMs give features from inside of: targets, or all, for rankers that learn from them.
+    batch_size: samples at a time; a batch that does not fit into memory is halved. inner: the datasets on which
+    features from inside a PTM are extracted too, the targets or all; rankers that learn from such features need all.
     """
 
     batch_size: int = Field(ge=1)
@@ -94,14 +102,22 @@ class FeaturesSettings(Section):
 
 
 class EncoderSettings(Section):
-    """A text encoder: a package that holds one (`orbweaver.models.text_encoders`), a folder, or an id on the hub."""
+    """A text encoder.
+
+    model: a package that holds one (`orbweaver.models.text_encoders`), a folder, or an id on the Hugging Face hub.
+    revision: a commit of the hub's repository.
+    """
 
     model: str
     revision: str | None = None
 
 
 class LabelsSettings(Section):
-    """How texts become F-labels. template: of class names, which stand in the place of {}."""
+    """How targets become F-labels: texts that say the target, embedded by a text encoder (EMMS, arXiv 2308.06262).
+
+    pooling: the mean over a text's tokens, or, as in EMMS' published code, over its tokens and padding. template: the
+    text for a class; its name takes the place of {}.
+    """
 
     pooling: Literal["masked_mean", "padded_mean"]
     template: str = Field(pattern=r"^[^{}]*\{\}[^{}]*$")
@@ -113,9 +129,12 @@ Decay = Annotated[float, Field(ge=0)]
 
 
 class FinetuneSettings(Section):
-    """`steps` counts instead of `epochs` where it is given. With several weight decays, each is tried with each rate.
+    """How PTMs are fine-tuned. Each learning rate is tried with each weight decay; held-out training samples choose.
 
-    sgd: Nesterov momentum 0.9, and a weight decay of `weight_decay` / learning rate, as in SFDA's grid.
+    steps: the length of a run instead of `epochs`, rounded up to whole epochs. optimizer: sgd has Nesterov momentum 0.9
+    and a weight decay of `weight_decay` / learning rate, as in SFDA's grid. augment: random crops and flips.
+    precision: with bfloat16, matrix products are computed in it, by autocast. validation_fraction: share of the
+    training samples that is held out. seeds: how many runs are made with the chosen learning rate and weight decay.
     """
 
     epochs: int = Field(ge=1)
@@ -140,19 +159,22 @@ SUPERVISION = ("held_out", "held_out_inner", "finetuned")  # of a ranker, beside
 class RankerSettings(Section):
     """One form of Model Spider: what supervises it and what it sees of a target.
 
-    supervision: score methods, `held_out` (a linear probe, on images that it was not fitted to), `held_out_inner` (on
-    features from inside the PTM) or `finetuned` (the truth of `tuned` episodes); of several, their Borda count.
-    evidence: score methods whose values for forwarded PTMs it sees. first: what counts of a forwarded PTM: what the
-    network makes of all, or the evidence, which the network corrects by a share that left-out families choose; see
-    `spider.evidence`. specific: a forwarded PTM's class means stand behind the encoder's, in their place, or
-    nowhere. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
+    A ranker is the trained network. A forwarded PTM is one that is run on the target, so that its features are known.
+
+    supervision: the order that it learns to predict: that of score methods, of `held_out` (a linear probe, on images
+    that it was not fitted to), of `held_out_inner` (the same on features from inside the PTM) or of `finetuned`
+    (fine-tuning on episodes, see `spider.episodes.tuned`); of several, their Borda count. evidence: score methods whose
+    values for forwarded PTMs it sees. first: what ranks forwarded PTMs: the network, which sees everything, or the
+    evidence, corrected by the network; the weight of the correction is chosen on left-out families, see
+    `spider.evidence`. specific: a forwarded PTM's class means are appended to the encoder's, replace them, or are not
+    used. prompts, normalise: see `Ranker`. own_source: learn also from episodes with classes of a PTM's own source.
     without: a family of datasets whose sources are left out of what it learns from; see `spider.rows.as_methods`.
-    draws: train on so many episodes at most. seeds: so many rankers, whose mean counts.
-    forwards: in training random PTMs are forwarded (as the paper's code), or in half of the batches those that score
-    highest so far, as inference will. keep: the weights of the epoch that validates best, or the last (as its code).
-    drop: share of the PTMs and of the evidence that a batch does not know, whole families of PTMs among them, so that
-    one that was never learned from can be ranked by its card and its evidence; see `spider.strangers`.
-    encoder, width, epochs, learning_rate: where they differ from all rankers'; see `SpiderSettings.filled`.
+    draws: the most episodes to train on. seeds: how many rankers are trained; their mean counts. forwards: the PTMs
+    that are forwarded in training: random ones (as in the paper's code), or, in half of the batches, those that score
+    highest so far, as at inference. keep: the weights of the epoch that validates best, or of the last (as in the
+    paper's code). drop: share of the PTMs and of the evidence that is hidden in a training batch, whole families of
+    PTMs among them, so that a PTM that it never learned from can be ranked by its card and its evidence; see
+    `spider.strangers`. encoder, width, epochs, learning_rate: where given, used instead of what all rankers share.
     """
 
     supervision: list[Name] = Field(min_length=1)
@@ -176,19 +198,23 @@ class RankerSettings(Section):
 
 
 class TunedSettings(FinetuneSettings):
-    """How all PTMs are fine-tuned on episodes; draws: on so many of them."""
+    """How all PTMs are fine-tuned on episodes; the other keys are those of `finetune`.
+
+    draws: on how many episodes.
+    """
 
     draws: int = Field(ge=2)
 
 
 class EpisodeSettings(Section):
-    """What episodes, Model Spider's training tasks, are drawn like.
+    """How episodes, Model Spider's training tasks, are drawn: small classification tasks with classes of the sources.
 
-    mixtures: of sources; so many at random, or these, each of so many classes of each source. alone: share of those at
-    random whose sources are all of one family. draws: of each mixture. validation: share of the sources' classes, and
-    of the mixtures, that only validates. ways: classes at most; shots: images of a class at most. bins: pseudo-classes
-    of a regression, where none are published (`spider.tokens.PUBLISHED`). tuned: what `finetuned` means where it
-    supervises a ranker.
+    mixtures: the sets of sources that episodes are drawn from: how many random ones, or a list that says for each
+    mixture how many classes it has of which source. alone: share of the random mixtures whose sources are all of one
+    family. draws: episodes of each mixture. validation: share of the sources' classes, and of the mixtures, that is
+    only used to validate. ways: the most classes of an episode. shots: the most images of a class. bins: how many
+    pseudo-classes stand for the values of a regression, where none are published (`spider.tokens.PUBLISHED`). tuned:
+    how PTMs are fine-tuned on episodes, for rankers with the supervision `finetuned`.
     """
 
     mixtures: Annotated[int, Field(ge=2)] | Annotated[list[dict[Name, Count]], Field(min_length=2)] = 13
@@ -202,10 +228,10 @@ class EpisodeSettings(Section):
 
 
 class SpiderSettings(Section):
-    """Model Spider: its episodes, and the rankers that learn from them. Without rankers nothing is drawn.
+    """Model Spider: its episodes, and the rankers that learn from them. Without rankers no episodes are drawn.
 
-    encoder: the PTM whose class means describe a target; with one, every PTM forwards every source. It need not be a
-    candidate.
+    encoder: the PTM whose class means describe a target; it need not be a candidate. If one is given, every PTM is run
+    on every source.
     """
 
     encoder: Name | Literal[""] = ""
@@ -218,7 +244,7 @@ class SpiderSettings(Section):
     rankers: dict[Name, RankerSettings]
 
     def filled(self, spec: RankerSettings) -> RankerSettings:
-        """A ranker's settings with those that it shares with all."""
+        """A ranker's settings; those that it does not set itself are the ones that all rankers share."""
         shared = ("encoder", "width", "epochs", "learning_rate")
         return spec.model_copy(update={key: getattr(self, key) for key in shared if getattr(spec, key) is None})
 
@@ -229,4 +255,6 @@ class SpiderSettings(Section):
 
 
 class ReportsSettings(Section):
+    """How results are reported. bootstrap: resamples of each interval."""
+
     bootstrap: int = Field(ge=10)

@@ -1,4 +1,4 @@
-"""Where each artefact lies below a root that is passed: a benchmark's clone, or any other folder."""
+"""Where each file lies below a root folder: a clone of the benchmark, or any other folder."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ OUTPUTS = ("data/sources", "data/targets", "data/zoo", "features", "labels", "sc
 
 @dataclass(frozen=True)
 class Workspace:
-    """The places below `root`. Nothing is made by asking for a place."""
+    """The places below `root`. Asking for a place creates nothing."""
 
     root: Path
 
     @property
     def store(self) -> Path:
-        """What lasts between runs outside DVC's outputs: finished work, logs, seconds."""
+        """What is kept between runs but is no output of DVC: finished work, logs, measured seconds."""
         return self.root / ".store"
 
     @cached_property
@@ -37,7 +37,7 @@ class Workspace:
 
     @property
     def published(self) -> Path:
-        """Tables of papers; each folder's truth is in truth.csv."""
+        """Tables of papers, a folder each; its truth.csv holds the published results of fine-tuning."""
         return self.root / "data" / "published"
 
     def split(self, role: str, dataset: str, split: str) -> Path:
@@ -51,13 +51,13 @@ class Workspace:
     def ptm(self, ptm: str) -> Path:
         """Folder of a PTM: model.safetensors, card.json, and tokenizer.json where it reads text.
 
-        A public one that was fetched to rank for a user (`timm/NAME`) lies in the store, no part of the benchmark.
+        A public PTM that `orbweaver rank` fetched (`timm/NAME`) lies in the store and is no part of the benchmark.
         """
         family, _, name = ptm.rpartition("/")
         return self.store / "ptms" / family / name if family else self.root / "data" / "zoo" / ptm
 
     def features(self, ptm: str, dataset: str) -> Path:
-        """What a PTM makes of a dataset's training split; those from inside it lie in a folder beside."""
+        """A PTM's features of a dataset's training split; those from inside the PTM are in a folder `inner`."""
         return self.root / "features" / ptm / f"{dataset}.h5"
 
     def labels(self, encoder: str, dataset: str) -> Path:
@@ -81,11 +81,11 @@ class Workspace:
         return self.root / "scores" / "spider" / ranker
 
     def rankers(self, dataset: str) -> Path:
-        """What each ranker says of each PTM: by seed, and by how many PTMs are forwarded."""
+        """Each ranker's score of each PTM, by seed and by how many PTMs are forwarded (run on the target)."""
         return self.root / "scores" / "rankers" / f"{dataset}.csv"
 
     def weights(self, dataset: str) -> Path:
-        """What each text encoder's F-labels say of each PTM: EMMS' weight of it, and scores on it alone."""
+        """For each PTM and text encoder: EMMS' weight of the encoder's F-labels, and scores on these F-labels alone."""
         return self.root / "scores" / "weights" / f"{dataset}.csv"
 
     def reports(self) -> Path:
@@ -93,7 +93,7 @@ class Workspace:
         return self.root / "reports"
 
     def page(self) -> Path:
-        """The report, which tells seconds and is therefore no output of DVC's."""
+        """The report's page. It shows measured seconds, which differ from run to run, so it is no output of DVC."""
         return self.reports() / "index.html"
 
     def seconds(self, dataset: str) -> Path:
@@ -101,9 +101,9 @@ class Workspace:
         return self.store / "seconds" / f"{dataset}.csv"
 
     def log(self, stage: str) -> Path:
-        """What a stage that `orbweaver.pipeline.run` started said."""
+        """What a stage printed that `orbweaver.pipeline.run` started."""
         return self.store / "logs" / f"{stage}.log"
 
     def run_lock(self) -> Path:
-        """Held by the one run that may work here."""
+        """A lock file: only one run may work here at a time."""
         return self.store / "run.lock"

@@ -39,7 +39,10 @@ class Layout(Section):
 
 
 class Parted(Section):
-    """How samples without an official split are split; with seed 0, whatever the benchmark's seed."""
+    """How a dataset without an official split is split; always with seed 0, whatever the benchmark's seed.
+
+    share: of the samples, for training. per_class: how many of each class are for training.
+    """
 
     share: float | None = Field(default=None, gt=0, lt=1)
     per_class: int | None = Field(default=None, ge=1)
@@ -52,7 +55,8 @@ class Parted(Section):
 
 
 class File(Section):
-    """unpack: the folder, below the dataset's own, that an archive is unpacked into. inner: an archive in it.
+    """A file to download. unpack: the folder, below the dataset's own, that an archive is unpacked into. inner: path of
+    an archive inside the archive, which is unpacked too.
 
     shared: the name of the folder in data/raw that several datasets share, instead of the dataset's own. mirror:
     another address of the same bytes, asked when the first one fails.
@@ -83,7 +87,7 @@ class File(Section):
 
 
 class Hub(Section):
-    """A Hugging Face dataset at a commit; splits: which of its files belong to which, as a pattern."""
+    """A Hugging Face dataset at a commit. splits: for each split, a pattern of the names of its files."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
     revision: Annotated[Hex, StringConstraints(min_length=40, max_length=40)] | None = None
@@ -99,10 +103,10 @@ class Variant(Section):
 
 
 class Entry(Section):
-    """task: of `orbweaver.tasks`. family: where it was taken; without one it stands alone.
+    """A dataset. task: of `orbweaver.tasks`. family: the origin that it shares with other datasets, if it does.
 
-    unconfirmed: what the entry says of it and nobody could look at: a dataset that differs is warned of, not refused.
-    names: that no two classes have one name.
+    unconfirmed: what the entry says without having been checked against the data; if the data differ, that is a warning
+    instead of an error. "names": that no two classes have the same name.
     """
 
     task: Name
@@ -125,7 +129,7 @@ class Entry(Section):
         return self
 
     def of(self, variant: str | None, name: str) -> Entry:
-        """The entry as a variant of it is. Raises UnknownName for one that it does not have. name: the dataset's."""
+        """The entry with a variant's values. name: the dataset's. Raises UnknownName for an unknown variant."""
         if variant is None:
             return self
         check_known(variant, self.variants, f"variant of dataset '{name}'")
@@ -139,7 +143,7 @@ class Entry(Section):
 
     @property
     def verified(self) -> bool:
-        """Is everything that is downloaded known by a published checksum or revision?"""
+        """Does everything that is downloaded have a published checksum or revision?"""
         return all(file.verified for file in self.files) and (self.hub is None or self.hub.revision is not None)
 
 
@@ -165,7 +169,7 @@ def _parted(entry: Entry, parts: Parts, name: str) -> dict[str, list[Sample]]:
 
 
 def _sampled(samples: list[Sample], classes: list[str], count: int | None, seed: int, what: str) -> list[Sample]:
-    """All samples, or `count` of them, drawn with the targets' shares."""
+    """All samples, or `count` of them, drawn so that targets keep their shares."""
     if count is None or count == len(samples):
         return samples
     if count > len(samples):
@@ -178,8 +182,8 @@ def read(workspace: Workspace, name: str, entry: Entry, settings: DatasetSetting
     """Both splits of a dataset that is here and unpacked, as the settings want them: how many samples, which variant.
 
     Class names are made readable, unless the settings ask for those of the published files. Raises FileError when what
-    was read is not as large as the entry says, or has other numbers of classes; where nobody could confirm what the
-    entry says, it warns.
+    was read has another number of samples or classes than the entry says; it only warns where the entry was never
+    checked against the data (`unconfirmed`).
     """
     folder, entry = workspace.raw(name), entry.of(settings.variant, name)
     reader = entry.layout.reader
@@ -191,7 +195,8 @@ def read(workspace: Workspace, name: str, entry: Entry, settings: DatasetSetting
     def differs(what: str, message: str) -> None:
         if what not in entry.unconfirmed:
             raise FileError(f"dataset '{name}' {message}")
-        warnings.warn(f"dataset '{name}' {message}; that is not confirmed, so it is taken as it is", stacklevel=3)
+        unsure = "What the catalogue expects was not confirmed, so the data are used as they are"
+        warnings.warn(f"dataset '{name}' {message} ({unsure})", stacklevel=3)
 
     if entry.classes is not None and len(classes) != entry.classes:
         differs("classes", f"has {len(classes)} classes in {folder}, not {entry.classes}")

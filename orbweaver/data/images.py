@@ -1,4 +1,4 @@
-"""Images to and from bytes, and those that stay where they are until they are asked for."""
+"""Images to and from bytes, and lists of images that are read only when they are asked for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Encoded(Sequence[bytes]):
         return Encoded(self.images[row] for row in rows)
 
     def at_hand(self) -> Encoded:
-        """For access in any order: what only a function gives is read into memory; files stay where they are."""
+        """For access in any order: images that a function gives are read into memory; files are read when asked for."""
         return Encoded(image if isinstance(image, Path) else self[i] for i, image in enumerate(self.images))
 
 
@@ -70,7 +70,7 @@ def size_of(encoded: bytes) -> tuple[int, int]:
 
 
 def in_colour(image: Image.Image) -> Image.Image:
-    """In RGB. Of whole numbers of 16 bits the upper eight count, where Pillow would cut off all above 255."""
+    """Converts to RGB. Of 16-bit integers the upper eight bits are kept; Pillow would clip all values above 255."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image.convert("RGB")

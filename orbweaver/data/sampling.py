@@ -1,4 +1,4 @@
-"""Which samples are taken, and which are trained on: rows of a dataset, drawn so that targets keep their shares."""
+"""Rows of a dataset, drawn so that targets keep their shares: which are used, and which of them are for training."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def stratified_split(labels: np.ndarray, train: int, test: int, seed: int, name:
 def systematic(targets: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     """`count` of N rows, sorted: equal steps through the rows in the order of their targets (N, ...).
 
-    Each class gets its share, values are spanned, and equal sets of labels count as a class. Rows of equal targets are
-    in random order; so are all where nothing is to be told of them, (N, 0).
+    So each class keeps its share, and numbers are taken from their whole range; an equal set of labels counts as one
+    class. Rows of equal targets are in random order; so are all rows if there are no targets, (N, 0).
     """
     rows = random.permutation(len(targets))
     if targets.size:
@@ -43,8 +43,8 @@ def systematic(targets: np.ndarray, count: int, random: np.random.Generator) -> 
 def of_each_class(targets: np.ndarray, budget: int, random: np.random.Generator) -> np.ndarray:
     """Sorted rows: at most `budget` of each class. A larger budget keeps what a smaller one took.
 
-    targets: (N,) class indices, or (N, C) bool. Of several labels all count, and none at all is one more class; a row
-    is taken as long as one of its classes is short of rows.
+    targets: (N,) class indices, or (N, C) bool. A row with several labels counts for each of them, one
+    without labels for a class of its own; a row is taken while one of its classes has fewer than `budget` rows.
     """
     several = targets.ndim == 2
     taken = np.zeros(targets.shape[1] + 1 if several else targets.max(initial=0) + 1, int)
@@ -60,12 +60,12 @@ def of_each_class(targets: np.ndarray, budget: int, random: np.random.Generator)
 def train_part(
     labels: np.ndarray, random: np.random.Generator, *, share: float | None, per_class: int | None
 ) -> np.ndarray:
-    """(N,) bool, which rows are trained on: a share of all, which each class has too, or so many of each class."""
+    """(N,) bool, which rows are for training: `share` of all and of each class, or `per_class` rows of each class."""
     train = np.zeros(len(labels), bool)
     shuffled = [random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     if per_class is not None:
         for rows in shuffled:
             train[rows[:per_class]] = True
-    else:  # the shares of all classes together are the share of the whole, to the image
+    else:  # rounded so that the classes together have the share of the whole, to the image
         train[np.concatenate(shuffled)] = np.diff(np.floor(np.arange(len(labels) + 1) * share + 0.5)) > 0
     return train

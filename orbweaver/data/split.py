@@ -20,7 +20,7 @@ from orbweaver.core.keys import key_of
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.images import Encoded
 
-SCHEMA = 2  # raised when a reader of the old one would misread the new one
+SCHEMA = 2  # increased when a reader of the old format would misread the new one
 GROUP = 1000  # rows of a Parquet file that are written, and read, at a time
 WHOLE = 2**30  # bytes; the images of a larger file are read when asked for
 
@@ -30,11 +30,11 @@ class Split:
     """One split of a dataset: encoded images (PNG or JPEG bytes), texts and targets, a row a sample.
 
     task: of `orbweaver.tasks`, which says what targets and texts mean.
-    family: what generated it or where it was taken; two datasets of one family are no independent evidence.
+    family: the origin that related datasets share; two datasets of one family are no independent evidence.
     classes: class names in label order, or possible answers; else empty.
-    images: N of them, or none. A list, or where they are many a sequence that reads them when asked.
+    images: N of them, or none; a list, or, where they are many, a sequence that reads them when asked.
     targets: (N,) int64, indices into `classes`; (N, C) bool, which of them apply; (N,) or (N, T) float64, values;
-        (N, 0) where what is aimed at are texts.
+        (N, 0) where the targets are texts.
     texts: lists of N entries by name: strings, lists of strings, or lists of integers.
     """
 
@@ -54,7 +54,7 @@ class Split:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Its digest; of one that was never written, a hash of what it holds."""
+        """Its digest; for a split that was never written, a hash of its contents."""
         if self.digest:
             return self.digest
         contents = hashlib.sha256(self.targets.tobytes())
@@ -98,7 +98,7 @@ def splits(
 
 
 def relative_boxes(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(N, 4) x0, y0, x1, y1 in shares of width and height, from pixels x, y, width, height and sizes (N, 2)."""
+    """(N, 4) boxes x0, y0, x1, y1, relative to the image's size (N, 2), from boxes x, y, width, height in pixels."""
     boxes, sizes = np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(sizes, np.float64).reshape(-1, 2)
     corners = np.concatenate([boxes[:, :2] / sizes, (boxes[:, :2] + boxes[:, 2:]) / sizes], axis=1)
     return corners.clip(0, 1)
@@ -165,7 +165,7 @@ def write_split(path: Path, split: Split) -> None:
         label   class index          labels  list of the indices of the classes that apply
         target  a value, or a list of values
 
-    What else is known of it is schema metadata. Raises FileError when the columns are not equally long.
+    All else that is known of the split is schema metadata. Raises FileError when the columns are not equally long.
     """
     columns = _columns(split)
     lengths = {name: len(values) for name, (_, _, values) in columns.items()}
@@ -175,9 +175,9 @@ def write_split(path: Path, split: Split) -> None:
     about = {"schema": SCHEMA, "texts": [*split.texts]}
     about |= {name: getattr(split, name) for name in ("name", "task", "classes", "licence", "origin", "family")}
     metadata = {"huggingface": json.dumps({"info": {"features": features}}), "orbweaver": json.dumps(about)}
-    metadata["orbweaver.checksum"] = key_of(about)  # pages have their own
+    metadata["orbweaver.checksum"] = key_of(about)  # the pages of the columns have checksums of their own
     schema = pa.schema([pa.field(name, arrow) for name, (arrow, _, _) in columns.items()], metadata=metadata)
-    # Group by group, so that images which are read when asked are never all in memory. PNG does not compress again.
+    # Group by group, so that images are never all in memory. No compression, since PNG is compressed already.
     with (
         atomic(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="none", write_page_checksum=True) as writer,
@@ -265,7 +265,7 @@ def _arrow_file(to: Path, cache: Cache, parquet: _Parquet) -> None:
 
 
 class Rows(Sequence):
-    """The images of an Arrow file, any of them at once. Worker processes open their own."""
+    """The images of an Arrow file, accessible in any order. Each worker process opens the file itself."""
 
     def __init__(self, arrow: Path) -> None:
         self.arrow = arrow.absolute()

@@ -1,10 +1,10 @@
-"""Every method that ranks PTMs: a function of arrays to a float, higher is better.
+"""Every method that ranks PTMs (pre-trained models): a function of arrays to a float, higher is better.
 
 A method names the arrays that it needs as its parameters (features, labels, targets, probabilities,
 source_features, source_labels, n_parameters, source_accuracy, gmacs, feature_width, weight_spectra, seed; F-labels of K
 text encoders as class_embeddings, arrays (C, E_k), or label_embeddings, arrays (N, E_k)); `METHODS` is the list of
-them. A method that has no value for what it got raises `ScoreError` with the reason. What needs the whole zoo is made
-of a table of scores by `aggregated`: `AGGREGATIONS`.
+all methods. A method that is not defined for its arrays raises `ScoreError` with the reason. Scores that need the whole
+zoo (`AGGREGATIONS`) are made by `aggregated` from a table of the other scores.
 
     METHODS["logme"](features=features, labels=labels)        one method on plain arrays
     score(["logme", "probe"], ScoreInputs(features=...))      several, with what they share computed once

@@ -5,17 +5,17 @@ metrics evaluations?" (Agostinelli et al., ECCV 2022) shows how much of a compar
 "How NOT to benchmark your SITE metric" (arXiv 2510.06448) that one order of the PTMs for all targets is ahead of the
 metrics; survey: arXiv 2402.15231.
 
-Those on weights alone are of Martin and Mahoney (JMLR 22:165, 2021; with Peng, Nature Communications 12:4122, 2021).
-There smaller exponents and norms come with higher accuracy, and smaller ranks with more self-regularisation; so all are
-taken with a minus sign, which on a zoo of mixed architectures may be wrong. `weight_spectra` are the PTM's numbers,
-made once from its checkpoint.
+The scores that use the weights alone are by Martin and Mahoney (JMLR 22:165, 2021; with Peng, Nature Communications
+12:4122, 2021). There smaller exponents and norms come with higher accuracy, and smaller ranks with more
+self-regularisation. So all of them have a minus sign, which on a zoo of mixed architectures may be wrong.
+`weight_spectra` holds these numbers of a PTM, computed once from its checkpoint.
 """
 
 from collections.abc import Mapping
 
 
 def parameters(n_parameters: int) -> float:
-    """Number of parameters of the PTM (a count, all of its weights): larger is taken for better."""
+    """Number of parameters of the PTM (a count, all of its weights): larger is assumed to be better."""
     return float(n_parameters)
 
 
@@ -25,12 +25,12 @@ def source_accuracy(source_accuracy: float) -> float:
 
 
 def gmacs(gmacs: float) -> float:
-    """Thousand millions of multiplications and additions that one input costs: more is taken for better."""
+    """Multiply-adds that one input costs, in units of 10^9: more is assumed to be better."""
     return float(gmacs)
 
 
 def feature_width(feature_width: int) -> float:
-    """Number of features D of the PTM: wider is taken for better."""
+    """Number of features D of the PTM: wider is assumed to be better."""
     return float(feature_width)
 
 
@@ -60,5 +60,5 @@ def frobenius_norm(weight_spectra: Mapping[str, float]) -> float:
 
 
 def mp_soft_rank(weight_spectra: Mapping[str, float]) -> float:
-    """Minus the mean over layers of the upper edge of Marchenko and Pastur's law over the largest eigenvalue."""
+    """Minus the mean over layers of the upper edge of the Marchenko-Pastur law divided by the largest eigenvalue."""
     return -weight_spectra["mp_soft_rank"]

@@ -1,4 +1,4 @@
-"""What every method asks of its arrays, asked in one place."""
+"""The checks of arrays that all methods share."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from scipy import sparse
 
 
 class ScoreError(ValueError):
-    """The arrays are sound, but this method has no value for them; the message is the reason, in a sentence."""
+    """The arrays are valid, but this method is not defined for them; the message says why, in a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
     """Labels as consecutive codes: gaps between class ids vanish, so only classes with samples count.
 
-    `checked_labels` makes them; whatever takes labels takes them too, and does not check again.
+    `checked_labels` makes them. Every function that takes labels takes `Classes` too, and does not check them again.
     """
 
     names: np.ndarray  # (C,) the class ids as given, rising
@@ -31,18 +31,21 @@ class Classes:
         return np.split(self.order, self.ends[:-1])
 
     def sums(self, rows: np.ndarray, where: slice = slice(None), weights: np.ndarray | None = None) -> np.ndarray:
-        """(C, D) sums over each class of the rows (n, D) of the samples `where`, times the weights (N,) of all."""
+        """(C, D): sums by class of rows (n, D), those of the samples `where`, each times its weight.
+
+        weights: (N,), of all samples; without them all count alike.
+        """
         codes = self.codes[where]
         each = np.ones(len(codes)) if weights is None else weights[where]
         return sparse.csr_array((each, codes, np.arange(len(codes) + 1)), (len(codes), len(self))).T @ rows
 
     def alike(self, other: "Classes") -> bool:
-        """Whether other classes part the same samples just as these do."""
+        """Whether `other` divides the same samples into the same classes, whatever their codes."""
         return len(np.unique(other.codes * len(self) + self.codes)) == len(self) == len(other)
 
 
 class Probabilities:
-    """Softmax of a source head (N, S), once each row is known to be a distribution (to the precision of float16)."""
+    """Softmax (N, S) of a source head, each row checked to be a distribution (to the precision of float16)."""
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = checked_matrix(array, "probabilities")
@@ -54,21 +57,21 @@ class Probabilities:
 
     @classmethod
     def of(cls, array: "np.ndarray | Probabilities") -> "Probabilities":
-        """The probabilities themselves where they are checked already."""
+        """Checked probabilities; those that are checked already are returned as they are."""
         return array if isinstance(array, cls) else cls(array)
 
 
 def checked_matrix(array: np.ndarray, name: str = "features") -> np.ndarray:
-    """The array itself, once it is known to be a real matrix with at least two rows and no NaN or infinity.
+    """The array itself, checked to be a real matrix with at least two rows and no NaN or infinity; else ValueError.
 
-    It keeps its dtype: a float64 copy of everything is what the methods must not need (see `_matrix.row_blocks`).
+    It keeps its dtype: no method may need a float64 copy of the whole array (see `_matrix.row_blocks`).
     """
     array = np.asarray(array)
     if array.ndim != 2 or array.shape[0] < 2 or array.shape[1] < 1:
-        raise ValueError(f"{name} must be a matrix of two samples or more, one a row, not of shape {array.shape}")
+        raise ValueError(f"{name} must be a matrix of two samples or more, one per row, not of shape {array.shape}")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
-    # One sum shows whether anything is amiss; only then is it worth counting.
+    # The sum is not finite if any value is not; only then are these counted. (A sum of finite values may overflow.)
     with np.errstate(over="ignore", invalid="ignore"):
         sound = np.isfinite(array.sum(dtype=np.float64))
     if not sound and (wrong := sum(int((~np.isfinite(row)).sum()) for row in array)):
@@ -106,7 +109,7 @@ def classes_or_targets(
     if labels is None and targets is None:
         raise ScoreError("the target has neither classes nor values")
     if labels is not None and targets is not None:
-        raise ValueError("give either labels or targets")
+        raise ValueError("give either labels or targets, not both")
     if targets is None:
         return checked_labels(labels, samples), None
     targets = checked_matrix(targets, "targets")
@@ -120,5 +123,5 @@ def classes_or_targets(
 
 
 def multi_hot(targets: np.ndarray) -> bool:
-    """Whether targets (N, T) say of classes whether each sample has them, by 0 and 1."""
+    """Whether targets (N, T) are multi-hot: one column per class, 1 where a sample has it, else 0."""
     return targets.ndim == 2 and bool(np.isin(targets, (0, 1)).all())

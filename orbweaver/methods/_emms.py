@@ -20,23 +20,23 @@ def emms(
     label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
-    """EMMS: - min_{w, t} |X w - sum_k t_k z_k|^2 / (N E), t >= 0, sum t = 1 (papers' eq. of the fast EMMS).
+    """EMMS: - min_{w, t} |X w - sum_k t_k z_k|^2 / (N E), t >= 0, sum t = 1 (the paper's equation of the fast EMMS).
 
     X (N, D) are the features and z_k (N, E) the F-labels of encoder k, all z-scored by column. For given t the best w
-    projects onto the column space of X, which z-scoring X beyond its centre does not change, so the minimum is that of
-    the convex t^T A t, A_jk = <z_j, (I - X X^+) z_k>: from one factorisation of the centred features and a quadratic
-    problem of K unknowns. Of F-labels that are one row a class only class sums are used.
+    projects onto the column space of the centred X, which scaling the columns does not change. So the minimum is that
+    of the convex t^T A t, A_jk = <z_j, (I - X X^+) z_k>. It takes one factorisation of the centred features and a
+    quadratic problem of K unknowns. Where all samples of a class share their F-label, only class sums are used.
 
     Encoders of different widths E_k: z_k is multiplied by sqrt(E / E_k), E the widest, and filled with zero columns, so
-    that all have the same total variance. (Which column meets which is arbitrary between encoders of one width, too.)
-    More features fit better whether or not they know more, and from rank N - 1 on they fit every label: there is no
-    score then. `emms_gcv` allows for it everywhere.
+    that all have the same total variance. (Which columns of two encoders are added is arbitrary, at equal widths too.)
+    More features fit better even if they carry no more information. Features of rank N - 1 fit every label, and there
+    is no score. `emms_gcv` corrects for the number of features.
 
     Give label_embeddings (K arrays (N, E_k)); or class_embeddings (K arrays (C, E_k)) and labels (N,), or multi-hot
     targets (N, C), a sample's F-label then being the mean of its classes' embeddings (published code takes the first
-    class); or the targets (N, T) of a regression, which stand for themselves as the only label: no text says a number
-    better. Raises ValueError for unsound arrays; ScoreError where there are no F-labels, only one class, or features of
-    rank N - 1.
+    class); or the targets (N, T) of a regression, which serve as the only label as they are, without a text encoder.
+    Raises ValueError for unsound arrays; ScoreError where there are no F-labels, only one class, or features of rank
+    N - 1.
     """
     problem = _unsaturated(features, labels, class_embeddings, label_embeddings, targets)
     return -_exact(problem)[1] / problem.size
@@ -49,13 +49,13 @@ def emms_gcv(
     label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
-    """EMMS by what the fit would be on other samples: - min_{r, t} N |(I - H_r) sum_k t_k z_k|^2 / (E (N - tr H_r)^2).
+    """EMMS by its error on new samples, as estimated: - min_{r, t} N |(I - H_r) sum_k t_k z_k|^2 / (E (N - tr H_r)^2).
 
     H_r is ridge regression with an intercept on the centred features (not scaled by column, so that rotations do not
-    matter), and the fraction its generalised cross-validation error (Golub, Heath and Wahba 1979); r runs over a grid
-    of 10^-6 to 10^3 times the mean eigenvalue. The rest is as in `emms`, without its fault that a wide PTM fits labels
-    with fewer samples than it has features. About -1 where features tell nothing. Arrays and errors as those of `emms`,
-    but for the rank of the features.
+    matter), and the fraction is its generalised cross-validation error (Golub, Heath and Wahba 1979); r runs over a
+    grid of 10^-6 to 10^3 times the mean eigenvalue. The rest is as in `emms`, without its flaw that a PTM with more
+    features than samples fits any labels. About -1 for uninformative features. Arrays and errors as those of `emms`,
+    but features of rank N - 1 have a score.
     """
     matrix, given = embedded(features, labels, class_embeddings, label_embeddings, targets)
     return -_generalised(matrix.once(_problem, given))[1]
@@ -68,12 +68,12 @@ def emms_published(
     label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
-    """EMMS as released code computes it: one sweep of the alternating scheme, - |X w - sum_k t_k z_k|^2 / (N E).
+    """EMMS as the released code computes it: one sweep of the alternating scheme, - |X w - sum_k t_k z_k|^2 / (N E).
 
-    From t = 1/K, w by least squares, then t by least squares, projected to the simplex (`sparsemax`); w is not fitted
-    to the new t. That t minimises the residual only when the encoders' labels are orthogonal and of one length; in
-    general the residual may rise, so this is at most `emms`. (Released code multiplies by E where it should divide, a
-    factor that all PTMs share.) Arrays and errors as those of `emms`.
+    Start from t = 1/K, fit w by least squares, then t by least squares, projected to the simplex (`sparsemax`); w is
+    not fitted again to the new t. That t minimises the residual only when the encoders' labels are orthogonal and of
+    one length; in general the residual may rise, so this is at most `emms`. (The released code multiplies by E where it
+    should divide, a factor that all PTMs share.) Arrays and errors as those of `emms`.
     """
     problem = _unsaturated(features, labels, class_embeddings, label_embeddings, targets)
     return -_alternated(problem, 1)[-1] / problem.size
@@ -86,7 +86,7 @@ def emms_weights(
     label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(K,): the weights t of the encoders at the minimum that `emms` found; the evenest of several.
+    """(K,): the weights t of the encoders at the minimum that `emms` finds; the most even ones if several tie.
 
     Arrays and errors as those of `emms`.
     """
@@ -133,7 +133,7 @@ def _problem(matrix: FeatureMatrix, given: FLabels) -> _Problem:
 
 
 def _unsaturated(*arrays: object) -> _Problem:
-    """The problem that `emms` makes of its arrays, where its residual says something; ScoreError elsewhere."""
+    """The problem that `emms` solves. Raises ScoreError where the features fit every label."""
     matrix, given = embedded(*arrays)
     problem = matrix.once(_problem, given)
     if problem.saturated:
@@ -165,9 +165,9 @@ def _inner(one: EncoderLabels, other: EncoderLabels, columns: int) -> float:
 def simplex_minimum(a: np.ndarray) -> np.ndarray:
     """(K,): the minimiser of t^T A t over t >= 0, sum t = 1, for positive semi-definite A (K, K).
 
-    With A = B^T B, non-negative least squares min |B x|^2 + (sum x - 1)^2 has its solution at x = c t: given t the
-    best c leaves m / (1 + m), m = t^T A t, which grows with m. A sliver of |x|^2 makes the minimiser the evenest of
-    those that tie (of identical encoders) to within 1e-10 of the minimum's scale.
+    With A = B^T B, non-negative least squares min |B x|^2 + (sum x - 1)^2 has its solution at x = c t: for given t the
+    best c leaves the value m / (1 + m) with m = t^T A t, which grows with m, so the best t minimises m. A small penalty
+    on |x|^2 (1e-10 tr A) selects the most even of minimisers that tie, as with identical encoders.
     """
     size = np.trace(a)
     if size <= 0:
@@ -193,7 +193,7 @@ def _generalised(problem: _Problem) -> tuple[np.ndarray, float]:
 
 
 def _alternated(problem: _Problem, sweeps: int) -> list[float]:
-    """|X w - sum_k t_k z_k|^2 at the start and after each sweep, with w of the t before."""
+    """|X w - sum_k t_k z_k|^2 at the start and after each sweep, with the w that was fitted to the t before it."""
     explained = problem.powers.sum(axis=2)
     t = np.full(len(explained), 1 / len(explained))
     residuals = [float(t @ (problem.total - explained) @ t)]

@@ -16,12 +16,12 @@ def etran_lda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes
 
     The paper calls it linear discriminant analysis. Its code sets up a shrunk scatter S within classes, but solves
     S^-1 S_b, which is not symmetric, with a solver for symmetric matrices: the directions are orthonormal, the
-    scatter cancels, and what remains is this, whose covariance is the identity. So it depends on the features' scale:
-    large ones give posteriors of 0 and 1, small ones the classes' shares. Free: order, names of classes, translation,
-    rotation. A discriminant analysis in full is what `sfda` begins with.
+    scatter cancels, and what remains is the formula above, a discriminant analysis whose covariance is the identity. So
+    it depends on the features' scale: large features give posteriors of 0 and 1, small ones the class frequencies.
+    Invariant to sample order, class names, translation and rotation. `sfda` begins with a full discriminant analysis.
 
-    Joined over the zoo as `etran`: 0.85 mm(lda) + 0.15 mm(energy), mm the place between the smallest and the largest of
-    the zoo; the shares are those of the published scripts, their origin is not known.
+    Combined over the zoo as `etran`: 0.85 mm(lda) + 0.15 mm(energy), where mm rescales to 0 for the smallest value in
+    the zoo and 1 for the largest. The weights are those of the published scripts; how they were found is not known.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
@@ -36,11 +36,12 @@ def etran_lda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes
 
 
 def etran_energy(features: np.ndarray | FeatureMatrix) -> float:
-    """Energy part of ETran: log sum_d exp(x_id), the mean of the lowest 5 in 1,000 samples.
+    """Energy part of ETran: log sum_d exp(x_id), mean over the 5 in 1,000 samples where it is lowest.
 
-    It looks at no label; minus the free energy of the penultimate features, so that more is more like what the PTM
-    knows. It grows as log D at equal activations: a wider PTM scores higher. At least one sample counts, where the
-    published code has no value below N = 200. Free: order. Not free: rotation, scale; a translation adds to it.
+    It uses no labels. It is minus the free energy of the penultimate features: higher means closer to the data that the
+    PTM knows. It grows as log D at equal activations: a wider PTM scores higher. At least one sample counts; the
+    published code has no value for N < 200. Invariant to sample order; not to rotation or scale. A number that is added
+    to all features is added to the score.
 
     features (N, D). Raises ValueError for unsound arrays.
     """
@@ -55,11 +56,11 @@ def etran_energy(features: np.ndarray | FeatureMatrix) -> float:
 
 
 def etran_regression(features: np.ndarray | FeatureMatrix, targets: np.ndarray) -> float:
-    """Regression part of ETran: minus the mean squared error of least squares without intercept on its own samples.
+    """Regression part of ETran: minus the mean squared error of least squares without intercept, on the fitted samples.
 
-    With X = U S V^T this is -(|Y|^2 - |U^T Y|^2) / (N T). In the published code it is a function that nothing calls,
-    meant for boxes, and joined to nothing; it has no cut of small singular values, here they are cut at the rounding
-    level. Targets count by their scale.
+    With X = U S V^T this is -(|Y|^2 - |U^T Y|^2) / (N T). In the published code it is a function for bounding boxes
+    that nothing calls; it is no part of `etran`. That code keeps all singular values, here those at the rounding level
+    are dropped. Columns of targets with a larger scale weigh more.
 
     features (N, D), targets (N, T), of which columns that never vary are left out. Raises ValueError for unsound
     arrays; ScoreError for constant targets, and where features of rank N fit anything.

@@ -1,4 +1,4 @@
-"""F-labels: what a text encoder makes of each sample's target, for the methods that regress on them."""
+"""F-labels: each sample's target as embedded by a text encoder, for the methods that fit them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ._matrix import FeatureMatrix, Spectrum, column_means, row_blocks
 class EncoderLabels:
     """One encoder's F-labels Z (N, E), z-scored by column over the samples; a column that does not vary is zero.
 
-    Z is never written out: a label that many samples have is kept once, and what is needed of it comes from class sums.
+    Z is never formed in full: a label that many samples share is stored once, and products with Z come from class sums.
     """
 
     rows: np.ndarray  # (R, E) as the encoder gave them, one row a class (R = C) or a sample (R = N)
@@ -42,7 +42,7 @@ class EncoderLabels:
             of_classes = matrix.left_coefficients(spectrum, self.classes)
             return sum(of_classes[:, where] @ block for where, block in self.blocks())
         found = matrix.left_coefficients(spectrum, self.rows)
-        if np.ndim(spectrum.centre) == 0:  # else U is orthogonal to the mean
+        if np.ndim(spectrum.centre) == 0:  # features not centred; else U^T 1 = 0, and the mean drops out
             found = found - matrix.left_coefficients(spectrum, np.ones((len(matrix), 1))) * self.mean
         return found * self.scale
 
@@ -65,7 +65,7 @@ def embedded(
     label_embeddings: Embeddings | FLabels,
     targets: np.ndarray | None,
 ) -> tuple[FeatureMatrix, FLabels]:
-    """Checked features with their `f_labels`: what every method on F-labels starts from. Raises as these two."""
+    """Checked features with their `f_labels`: every method on F-labels starts from these. Raises as both checks do."""
     matrix = FeatureMatrix.of(features)
     return matrix, f_labels(len(matrix), labels, class_embeddings, label_embeddings, targets)
 
@@ -77,15 +77,15 @@ def f_labels(
     label_embeddings: Embeddings | FLabels,
     targets: np.ndarray | None,
 ) -> FLabels:
-    """F-labels of K encoders, from the first that is given of
+    """F-labels of K encoders, from the first of these that is given:
 
     1. label_embeddings: K arrays (N, E_k);
     2. class_embeddings: K arrays (C, E_k), by labels (N,); or by multi-hot targets (N, C), where a sample's F-label is
        the mean of its classes' embeddings;
-    3. targets (N, T) of a regression, which are their own label (K = 1): no text says a number better.
+    3. targets (N, T) of a regression, which serve as labels as they are, without a text encoder (K = 1).
 
     Raises ValueError for unsound or mismatched arrays; ScoreError where there are no F-labels, for one class, for
-    samples without a class, and for an encoder to which all targets are the same.
+    samples without a class, and where an encoder gives all targets the same embedding.
     """
     classes = None
     if isinstance(label_embeddings, FLabels):
@@ -106,7 +106,7 @@ def f_labels(
     else:
         raise ScoreError("the target has no F-labels")
     if not given:
-        raise ScoreError("no text encoder")
+        raise ScoreError("no text encoder gave embeddings")
     return FLabels(tuple(_standardised(k, rows, classes, samples) for k, rows in enumerate(given)), samples)
 
 
@@ -119,7 +119,7 @@ def _of_classes(array: np.ndarray, classes: Classes) -> np.ndarray:
 def _label_sets(targets: np.ndarray | None, samples: int) -> tuple[np.ndarray, Classes]:
     """The distinct rows (S, C) of multi-hot targets, and which of them each sample has."""
     if targets is None or not multi_hot(np.asarray(targets)):
-        raise ValueError("class_embeddings need labels, or targets of 0 and 1, a column a class")
+        raise ValueError("class_embeddings need labels, or targets of 0 and 1 with one column per class")
     if len(targets) != samples:
         raise ValueError(f"targets have {len(targets)} rows for {samples} samples")
     sets, codes = np.unique(targets, axis=0, return_inverse=True)
@@ -152,5 +152,5 @@ def _standardised(k: int, rows: np.ndarray, classes: Classes | None, samples: in
         variance = share @ (rows - mean) ** 2
     varies = np.ptp(rows, axis=0) > 0
     if not varies.any():
-        raise ScoreError(f"encoder {k} embeds all targets alike")
+        raise ScoreError(f"text encoder {k} gives all targets the same embedding")
     return EncoderLabels(rows, classes, mean, np.divide(1, np.sqrt(variance), out=np.zeros(len(mean)), where=varies))

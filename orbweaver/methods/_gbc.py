@@ -18,8 +18,8 @@ def gbc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> f
 
         B_ij = 1/8 sum (m_i - m_j)^2 / v + 1/2 sum (log v - 1/2 log v_i - 1/2 log v_j)
 
-    Variances have a floor of 1e-4 (so a class of one image has a spread). In logarithms throughout: published code
-    with full covariances lets 64-dimensional determinants underflow and leaves the bounds above, and its spherical
+    Variances have a floor of 1e-4 (so a class of one image has a spread). All is computed in logarithms: in published
+    code with full covariances 64-dimensional determinants underflow, and values leave the bounds above; its spherical
     variant (`gbc_spherical`) misses the factor D of the log-variance.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
@@ -47,10 +47,10 @@ def gbc_spherical(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
 
         B_ij = 1/8 |m_i - m_j|^2 / u + 1/2 (log u - 1/2 log u_i - 1/2 log u_j)
 
-    The last term lacks the factor D that two round Gaussians of D dimensions have: `gbc_spherical_full` has it. Which
-    form the published tables were made with was not established; ports that say "spherical" differ among themselves.
-    Between -C (C - 1) and 0; exactly 0 where every B_ij is above 745, beyond which exp(-B_ij) has no float of its own.
-    Free: order, names of classes, translation, and rotation as far as the floor allows.
+    The last term lacks the factor D that two spherical Gaussians of D dimensions have: `gbc_spherical_full` has it.
+    Which form the published tables were made with was not established; ports that say "spherical" differ among
+    themselves. Between -C (C - 1) and 0; exactly 0 where every B_ij is above 745, as exp(-B_ij) is then 0 in floating
+    point. Invariant to sample order, class names and translation, and to rotation where no variance is below the floor.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """
@@ -58,7 +58,7 @@ def gbc_spherical(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Cla
 
 
 def gbc_spherical_full(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
-    """GBC of round Gaussians: as `gbc_spherical`, with the factor D in front of its second term."""
+    """GBC of spherical Gaussians: as `gbc_spherical`, with the factor D in front of its second term."""
     matrix, classes = labelled(features, labels)
     return _spherical(matrix, classes, matrix.shape[1])
 
@@ -71,5 +71,5 @@ def _spherical(matrix: FeatureMatrix, classes: Classes, factor: int) -> float:
     apart = cdist(means, means, "sqeuclidean") / both / 8
     apart += factor * (np.log(both) - (logs[:, None] + logs) / 2) / 2
     overlaps = np.exp(-apart)
-    np.fill_diagonal(overlaps, 0)  # subtracted from the sum, the ones of each class with itself would drown the rest
+    np.fill_diagonal(overlaps, 0)  # subtracting these ones from the sum instead would round small overlaps away
     return float(-overlaps.sum())

@@ -17,7 +17,7 @@ def h_score(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) 
 
     With Z = U S V^T the centred features and Y the one-hot labels this is |U^T Y diag(n_c)^-1/2|^2. Directions
     below the rounding level are left out, so the bound also holds for D > N, where code with rcond 1e-15 exceeds it.
-    Features of rank N - 1 fit any label: there it is C - 1 whatever they know, and says nothing; `h_score_shrunk` does.
+    Features of rank N - 1 fit any label: the score is then C - 1 for every PTM; use `h_score_shrunk` instead.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """

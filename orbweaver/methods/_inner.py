@@ -1,7 +1,8 @@
-"""Scores of features from inside the PTM, closer to what fine-tuning starts from than the last layer's.
+"""Scores of features from inside the PTM, closer to what fine-tuning starts from than the last layer's features.
 
 `inner` is (N, D): the mean output of the last stage but one, with the PTM's batch normalisation fitted to the target's
-images (`orbweaver.models.inner`); a second forward pass is its price. Ours; no paper's figure belongs to these rows.
+images (`orbweaver.models.inner`), which takes a second forward pass. These scores are ours; no paper has numbers for
+them.
 """
 
 import numpy as np

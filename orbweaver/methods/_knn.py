@@ -55,8 +55,8 @@ def knn_parc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes,
 
     Bolya et al. 2021 (arXiv 2111.06977). Euclidean distance of the features as they are. The published code sorts each
     sample's row of distances and drops the first entry, so a duplicate may leave a sample among its own neighbours;
-    here it never is. Samples as in `knn`. Free: names of classes, scale, translation, rotation, and, but for ties, the
-    order of samples.
+    here it never is. Samples as in `knn`. Invariant to class names, scale, translation, rotation, and, but for ties, to
+    sample order.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class.
     """

@@ -7,7 +7,7 @@ from ._matrix import FeatureMatrix, labelled
 
 
 def lfc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
-    """LFC: the cosine between K = X X^T and L (+1 for two samples of a class, else -1), each less its mean entry.
+    """LFC: the cosine between K = X X^T and L (+1 for two samples of one class, else -1), each less its mean entry.
 
     Neither N x N matrix is formed. With mean m, Z = X - 1 m^T, class sums T_c of Z, p_c = n_c/N and
     l = 2 sum_c p_c^2 - 1 the mean of L,
@@ -15,7 +15,7 @@ def lfc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> f
         <K - k, L - l> = 2 sum_c (|T_c|^2 + 2 n_c T_c . m)
         |K - k|^2 = |Z^T Z|^2 + 2 N |Z m|^2        |L - l|^2 = N^2 (1 - l^2)
 
-    in which the large common terms have cancelled on paper rather than in floating point. Between -1 and 1.
+    in which the large common terms are cancelled algebraically rather than in floating point. Between -1 and 1.
 
     features (N, D), not normalised; labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or
     constant features.

@@ -24,8 +24,8 @@ class _Parts(NamedTuple):
 def ncti_seli(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """First part of NCTI, geometry: the nuclear norm of the samples along their Fisher discriminants.
 
-    NCTI is joined over the zoo, mm(seli) + mm(ncc) - mm(vc) with mm the place between the smallest and the largest of
-    the zoo (`tables.joined`). What its published code does, which is what is done here:
+    NCTI combines its parts over the zoo: mm(seli) + mm(ncc) - mm(vc), where mm rescales to 0 for the smallest value in
+    the zoo and 1 for the largest (`tables.joined`). As in its published code:
 
     1. T (N, k), the samples along their k = min(64, rank) leading principal axes, with variances v_j (divisor N - 1);
        the strength of shrinkage s = max(exp(-(v_1 + ... + v_32)), 1e-10).
@@ -36,14 +36,14 @@ def ncti_seli(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes
     3. Posteriors Q (N, C): softmax over c of x^T g_c - m_c^T g_c / 2 + log n_c/N.
     4. seli = |T P|_*;  ncc = mean posterior of the true class;  vc = log sum_c |Q of the samples of class c|_*.
 
-    The published code calls scikit-learn: its PCA is a randomised one for wide features, here it is exact; its linear
-    discriminants divide W by N - C up to 1.9.0 and by N in 1.9.1. It fails for fewer than 64 dimensions, where
-    here k is smaller. The paper speaks of the collapse of *features*' variability, of which vc takes the posteriors'.
-    PTMs on either side of the switch in step 2 are on different scales. Free: order of samples, names of classes,
-    translation, rotation. Not free: the scale of the features.
+    The published code calls scikit-learn, whose PCA is randomised for wide features (here it is exact) and whose linear
+    discriminants divide W by N - C up to version 1.9.0 and by N in 1.9.1. That code fails for fewer than 64 dimensions,
+    where here k is smaller. The paper speaks of the collapse of the variability of *features*; vc measures that of the
+    posteriors. PTMs that fall under different cases of step 2 have values on different scales. Invariant to sample
+    order, class names, translation and rotation; not to the scale of the features.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays; ScoreError for one class, as many classes as
-    samples, constant features, and classes that are points.
+    samples, constant features, and where the samples of each class are one point.
     """
     return _of(features, labels).geometry
 
@@ -54,7 +54,7 @@ def ncti_ncc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes)
 
 
 def ncti_vc(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
-    """Third part of NCTI, less its sign: the posteriors' variability within classes, -vc. See `ncti_seli`."""
+    """Third part of NCTI: minus the variability of posteriors within classes, -vc. See `ncti_seli`."""
     return -_of(features, labels).collapse
 
 

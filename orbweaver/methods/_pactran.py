@@ -89,7 +89,7 @@ def _class_round(theta: np.ndarray, logs: np.ndarray) -> tuple[np.ndarray, float
     top = logs.max()
     e = np.exp(logs - top)
     weights = theta @ e
-    # psi falls like -1/a, so e spans more than floating point does; a sample that it all but misses goes by logarithms.
+    # psi(a) falls like -1/a, so entries of e underflow; samples whose weight is then almost 0 are done in logarithms.
     missed = weights < 1e-200
     if not missed.any():
         return e * ((1 / weights) @ theta), np.log(weights).sum() + top * len(theta)

@@ -19,12 +19,12 @@ def parc(
     """PARC: 100 x Spearman correlation of how far apart samples lie in features and in labels, over pairs of samples.
 
     The distance of two samples is 1 - Pearson correlation of their rows: of the 32 leading principal
-    components, each standardised, and of the one-hot labels (which is constant over pairs of different classes).
-    Principal components leave their signs open, and the correlation of rows depends on them; here each is turned to
-    positive skewness, which neither a rotation of the features nor the order of samples changes.
-    Multi-label targets (0/1, two columns or more) are compared in the same way, a row without contrast being
-    uncorrelated with all; other targets by Euclidean distance of standardised columns, since a correlation over one
-    or two numbers says little. Pairs come from a stratified sample of at most 2,000 samples, drawn with the seed.
+    components, each standardised, and of the one-hot labels (0 within a class, constant between classes).
+    The sign of a principal component is arbitrary, and the correlation of rows depends on it; here each component gets
+    the sign of positive skewness, which neither a rotation of the features nor the order of samples changes.
+    Multi-label targets (0/1, two columns or more) are compared in the same way, where a row of equal entries counts as
+    uncorrelated with every other; other targets by Euclidean distance of standardised columns, since a correlation over
+    one or two numbers says little. Pairs come from a stratified sample of at most 2,000 samples, drawn with the seed.
     Between -100 and 100.
 
     features (N, D); labels (N,) or targets (N, T). Raises ValueError for unsound arrays, ScoreError for one class,
@@ -63,8 +63,9 @@ def _percent(product: float, squares: float) -> float:
 def _with_two_values(values: np.ndarray, true: np.ndarray) -> tuple[float, float]:
     """Product of the centred ranks of values (P,) and the centred booleans (P,), and that of their squared lengths.
 
-    Ranks of two values would be an affine function of them. So the ranks of the true ones are enough, and of all how
-    often each value occurs; in whole numbers, which for the P of 2,000 samples stay below 2^63.
+    The ranks of booleans are an affine function of them, so the booleans serve as they are. Of the values it takes the
+    ranks where the boolean is true, and how often each value occurs. Counts are cubed as whole numbers, which for the P
+    of 2,000 samples stay below 2^63.
     """
     ordered, some = np.sort(values), np.sort(values[true])
     ranks = (np.searchsorted(ordered, some) + np.searchsorted(ordered, some, "right") - 1) / 2

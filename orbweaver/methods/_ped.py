@@ -1,4 +1,4 @@
-"""PED, potential energy decline (Li et al. 2023, ICCV): a map of the features in front of another score."""
+"""PED, potential energy decline (Li et al. 2023, ICCV): a transformation of the features before another score."""
 
 from weakref import WeakKeyDictionary
 
@@ -28,14 +28,14 @@ def ped_sfda(
         gap_ij = max(0.6 (r_i + r_j) - |m_i - m_j|, 0),   step_ij = dt^2/2 gap_ij,  dt = 0.1
         m_i <- m_i + sum_j step_ij (m_i - m_j) / |m_i - m_j|
 
-    as long as the sum of the moves' absolute values exceeds half of the first; each sample moves with its class, and
-    then back to the features' units. Samples move by their class alone, so the shape of a class never changes.
+    as long as the sum of the moves' absolute values exceeds half of that of the first round. Each sample moves with its
+    class mean, and the result is scaled back to the features' units; so the shape of a class never changes.
     0.6 is one of two values that the published code names (0.3 is the other), and its loop of six is not what its
-    option "steps 5" says. Class means that coincide, by which it divides, do not move each other here.
-    The source is a sample of what the PTM was trained on; published: ImageNet's validation set, for 12 self-supervised
-    PTMs. Free: order, names of classes, translation of either. Not free: rotation.
+    option "steps 5" says. Class means that coincide do not move each other here; that code divides by their distance.
+    source_features are of a sample of the PTM's training data; published: ImageNet's validation set, for 12
+    self-supervised PTMs. Invariant to sample order, class names, and a translation of either features; not to rotation.
 
-    features (N, D), labels (N,), source_features (M, D). Raises ValueError for unsound arrays and other widths;
+    features (N, D), labels (N,), source_features (M, D). Raises ValueError for unsound arrays and for different widths;
     ScoreError as `sfda`.
     """
     return sfda(*declined(features, labels, source_features))
@@ -51,7 +51,7 @@ def ped_logme(
 def declined(
     features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, source_features: np.ndarray | FeatureMatrix
 ) -> tuple[FeatureMatrix, Classes]:
-    """The features (N, D) that classes pushed apart give, in float64 and made once; with their classes."""
+    """The features (N, D) after the decline, in float64 and computed once; with their classes."""
     matrix, classes = labelled(features, labels)
     source = FeatureMatrix.of(source_features, "source_features")
     made = matrix.once(_nothing_made, classes)
@@ -69,7 +69,7 @@ def _declined(matrix: FeatureMatrix, classes: Classes, source: FeatureMatrix) ->
         raise ValueError(f"features have {matrix.shape[1]} columns, source_features {source.shape[1]}")
     variance = sum((block**2).sum(axis=0) for _, block in row_blocks(source.array, source.mean)) / len(source)
     spread = np.maximum(np.sqrt(variance), LEAST_SPREAD)
-    # The origin matters to no distance, so means count from the target's own.
+    # Distances do not depend on the origin, so class means are taken relative to the target's overall mean.
     means = matrix.class_sums(classes) / classes.counts[:, None] / spread
     radii = np.sqrt((matrix.class_variances(classes) / spread**2).sum(axis=1))
     return matrix.moved(classes, (repelled(means, radii) - means) * spread)

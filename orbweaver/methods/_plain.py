@@ -1,4 +1,4 @@
-"""Plain baselines that cost next to nothing: what a score has to beat before its formula is worth reading."""
+"""Plain baselines that cost next to nothing; a more complicated score has to beat them."""
 
 import warnings
 
@@ -16,11 +16,11 @@ SAMPLES = 2_000
 def naive_bayes(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """Accuracy of Gaussian naive Bayes, leave-one-out.
 
-    Classes have a mean and a biased variance v per feature, to which 1e-9 of the features' largest variance is added as
-    scikit-learn's GaussianNB does, and weigh as they are frequent. Without a sample its class of n has mean
-    m - (x - m) / (n - 1) and variance n v / (n - 1) - n (x - m)^2 / (n - 1)^2, so that nothing is fitted twice.
-    A class of one sample is never found.
-    Free: order, names of classes, scale, translation. Not free: rotation.
+    Classes have a mean m and a biased variance v per feature, to which 1e-9 of the features' largest variance is added
+    as scikit-learn's GaussianNB does, and their frequencies as priors. With sample x left out, its class of n samples
+    has mean m - (x - m) / (n - 1) and variance n v / (n - 1) - n (x - m)^2 / (n - 1)^2, so nothing is fitted again.
+    The only sample of a class counts as misclassified.
+    Invariant to sample order, class names, scale and translation; not to rotation.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """
@@ -58,8 +58,8 @@ def naive_bayes(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Class
 def fisher(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
     """Fisher ratio: the scatter between classes over that within, tr S_b / tr S_w.
 
-    Free: order, names of classes, scale, translation, rotation. features (N, D), labels (N,). Raises ValueError for
-    unsound arrays; ScoreError for one class, and where the samples of each class are one point.
+    Invariant to sample order, class names, scale, translation and rotation. features (N, D), labels (N,). Raises
+    ValueError for unsound arrays; ScoreError for one class, and where the samples of each class are one point.
     """
     matrix, classes = labelled(features, labels)
     between = ((matrix.class_sums(classes) ** 2).sum(axis=1) / classes.counts).sum()
@@ -70,11 +70,11 @@ def fisher(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -
 
 
 def silhouette(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
-    """Mean silhouette of the classes: (b - a) / max(a, b), a a sample's mean distance to its class, b to the nearest.
+    """Mean silhouette of the samples: (b - a) / max(a, b).
 
-    Rousseeuw 1987, with Euclidean distances, by scikit-learn. Between -1 and 1, 0 for a class of one sample. At most
-    2,000 samples, a stratified draw with the seed, take part. Free: order, names of classes, scale, translation,
-    rotation.
+    a is a sample's mean distance to its own class, b that to the nearest other class. Rousseeuw 1987, with Euclidean
+    distances, by scikit-learn. Between -1 and 1; 0 for a class of one sample. At most 2,000 samples, a stratified draw
+    with the seed, take part. Invariant to sample order, class names, scale, translation and rotation.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays; ScoreError for one class, and as many classes as
     samples.
@@ -85,7 +85,7 @@ def silhouette(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classe
     chosen = sampled(len(matrix), SAMPLES, seed, classes)
     codes = classes.codes[chosen]
     if not 1 < len(np.unique(codes)) < len(chosen):
-        raise ScoreError("each class has one sample, which is near to nothing of its own")
+        raise ScoreError("each class has one sample, so that there is no distance within a class")
     # Distances between centred samples lose fewer digits.
     return float(silhouette_score(np.subtract(matrix.array[chosen], matrix.mean, dtype=np.float64), codes))
 
@@ -93,8 +93,9 @@ def silhouette(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classe
 def kmeans_nmi(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed: int = 0) -> float:
     """Normalised mutual information of the classes and as many clusters of k-means, 0 to 1, by scikit-learn.
 
-    k-means with one k-means++ start of this seed on the 64 leading principal axes; mutual information over the mean of
-    the two entropies. Free: names of classes, translation, rotation, scale; the start depends on the order.
+    k-means with one k-means++ start of this seed on the 64 leading principal axes; mutual information divided by the
+    mean of the two entropies. Invariant to class names, translation, rotation and scale; not to sample order, on which
+    the start depends.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
     """

@@ -21,7 +21,7 @@ def sfda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> 
     the mean of the other classes' means. A second discriminant analysis with the same g gives the posteriors.
     lambda_max is exact here, where published code stops a power iteration after three rounds. The diagonal term is
     kept above the rounding level of the total scatter, which matters where classes are single points.
-    For D > N all happens in the N dimensions that the samples span, with the same value. Between 0 and 1; it
+    For D > N everything is computed in the N dimensions that the samples span, with the same value. Between 0 and 1; it
     depends on the scale of the features.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays, ScoreError for one class or constant features.
@@ -47,8 +47,8 @@ def sfda(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> 
         posterior = softmax(softmax(block @ weights + offsets, axis=1), axis=1)
         trust[where] = posterior[np.arange(len(posterior)), classes.codes[where]]
 
-    # With o the mean of the others' means, the mixed samples are o + w, w = p (x - o): what is the same for a class
-    # comes from its sums, so that samples are read twice more and never written.
+    # Mixed samples are p x + (1 - p) o, with o the mean of the other classes' means. Terms in o come from class sums,
+    # so samples are read twice more, and mixed ones are never stored.
     others = (means.sum(axis=0) - means) / (len(classes) - 1)
     scatter, firsts, seconds = np.zeros_like(scatter), np.zeros_like(sums), np.zeros_like(sums)
     for where, block in row_blocks(points, centre):
@@ -79,7 +79,8 @@ def _within(scatter: np.ndarray, sums: np.ndarray, means: np.ndarray, n: int) ->
 
 
 def _strength(within: np.ndarray) -> float:
-    # tr(S^2) / tr(S) is a mean of the eigenvalues, so none needs finding where it is beyond log(1e10) / 5.
+    # tr(S^2) / tr(S) is a weighted mean of the eigenvalues, so the largest is above it. Beyond log(1e10) / 5 = 4.6 the
+    # strength is 1e-10 whatever it is.
     if (within**2).sum() > 5 * np.trace(within):
         return 1e-10
     return max(np.exp(-5 * _largest_eigenvalue(within)), 1e-10)
@@ -95,7 +96,7 @@ def _largest_eigenvalue(matrix: np.ndarray) -> float:
 def _discriminants(
     within: np.ndarray, means: np.ndarray, classes: Classes, strength: float, width: int, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (D, C) and offsets (C,) of the discriminants; uses up `within`."""
+    """Weights (D, C) and offsets (C,) of the discriminants; overwrites `within`."""
     diagonal = max(strength * np.trace(within) / width, least)
     within *= 1 - strength
     within.flat[:: len(within) + 1] += diagonal

@@ -20,12 +20,12 @@ def tmi(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed
     H_c = psi(n_c) - psi(3) + D mean_i log(2 r_i), with r_i the largest coordinate of the difference to the third
     nearest sample of the same class, but at least 1. More spread within classes is read as better.
 
-    The published code divides by the number of classes besides, alike for all PTMs. As there, classes of one to three
-    samples add nothing. Its floor of 1 is in the features' own unit: where most samples lie closer than that, the score
-    is a constant plus D log 2, an order by the width of the PTM, which is what `feature_width` says at once. A number
-    of this name elsewhere, the trace of the scatter within classes, is another one.
+    The published code also divides by the number of classes, which is the same for all PTMs. As there, classes of one
+    to three samples add nothing. Its floor of 1 is in the features' own unit: where most samples lie closer than that,
+    the score is a constant plus D log 2, and orders PTMs by their width, as `feature_width` does at no cost. Elsewhere
+    the name TMI stands for another number, the trace of the scatter within classes.
     The work grows with the squares of n_c, so at most 5,000 samples (a stratified draw with the seed) take part.
-    Free: order, names of classes, translation. Not free: rotation, scale.
+    Invariant to sample order, class names and translation; not to rotation or scale.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays; ScoreError for one class, and where no class
     has more than three samples.
@@ -49,7 +49,7 @@ def tmi(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes, seed
 
 
 def _to_neighbour(points: np.ndarray) -> np.ndarray:
-    """(n,): each point's distance, in the maximum norm, to its third nearest other one (its own, 0, is none)."""
+    """(n,): each point's distance, in the maximum norm, to the third nearest of the other points."""
     if len(points) <= BLOCK:
         return np.partition(squareform(pdist(points, "chebyshev")), NEIGHBOURS, axis=1)[:, NEIGHBOURS]
     found = []

@@ -30,12 +30,12 @@ def transrate_labels(
     label_embeddings: Embeddings | FLabels = None,
     targets: np.ndarray | None = None,
 ) -> float:
-    """TransRate on F-labels: its mean over encoders, each of which makes classes of the samples.
+    """TransRate on F-labels: mean over encoders of its value on the classes that each encoder's F-labels make.
 
     Up to 10 different labels are classes as they are. More are cut into 10 parts of about equal counts along the
     leading principal axis of the z-scored F-labels, equal labels together. (The published code cuts by the samples'
-    order, which says nothing.) Arrays and errors as those of `emms`; and ScoreError where for every encoder these are
-    just the classes that `labels` names, so that the value would be that of `transrate`.
+    order, which carries no information.) Arrays and errors as those of `emms`; and ScoreError where every encoder just
+    gives back the classes of `labels`, so that the value would be that of `transrate`.
     """
     return float(transrate_of_encoders(features, labels, class_embeddings, label_embeddings, targets).mean())
 

@@ -1,4 +1,4 @@
-"""Forms of TransRate (Huang et al. 2022, arXiv 2106.09362) that published tables were made with."""
+"""Variants of TransRate (Huang et al. 2022, arXiv 2106.09362) with which published tables were made."""
 
 import numpy as np
 
@@ -12,15 +12,15 @@ def transrate_selection(features: np.ndarray | FeatureMatrix, labels: np.ndarray
     """TransRate as the authors' released code has it for model selection: the rate of H-Score's projections.
 
     With S, S_b the covariance in total and between classes, S_c that of class c about its own mean (all biased),
-    H = S^+ S_b, e the singular values of S H, e^c those of S_c H, all over t = sum e, r the rank of S H:
+    H = S^+ S_b, e the singular values of S H, e^c those of S_c H, all divided by t = sum e, r the rank of S H:
 
         1/(2r) ( sum_j log(1 + e_j / eps) - sum_c n_c/N sum_j log(1 + e^c_j / eps) ),  eps = 1e-4
 
-    This form, not the printed one that `transrate` is, is behind the paper's table of model selection. There eps
-    is another one in each table (CIFAR-100 1e-5, Caltech-101 and -256 1e-3, SUN397 5e-3 for 7 PTMs; 1.5e-2 without
-    the division by t, 2e-2, 1e-2, 7e-3 for 13), with others commented out beside the accuracies. Here one stands:
-    from the eigenvalues shipped with that code, the first of these tables comes out as printed for 1e-6 to 1e-4.
-    Free: order, names of classes, translation, rotation, scale.
+    The paper's table of model selection was made with this form, not with the printed formula, which is `transrate`.
+    The code's eps differs by table (CIFAR-100 1e-5, Caltech-101 and -256 1e-3, SUN397 5e-3 for 7 PTMs; 1.5e-2 without
+    the division by t, 2e-2, 1e-2, 7e-3 for 13), with others commented out beside the accuracies. Here eps is always the
+    same: from the eigenvalues shipped with that code, the first of these tables comes out as printed for 1e-6 to 1e-4.
+    Invariant to sample order, class names, translation, rotation and scale.
 
     S H is S_b, of rank C - 1 or less, and no D x D matrix per class is needed: with the centred class means, weighted
     by sqrt(n_c/N), as columns of G = Q R and A = S^+ G, e = the squared singular values of R, and e^c those of
@@ -44,7 +44,7 @@ def transrate_selection(features: np.ndarray | FeatureMatrix, labels: np.ndarray
     corner = np.linalg.qr(between, mode="r")
     sizes = np.linalg.svd(corner, compute_uv=False) ** 2
     total = sizes.sum()
-    # Equal class means leave the rounding of the mean of all.
+    # Where all class means are equal, only the rounding error of the overall mean is left.
     if total <= np.finfo(float).eps * spectrum.values.sum() / n:
         raise ScoreError("all classes have the same mean")
     rank = int((sizes > sizes[0] * max(matrix.shape) * np.finfo(float).eps).sum())
@@ -69,27 +69,27 @@ def _singular_values(
 
 
 def transrate_rows(features: np.ndarray | FeatureMatrix, labels: np.ndarray | Classes) -> float:
-    """TransRate as the authors' released code has it for the choice of a layer: of rows of unit length, over the rank.
+    """TransRate as the authors' released code has it for the choice of a layer: rows of unit length, over the rank.
 
-    Rows to unit length, less their mean, to unit length again; S and S_c the mean of z z^T over all rows and over those
-    of class c, neither centred:
+    Rows z are scaled to unit length, centred, and scaled to unit length again; S and S_c are the means of z z^T over
+    all rows and over those of class c, neither centred again:
 
         1/(2r) ( logdet(I + S / eps) - sum_c n_c/N logdet(I + S_c / eps) ),  eps = 1e-4, r the rank of S
 
     The paper's tables of layers use it (eps 1e-4, but 1e-5 for the sources Caltech-256 and SUN397, 1e-2 for SVHN), and
-    that of sources for CIFAR-100. The traces are 1, so its division by their sum changes nothing.
-    A row that is zero at first, or after the mean is gone, stays zero. Free: order, names of classes, scale,
-    rotation. Not free: translation.
+    so does its table of sources for CIFAR-100. The traces are 1, so the code's division by their sum changes nothing.
+    A row that is zero at first, or after centring, stays zero. Invariant to sample order, class names, scale and
+    rotation; not to translation.
 
     features (N, D), labels (N,). Raises ValueError for unsound arrays; ScoreError for one class, and where all rows
-    point the same way.
+    have the same direction.
     """
     matrix, classes = labelled(features, labels)
     array, n = matrix.array, len(matrix)
     mean = sum(_units(block).sum(axis=0) for _, block in row_blocks(array)) / n
     whole = _gram(array, np.arange(n), mean)
     if not np.trace(whole) > 1e-9:
-        raise ScoreError("all samples point the same way")
+        raise ScoreError("the features of all samples have the same direction")
     within = sum(len(members) / n * _logdet(_gram(array, members, mean)) for members in classes.members())
     return float((_logdet(whole) - within) / (2 * _rank(whole, max(matrix.shape) * np.finfo(float).eps)))
 

@@ -96,7 +96,7 @@ METHODS: dict[str, Callable[..., float]] = {
     "transrate_labels": transrate_labels,
 }
 
-# What a method on F-labels says of each text encoder: its weight in the mixture, or the score on its labels alone.
+# For methods on F-labels, a value for each text encoder: its weight in the mixture, or the score on its labels alone.
 OF_ENCODERS: dict[str, Callable[..., np.ndarray]] = {
     "emms": emms_weights,
     "logme_labels": logme_of_encoders,
@@ -110,5 +110,5 @@ TARGET_BLIND = (
 
 
 def looks_inside(method: str) -> bool:
-    """Does it take features from inside the PTM, which cost forward passes of their own?"""
+    """Whether the method takes features from inside the PTM, which need forward passes of their own."""
     return method in METHODS and "inner" in signature(METHODS[method]).parameters

@@ -43,9 +43,8 @@ class ScoreInputs:
     """What methods may ask for; None where it is not available. N samples, F-labels of K text encoders.
 
     Of one target either `labels` (one class a sample) or `targets` are given: (N, T) numbers, or (N, C) zeros and ones
-    where a sample has several classes. What methods share is computed when first asked for and kept as long as the
-    inputs: hand the same ones to everything that is asked about the pair, then let them go. Do not write into the
-    arrays meanwhile.
+    where a sample has several classes. What methods share is computed on first use and kept with this object: use one
+    object for all scores of a PTM on a target, then drop it. Do not write into the arrays meanwhile.
 
     Raises MethodError where arrays that belong together differ in length, and for targets that do not fit.
     """
@@ -79,7 +78,7 @@ class ScoreInputs:
         if self.targets is None:
             return
         if self.labels is not None:
-            raise self.error("give either labels or targets")
+            raise self.error("give either labels or targets, not both")
         if self.targets.ndim != 2:
             raise self.error(f"targets must be a matrix, one row a sample, not of shape {self.targets.shape}")
         columns = self.targets.shape[1]
@@ -87,12 +86,12 @@ class ScoreInputs:
             raise self.error(f"class_embeddings must have a row for each of the {columns} columns of targets")
 
     def error(self, problem: str, what: str = "inputs of scores") -> MethodError:
-        """An error that names the PTM and the dataset that these are of."""
+        """An error that names the PTM and the dataset of these inputs."""
         of = " on ".join(f"'{name}'" for name in (self.ptm, self.dataset) if name)
         return MethodError(f"{what} of {of}: {problem}" if of else f"{what}: {problem}")
 
     def take(self, rows: np.ndarray) -> ScoreInputs:
-        """The inputs with some of the samples only, by index or mask; nothing that was computed comes along."""
+        """New inputs with some of the samples only, by index or mask; nothing computed so far is carried over."""
         some = {name: getattr(self, name)[rows] for name in BY_SAMPLE if getattr(self, name) is not None}
         if self.label_embeddings is not None:
             some["label_embeddings"] = [array[rows] for array in self.label_embeddings]
@@ -106,7 +105,7 @@ class ScoreInputs:
         return MISSING.get(name, f"no {name}")
 
     def prepared(self, name: str) -> object:
-        """What a method gets for its parameter `name`: in a form that is checked, and shared by all methods.
+        """What a method gets for its parameter `name`: checked, and shared by all methods.
 
         Raises ValueError and ScoreError as the methods do.
         """

@@ -36,9 +36,9 @@ def score(methods: Iterable[str], inputs: ScoreInputs) -> list[dict]:
 
 
 def called(name: str, method: Callable[..., Value], inputs: ScoreInputs) -> Value:
-    """What a method says of the inputs.
+    """A method's value for the inputs.
 
-    Raises ScoreError with the reason why there is nothing to say, MethodError for all else that goes wrong.
+    Raises ScoreError with the reason where it has none, MethodError for whatever else goes wrong.
     """
     wanted = inspect.signature(method).parameters.values()
     for each in wanted:

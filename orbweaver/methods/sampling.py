@@ -1,4 +1,4 @@
-"""Fewer samples, for what costs more than one pass over all."""
+"""Draws some of the samples, for methods that cost more than one pass over all of them."""
 
 import numpy as np
 

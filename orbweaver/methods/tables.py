@@ -1,4 +1,4 @@
-"""What tables of scores hold beside each method's own: what needs the whole zoo, and words on each text encoder."""
+"""What tables of scores hold beside single methods: scores that need the whole zoo, and values of text encoders."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .catalogue import OF_ENCODERS, TARGET_BLIND
 from .inputs import ScoreInputs
 from .run import called
 
-# Methods that say again what another one says; they have no vote of their own.
+# Variants of other methods; they have no vote of their own in Borda counts.
 FORMS = (
     "emms_published", "logme_labels", "transrate_labels", "transrate_selection", "transrate_rows", "gbc_spherical",
     "gbc_spherical_full", "knn_parc", "ped_sfda", "ped_logme",
 )  # fmt: skip
-# Scores that are relative to the zoo: the weights of their parts, each part counted from 0 (the smallest) to 1.
+# Scores that are relative to the zoo: the weights of their parts, each part rescaled to 0 (smallest) .. 1 (largest).
 JOINED = {
     "ncti": {"ncti_seli": 1.0, "ncti_ncc": 1.0, "ncti_vc": 1.0},
     "etran": {"etran_lda": 0.85, "etran_energy": 0.15},
 }
-DIGITS = 12  # of a score, as tables of scores have it: what differs beyond them is rounding, and says nothing
+DIGITS = 12  # significant digits of a score that count: a difference beyond them is rounding
 AGGREGATIONS = (*JOINED, "borda_trio", "borda_all")  # rows that `aggregated` makes of others
 TRIO = ("h_score", "nce", "logme")  # what Model Spider's approximated ground truth aggregates (its method figure)
 
@@ -70,11 +70,11 @@ def _rounded(scores: np.ndarray) -> np.ndarray:
 def joined(parts: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarray:
     """(P,): sum of the parts' weighted places in the zoo, w (v - min v) / (max v - min v), higher is better.
 
-    parts: name -> (P,) of the same P PTMs, NaN where there is none; weights: of the parts, by name. A part that all
-    PTMs share, to twelve digits as in `borda`, says nothing and adds 0 (the published code divides by zero). A PTM
-    without one of the parts has no place; the others are compared among themselves. A PTM that comes or goes can change
-    every value, and the order of two others; with two PTMs each place is 0 or 1. NCTI's third part is stored with its
-    sign, so `ncti` is the published mm(seli) + mm(ncc) - mm(vc), plus 1 for all PTMs alike where vc differs.
+    parts: name -> (P,) of the same P PTMs, NaN where there is none; weights: of the parts, by name. A part with one
+    value for all PTMs, to twelve digits as in `borda`, adds 0 (the published code divides by zero). A PTM without one
+    of the parts gets NaN; the others are compared among themselves. Adding or removing a PTM can change every value,
+    and the order of two others; with two PTMs each place is 0 or 1. NCTI's third part is stored as -vc, so `ncti` is
+    the published mm(seli) + mm(ncc) - mm(vc), plus 1 for all PTMs alike where vc differs.
     """
     table = np.array([_rounded(parts[name]) for name in weights])
     table[:, np.isnan(table).any(axis=0)] = np.nan
@@ -88,9 +88,9 @@ def joined(parts: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarra
 def aggregated(table: pd.DataFrame) -> pd.DataFrame:
     """Rows that need the whole zoo: the joins of `JOINED`, and Borda's rank aggregations.
 
-    Borda of H-Score, NCE and LogME, and of all methods that look at the target. A method has one vote: its form on
-    F-labels, or as published, is not counted beside it, nor are parts beside their join. A row whose methods are
-    not all in the table, or are fewer than two, is left out.
+    Borda of H-Score, NCE and LogME, and of all methods that look at the target. Each method has one vote: its variants
+    (`FORMS`) do not vote, nor do the parts of a join. A row whose methods are not all in the table, or are fewer than
+    two, is left out.
 
     table: ptm, method, score of one target. Returns ptm, method (one of `AGGREGATIONS`), score, reason.
     """
@@ -117,8 +117,8 @@ def aggregated(table: pd.DataFrame) -> pd.DataFrame:
 def of_encoders(methods: Iterable[str], encoders: Sequence[str], inputs: ScoreInputs) -> pd.DataFrame:
     """One row an encoder: its `weight` in EMMS, and LogME's and TransRate's score on its F-labels alone.
 
-    encoders: the K names, in the order of the inputs' F-labels. A column a method of OF_ENCODERS among `methods`; NaN
-    where the method has no score, for the reason that its own row gives. No rows where no text was embedded.
+    encoders: the K names, in the order of the inputs' F-labels. One column for each method of OF_ENCODERS among
+    `methods`; NaN where the method has no score (its own row gives the reason). No rows where no text was embedded.
     """
     given = inputs.class_embeddings is not None or inputs.label_embeddings is not None
     table = pd.DataFrame({"encoder": list(encoders) if given else []})

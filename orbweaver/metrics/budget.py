@@ -49,7 +49,7 @@ def random_regrets(truth: np.ndarray) -> np.ndarray:
     """Mean regret (n,) over targets (T, n) of fine-tuning k PTMs at random: the expectation over all sets of k.
 
     The best of a set is the i-th worst of n PTMs with probability C(i - 1, k - 1) / C(n, k). A target on which fewer
-    PTMs have truth says nothing of larger k.
+    than k PTMs have truth is left out at that k.
     """
     curves = np.full(truth.shape, np.nan)
     for curve, values in zip(curves, truth, strict=True):

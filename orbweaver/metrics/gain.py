@@ -1,15 +1,15 @@
 """What a method adds to a ranking that never looks at the target.
 
 The *prior* of a target is the general order: how high each PTM stands on the targets of other families. A method that
-agrees with the truth no better than the prior lets it foresee is not worth its forward passes. Two measures of that:
+tells nothing about the truth beyond the prior is not worth its forward passes. Two measures of that:
 
 - *Agreement beyond the prior*: the partial rank correlation of score and truth given the prior. Within a target the
   ranks of the truth and of the score are both regressed on the ranks of the prior, and the residuals are correlated:
 
       r = (r_ts - r_tp r_sp) / sqrt((1 - r_tp^2) (1 - r_sp^2)),      t truth, s score, p prior.
 
-  Ranks, since scores are defined up to their order alone: some are log likelihoods, some counts, some heavy-tailed, and
-  a user follows nothing but their order. Source: M. G. Kendall, "Partial rank correlation", Biometrika 1942, with
+  Ranks are used since only the order of scores has a meaning: some are log likelihoods, some counts, some heavy-tailed,
+  and a user follows their order alone. Source: M. G. Kendall, "Partial rank correlation", Biometrika 1942, with
   Spearman's coefficient in the place of tau.
 - *Gain*: weighted tau of prior + w method less that of the prior alone, the prior and the method's ranks standardised
   within the target. The weight w >= 0 is learned on the targets of other families.
@@ -25,7 +25,7 @@ from orbweaver.metrics.intervals import DIGITS, nan_mean, times_drawn
 from orbweaver.metrics.tau import weighted_taus
 
 WEIGHTS = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
-NOTHING = 1e-9  # of a variance: what is left of it is rounding
+NOTHING = 1e-9  # share of a variance: what is left below it is rounding
 
 
 def general_order(truth: np.ndarray, families: Sequence[str], without: str | None = None) -> np.ndarray:
@@ -39,7 +39,7 @@ def general_order(truth: np.ndarray, families: Sequence[str], without: str | Non
         without: one family more to leave out everywhere.
 
     Returns:
-        (T, n); NaN for a PTM without truth on any of those targets.
+        (T, n); NaN for a PTM that has truth on none of those targets.
     """
     ranks = np.full(truth.shape, np.nan)
     for row, values in zip(ranks, truth, strict=True):
@@ -61,11 +61,11 @@ class Mixtures:
 
 
 def mixtures(truth: np.ndarray, scores: np.ndarray, families: Sequence[str]) -> Mixtures:
-    """Each method mixed with the prior, by a weight that the target's own family had no part in.
+    """Each method mixed with the prior, by a weight that is learned without the target's own family.
 
     For a target of family f, w is the one of WEIGHTS with the highest mean weighted tau on the targets u of other
-    families, the smallest of equals; there the prior leaves out both u's family and f. With fewer than three families,
-    and for a method that answers no target of another family, there is no mixture (NaN).
+    families, the smallest if several tie; there the prior leaves out both u's family and f. With fewer than three
+    families, and for a method that answers no target of another family, there is no mixture (NaN).
 
     Args:
         truth: (T, n). scores: (M, T, n), NaN where there is none. families: of each target.
@@ -94,7 +94,7 @@ def _taus_of_weights(truth: np.ndarray, prior: np.ndarray, ranks: np.ndarray) ->
 
 
 def _mixed(prior: np.ndarray, ranks: np.ndarray, weight: float | np.ndarray) -> np.ndarray:
-    """Both standardised over the PTMs that have both."""
+    """Prior + weight * ranks, both standardised over the PTMs that have both."""
     both = np.where(np.isnan(ranks) | np.isnan(prior), np.nan, 1.0)
     return np.round(_standardised(prior * both) + weight * _standardised(ranks * both), DIGITS)
 
@@ -109,8 +109,8 @@ def _standardised(values: np.ndarray) -> np.ndarray:
 def resampled_agreements(truth: np.ndarray, scores: np.ndarray, prior: np.ndarray, ptms: np.ndarray) -> np.ndarray:
     """Agreement beyond the prior (B, M, T), of the PTMs of each resample that have truth, score and prior.
 
-    NaN where the prior leaves nothing of the truth to rank, 0 where it leaves nothing of the score. Of a prior that is
-    constant it is the plain rank correlation.
+    NaN where the prior leaves nothing of the truth to rank, 0 where it leaves nothing of the score. With a constant
+    prior it is the plain rank correlation.
 
     Args:
         truth: (T, n) or (B, T, n). scores: (M, T, n). prior: (T, n). ptms: (B, n).
@@ -129,7 +129,7 @@ def resampled_agreements(truth: np.ndarray, scores: np.ndarray, prior: np.ndarra
 
 def _partial(truth: np.ndarray, scores: np.ndarray, prior: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """(B, M) from truth (B, n), scores (M, n), prior (n,) and how often each PTM is drawn (B, n)."""
-    # A rank's distance from the mean rank, twice: how many of the drawn PTMs are below less how many are above.
+    # Twice a rank's distance from the mean rank: the number of drawn PTMs below it less the number above it.
     of_truth = np.einsum("bij,bj->bi", _above(truth), drawn)
     of_score = (drawn @ _above(scores).reshape(-1, len(prior)).T).reshape(len(drawn), *scores.shape)
     of_prior = drawn @ _above(prior).T

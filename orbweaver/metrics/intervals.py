@@ -14,7 +14,7 @@ DIGITS = 12  # of a tau: equal ones stay equal, in whichever order a matrix prod
 
 
 def nan_mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of what is not NaN; NaN, without a warning, where nothing is."""
+    """Mean without the NaN values; NaN, without a warning, where all are NaN."""
     count = np.sum(~np.isnan(values), axis=axis)
     return np.where(count > 0, np.nansum(values, axis=axis) / np.maximum(count, 1), np.nan)
 
@@ -22,7 +22,7 @@ def nan_mean(values: np.ndarray, axis: int) -> np.ndarray:
 def draw(families: Sequence[str], n_ptms: int, n_resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Resamples of targets and PTMs, to be used for all methods alike so that their differences are paired.
 
-    Each resample draws F of the F families with replacement, since targets of one family are no independent evidence;
+    Each resample draws F of the F families with replacement, since targets of one family are not independent evidence;
     for each family drawn, as many targets as it has, from these and with replacement; and n of the n PTMs with
     replacement, one draw for all targets since the PTMs are the same everywhere. Where every target is a family of its
     own, that is the plain bootstrap of targets. Sources: A. B. Owen, "The pigeonhole bootstrap", Annals of Applied
@@ -49,9 +49,9 @@ def draw(families: Sequence[str], n_ptms: int, n_resamples: int, seed: int) -> t
 def draw_truth(truth: np.ndarray, error: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
     """Another measurement of the truth (B, T, n) for each resample: truth + N(0, error^2).
 
-    Gaussian noise of the known standard error, and not fine-tuning seeds drawn with replacement: of a handful of seeds
-    these hold only (s - 1) / s of the variance (half with two), leave ties between few possible values, and cannot pool
-    over PTMs what is known of the noise.
+    The noise is Gaussian with the known standard error. Fine-tuning seeds are not drawn with replacement instead: with
+    a handful of s seeds that shows only (s - 1) / s of the variance (half with two), gives few possible values and so
+    ties, and cannot use the noise as pooled over PTMs.
 
     Args:
         truth: (T, n). error: (T,), the standard error of one PTM's value on each target; NaN, unknown, adds nothing.
@@ -61,7 +61,7 @@ def draw_truth(truth: np.ndarray, error: np.ndarray, n_resamples: int, seed: int
 
 
 def resampled_taus(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray) -> np.ndarray:
-    """Weighted taus (B, M, T) with the PTMs, and where it has them the truths, of each resample."""
+    """Weighted taus (B, M, T) with the PTMs of each resample, and with its own truth where that is given (B, T, n)."""
     by_target = [_taus(truth[..., t, :], scores[:, t], ptms) for t in range(scores.shape[1])]
     return np.stack(by_target, axis=-1)
 
@@ -74,7 +74,7 @@ def resampled_means(taus: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def differences(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean tau of method i less that of method j, (B, M, M) at [b, i, j], where both sit the same exam.
+    """Mean tau of method i less that of method j, (B, M, M) at [b, i, j], compared on the same targets and PTMs.
 
     That is: over the targets that both answer, and on each target over the PTMs that both scored.
     """
@@ -94,14 +94,14 @@ def differences(truth: np.ndarray, scores: np.ndarray, ptms: np.ndarray, counts:
 def recentred(resampled: np.ndarray, measured: np.ndarray) -> np.ndarray:
     """Resamples (B, ...) moved so that their mean is what was measured (...).
 
-    A resampled truth holds the noise of measuring twice, once as measured and once as drawn, and that pulls every tau
-    towards 0 and every regret up, in all resamples alike. Its spread is what an interval is of; the shift is not.
+    A resampled truth holds the noise of measuring twice, once as measured and once as drawn. That pulls every tau
+    towards 0 and every regret up, in all resamples alike. An interval should show the spread without this shift.
     """
     return resampled - nan_mean(resampled, axis=0) + measured
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper percentiles over the first axis of what is not NaN; NaN where nothing is."""
+    """Lower and upper percentiles over the first axis, without the NaN values; NaN where all are NaN."""
     low, high = np.full((2, *values.shape[1:]), np.nan)
     known = ~np.isnan(values).all(axis=0)
     tail = 50 * (1 - level)
@@ -111,7 +111,7 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.nd
 
 
 def leave_one_ptm_out(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Mean tau (n, M) of each method when PTM number i never existed. truth: (T, n)."""
+    """Mean tau (n, M) of each method without PTM number i. truth: (T, n)."""
     n_ptms = truth.shape[1]
     without = np.where(np.eye(n_ptms, dtype=bool)[:, None, :], np.nan, truth)
     return nan_mean(resampled_taus(without, scores, np.tile(np.arange(n_ptms), (n_ptms, 1))), axis=2)

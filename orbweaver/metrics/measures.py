@@ -4,7 +4,7 @@ In all of them truth and scores have shape (n,), one entry a PTM, higher is bett
 The correlations leave out PTMs without a score, and share the limits of `orbweaver.metrics.tau`: constant truth is NaN,
 constant scores are 0. The measures of the first k keep such a PTM as one that the method never proposes: the
 best PTM stays the best, whether or not the method could look at it. Among equal scores they take the PTM with the
-lowest truth, so that no order of a list helps a method that cannot decide. All of them raise ValueError as
+lowest truth, so that the order in which PTMs are listed never helps a method with ties. All of them raise ValueError as
 `orbweaver.metrics.tau.paired` does.
 """
 
@@ -52,7 +52,7 @@ def _correlation(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> 
 def rel_at_k(truth: ArrayLike, scores: ArrayLike, k: int) -> float:
     """What the best of the k best-scored PTMs reaches, as a share of the best: max_{top k} t / max t, 1 at best.
 
-    For negative errors (all truth <= 0) the ratio is turned over, so that 1 is still the best and less is worse.
+    For negative errors (all truth <= 0) the ratio is inverted, so that 1 is still the best and less is worse.
     NaN if nothing was scored, or if the truth has both signs.
     """
     chosen, best = _chosen(truth, scores, k)

@@ -27,7 +27,7 @@ def average_ranks(values: np.ndarray, level: float = 0.95) -> Ranks:
         CD = q / sqrt(2) * sqrt(M (M + 1) / (6 T)),   q the studentized range's quantile for M groups, infinite df.
 
     Args:
-        values: (M, T), higher is better. A method with a NaN has not sat the whole exam: its rank is NaN and the
+        values: (M, T), higher is better. A method with a NaN on some target is left out: its rank is NaN and the
             others are ranked without it.
     """
     complete = ~np.isnan(values).any(axis=1)

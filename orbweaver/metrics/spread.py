@@ -11,12 +11,12 @@ def truth_spread(truth: pd.DataFrame, seed: int, n_draws: int = 1000) -> pd.Data
 
     With v_i the value of PTM i, the mean of `seeds` runs, and s_i the standard deviation of one run:
 
-        noise   = sqrt(mean_i s_i^2), pooled, since the s_i of a handful of seeds are worth little each
+        noise   = sqrt(mean_i s_i^2), pooled, since a single s_i of a handful of seeds is unreliable
         error   = noise / sqrt(seeds), the standard error of one v_i
-        tied    = pairs with |v_i - v_j| < 1.96 sqrt(2) error, which another set of seeds may well turn round
+        tied    = pairs with |v_i - v_j| < 1.96 sqrt(2) error, whose order may well differ with another set of seeds
         ceiling = mean weighted tau of v as scores with v + N(0, error^2) as truth: what a method reaches that knows
-                  each PTM's expected value and is examined by one noisy measurement of it. It takes the measured v
-                  for the expected values; since noise has spread these, the real ceiling is a little lower.
+                  each PTM's expected value and is judged by one noisy measurement of it. The measured v stand in for
+                  the expected values; since noise has spread them, the real ceiling is a little lower.
 
     Args:
         truth: columns dataset, ptm, value, task; optional noise (std of one run, NaN unknown), seeds (runs; 1).
@@ -24,7 +24,7 @@ def truth_spread(truth: pd.DataFrame, seed: int, n_draws: int = 1000) -> pd.Data
 
     Returns:
         columns dataset, task, n_ptms, min, median, max, std (over PTMs), noise, seeds, std_over_error, pairs, tied,
-        ceiling, in the unit of the truth; what needs the noise is NaN where it is unknown. seeds is the fewest of any.
+        ceiling, in the unit of the truth; what needs the noise is NaN where it is unknown. seeds: the fewest of a PTM.
     """
     generator = np.random.default_rng(seed)
     return pd.DataFrame(

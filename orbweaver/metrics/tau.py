@@ -15,8 +15,8 @@ What is done where scipy leaves a choice, or chooses otherwise than a benchmark 
   silently: `n_scored` counts what is left, and every table prints that count when it falls short. (scipy would call a
   NaN the smallest score.)
 - Constant truth, or fewer than two PTMs left: NaN, since there is nothing to rank.
-- Constant scores: 0, since all ties are an answer, and it says nothing. (scipy gives 0/0; a NaN would drop the
-  target from the method's mean and reward it for silence.)
+- Constant scores: 0, since a tie of all PTMs is an answer, but one without information. (scipy gives 0/0; a NaN would
+  drop the target from the method's mean and reward it for not answering.)
 - Infinite values are refused: they come from a failed computation, not from a ranking.
 """
 

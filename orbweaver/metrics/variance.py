@@ -7,8 +7,8 @@ unbiased estimates of a two-way analysis of variance with one value a cell, g_m 
     ms_p = T sum_m g_m^2 / (M - 1),     ms_r = sum_tm (z_tm - g_m)^2 / ((T - 1) (M - 1)),
     sigma2_g = (ms_p - ms_r) / T,       general = sigma2_g / (sigma2_g + ms_r).
 
-Put differently, `general` is the mean over all pairs of targets of the correlation of their truths; that is how it is
-split by target here: a target's `general` is its mean correlation with the others, and the mean over targets is the
+Put differently, `general` is the mean over all pairs of targets of the correlation of their truths. This gives a value
+for each target here: a target's `general` is its mean correlation with the others, and the mean over targets is the
 zoo's. Source of the analysis of variance: H. Scheffe, "The Analysis of Variance", 1959, chapter 7 (random effects).
 """
 
@@ -23,12 +23,12 @@ def split_variance(truth: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray
         noise       = mean_m e_tm^2 / s_t^2, s_t^2 the unbiased variance of the measured truth over PTMs
         interaction = 1 - general - noise
 
-    They are estimates: where little is there, one may come out below zero. The zoo's shares are the means over targets.
+    They are estimates: a small share may come out below zero. The zoo's shares are the means over targets.
 
     Args:
-        truth: (T, M). A PTM without truth on some target is left out, so that all targets speak of the same PTMs.
-        error: (T,) or (T, M), standard error of a truth (the mean over its seeds); NaN, unknown, leaves the noise, and
-            what is interaction and what noise, unknown (NaN).
+        truth: (T, M). A PTM without truth on some target is left out, so that all targets have the same PTMs.
+        error: (T,) or (T, M), standard error of a truth (the mean over its seeds); NaN where it is unknown: noise and
+            interaction are then NaN too.
 
     Returns:
         general, noise, interaction, each (T,). NaN with fewer than two targets or three PTMs, and where all truths are

@@ -1,1 +1,1 @@
-"""Pre-trained models (PTMs): what is known of one, how it is built, given its weights, fed and trained."""
+"""Pre-trained models (PTMs): their cards, how they are built and given weights, how they are fed, and training."""

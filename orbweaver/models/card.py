@@ -1,4 +1,4 @@
-"""What is known of a PTM: card.json in its folder, strict both ways."""
+"""A PTM's card, card.json in its folder: what is known of the PTM. An unknown or missing key is an error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Preprocessing(BaseModel):
 class TokenIds(BaseModel):
     """The tokens of a PTM that reads or writes: sha256 of tokenizer.json beside the card; ids of special tokens.
 
-    limit: how many tokens of a text it reads, where that is not our own networks' limit.
+    limit: how many tokens of a text it reads, if not `orbweaver.models.vocabulary.LIMIT`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,9 +45,9 @@ class Card(BaseModel):
 
     source_accuracy: what the PTM reached on its source's test split, in its task's metric. samples: how many of the
     source it was trained on, where that is known. source_classes: of the source head; none where the weights have no
-    head. gmacs: thousand millions of multiply-adds for one picture; none for a PTM that reads text. weight_spectra:
+    head. gmacs: billions (10^9) of multiply-adds for one picture; none for a PTM that reads text. weight_spectra:
     see `orbweaver.models.spectra`. features: a feature rule other than the input of the last fully connected layer.
-    config: what a model of transformers is built of.
+    config: how a model is built, where its architecture's name does not say.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -15,16 +15,17 @@ class _Strict(BaseModel):
 
 
 class FeatureRule(_Strict):
-    """Features are what a module is given, (N, ..., D), without the places: the first token, or the mean of all."""
+    """Features are the input of a module, (N, ..., D), reduced to (N, D): its first token, or the mean of all."""
 
     input_of: str
     take: Literal["first", "mean"]
 
 
 class Weights(_Strict):
-    """A checkpoint at an address. within: the key of the state dict in it; prefix: of the parameters that count.
+    """A checkpoint to download. within: the key of the state dict in it. prefix: only
+    parameters whose names begin with it are taken; it is cut off. without: of these, names that begin so are left out.
 
-    A checkpoint without sha256 is trusted the first time.
+    Without sha256, later downloads must equal the first.
     """
 
     url: Annotated[str, StringConstraints(pattern=r"^https://")]
@@ -38,7 +39,7 @@ class Entry(_Strict):
     """What is known of a public PTM beyond its name.
 
     like: another architecture whose preprocessing it shares. options: of timm's model. config: of transformers' model.
-    revision: commit of its repository on the hub; without one the first download is the measure.
+    revision: commit of its repository on the hub; without one, later downloads must equal the first.
     """
 
     width: int = Field(gt=0)
@@ -69,5 +70,5 @@ def find(architecture: str) -> Entry | None:
 
 
 def has_public_weights(architecture: str) -> bool:
-    """Is this the name of weights, not only of an architecture?"""
+    """Does this name stand for public weights, not for an architecture alone?"""
     return "/" in architecture or "." in architecture

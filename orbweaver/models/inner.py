@@ -1,4 +1,4 @@
-"""Features from inside a network, its batch normalisation fitted to the images that it is to learn.
+"""Features from inside a network, after its batch normalisation was fitted to the images that it is to learn.
 
 The last layer has forgotten what its source did not need, and its statistics are the source's. Fine-tuning starts from
 all layers, and takes on the target's statistics within its first steps.
@@ -17,7 +17,7 @@ NUMBERED = ("layer1", "layer2", "layer3", "layer4")  # those of a ResNet
 
 
 class _Reached(Exception):
-    """The forward pass has come to where it is listened to; what follows is not needed."""
+    """Ends a forward pass at the layer whose output is wanted; what follows is not needed."""
 
 
 def stages(network: nn.Module) -> list[nn.Module]:
@@ -32,7 +32,7 @@ def stages(network: nn.Module) -> list[nn.Module]:
 
 @torch.inference_mode()
 def inner_features(network: nn.Module, images: Tensor) -> Tensor:
-    """(N, D): what the last stage but one puts out, its mean over places or tokens. images as the network takes them.
+    """(N, D): the output of the last stage but one, averaged over places or tokens. images: as the network takes them.
 
     Raises ValueError for a network of fewer than two stages.
     """

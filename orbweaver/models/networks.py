@@ -1,4 +1,4 @@
-"""Image models of timm, torchvision and transformers: built, given their weights, taken apart into features and head.
+"""Image models of timm, torchvision and transformers: building and loading them, their features and their head.
 
 An architecture is named as in catalogue.yaml: `name` or `name.tag` of timm, `torchvision/name` or
 `torchvision/name.TAG`, `transformers/owner/name`.
@@ -25,7 +25,7 @@ from orbweaver.models.card import Card, Preprocessing
 from orbweaver.models.catalogue import find
 
 TORCHVISION, TRANSFORMERS = "torchvision/", "transformers/"
-# With the weights of ImageNet these normalise their input a second time, from ImageNet's mean and deviation to 0.5.
+# With their ImageNet weights these normalise their input a second time, from ImageNet's mean and deviation to 0.5.
 NORMALISES_AGAIN = ("googlenet", "inception_v3")
 
 
@@ -45,9 +45,10 @@ class _Transformer(nn.Module):
 
 
 def build(architecture: str, classes: int, input_size: int | None, config: dict | None = None) -> nn.Module:
-    """A model with random weights and a head of `classes`, none for 0; `input_size` pixels where it is not its own.
+    """A model with random weights and a head of `classes` outputs, none for 0.
 
-    config: of a model of transformers that is not in the catalogue, as its card keeps it.
+    input_size: pixels a side, if not the architecture's own. config: of a model of transformers that is not in the
+    catalogue, as its card keeps it.
     Raises UnknownName for an architecture that its library does not know, UserError for one of transformers of which
     neither the catalogue nor a card says how it is built.
     """
@@ -57,7 +58,7 @@ def build(architecture: str, classes: int, input_size: int | None, config: dict 
     elif architecture.startswith(TRANSFORMERS):
         config = config or (entry.config if entry else None)
         if config is None:
-            raise UserError(f"'{architecture}' is not in the catalogue; it can only be had with its public weights")
+            raise UserError(f"'{architecture}' is not in the catalogue, so it cannot be built; use its public weights")
         model = _Transformer(config)
         if classes != head(model)[1].out_features:
             new_head(model, classes)
@@ -101,9 +102,9 @@ def width(model: nn.Module) -> int:
 
 
 def preprocessing(architecture: str, input_size: int | None) -> Preprocessing:
-    """How the weights of an architecture (or timm's default ones) want their images, at another size if given.
+    """The preprocessing of an architecture's weights (or of timm's default ones), at another size if given.
 
-    Raises UnknownName for one that its library does not know, FileError when the hub's cannot be had.
+    Raises UnknownName for one that its library does not know, FileError when the hub's cannot be loaded.
     """
     entry = find(architecture)
     if entry and entry.like:
@@ -131,21 +132,21 @@ def preprocessing(architecture: str, input_size: int | None) -> Preprocessing:
 
 
 def _processor(name: str, input_size: int | None) -> Preprocessing:
-    """The preprocessing that a repository of the hub asks for. Raises FileError when it cannot be had."""
+    """The preprocessing that a repository of the hub asks for. Raises FileError when it cannot be loaded."""
     from transformers import AutoImageProcessor
 
     try:
         found = hub_preprocessing(AutoImageProcessor.from_pretrained(name, backend="pil"))
     except (OSError, ValueError, ImportError) as error:
         raise FileError(
-            f"'{name}' cannot be had ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch "
+            f"'{name}' cannot be loaded ({type(error).__name__}: {str(error).splitlines()[0]}). Without network, fetch "
             "it elsewhere into the Hugging Face cache (HF_HOME) and run again"
         ) from None
     return found.model_copy(update={"input_size": (3, input_size, input_size)}) if input_size else found
 
 
 def hub_preprocessing(processor) -> Preprocessing:
-    """A processor of transformers in timm's words: the short side to `shortest_edge`, or the whole to a square."""
+    """A processor of transformers in timm's terms: the short side to `shortest_edge`, or the whole to a square."""
     size, crop = processor.size, getattr(processor, "crop_size", None)
     short = size.get("shortest_edge")
     side = crop["height"] if short and crop else short or size["height"]

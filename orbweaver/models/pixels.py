@@ -1,4 +1,4 @@
-"""Images as a PTM's input pixels: decoded once for all PTMs that look at them alike."""
+"""Images as a PTM's input pixels: decoded once for all PTMs that crop and scale them alike."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _geometry(config: Preprocessing) -> Preprocessing:
 def _kept_pixels(path: Path, cache: Cache, split: Split, config: Preprocessing) -> None:
     with atomic(path) as temporary:
         out = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(split), *config.input_size))
-        with open(temporary, "rb+") as file:  # where the disk is full, writing to the map is a crash
+        with open(temporary, "rb+") as file:  # reserves the space: on a full disk, writing to the map would crash
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         row = 0
         for images in _decoded(split, config, 256):
@@ -68,7 +68,7 @@ class Stream(Dataset):
 
     It stands where a tensor of all pixels would, uint8 (N, 3, H, W): `stream[rows]` is the stream of these rows.
     augment: a random crop (8 to 100 % of the area, sides 3:4 to 4:3) and a flip instead of the evaluation transform,
-    drawn anew each time an image is asked for, from the number that is asked for with it.
+    drawn anew each time an image is asked for, from the seed that is asked for with it.
     """
 
     def __init__(self, split: Split, config: Preprocessing, augment: bool, rows: np.ndarray | None = None) -> None:
@@ -87,7 +87,7 @@ class Stream(Dataset):
         if not isinstance(asked, tuple):
             return Stream(self.split, self.config, self.augment, self.rows[asked])
         row, draw = asked
-        random.seed(draw)  # of the worker, and nobody else's
+        random.seed(draw)  # seeds this worker process only
         torch.manual_seed(draw)
         try:
             image = open_image(self.split.images[int(self.rows[row])], self.split.name, int(self.rows[row]))
@@ -109,7 +109,7 @@ class Stream(Dataset):
 
 
 def look(whole: torch.Tensor | Stream, rows: np.ndarray | slice) -> torch.Tensor:
-    """Some of the images at once, here and now, uint8 (B, 3, H, W)."""
+    """Some of the images, decoded in this process, uint8 (B, 3, H, W)."""
     if isinstance(whole, torch.Tensor):
         return whole[rows]
     encoded = [whole.split.images[int(i)] for i in whole.rows[rows]]

@@ -15,7 +15,7 @@ from orbweaver.models import hub
 from orbweaver.models.card import Preprocessing
 from orbweaver.models.vocabulary import Vocabulary, of_tokenizer
 
-# Kind of model -> its class, and heads that only some of its repositories have; they are taken off.
+# Kind of model -> its class, and heads that only some of its repositories have; they are removed.
 KINDS: dict[str, tuple[type[PreTrainedModel], tuple[str, ...]]] = {
     "vilt": (ViltModel, ()),
     "blip": (BlipForImageTextRetrieval, ("vision_proj", "text_proj", "itm_head")),
@@ -83,7 +83,7 @@ class Seeing(nn.Module):
 def public_seeing(name: str, input_size: int | None, raw: Path) -> tuple[Seeing, Vocabulary, Preprocessing, dict]:
     """A public model, what it needs to read its input, and its description for a card.
 
-    Raises FileError when it cannot be had, or is of no kind that is known here.
+    Raises FileError when it cannot be loaded, or is of no kind that is known here.
     """
     config = hub.config_of(name)
     if config.model_type not in KINDS:
@@ -96,7 +96,10 @@ def public_seeing(name: str, input_size: int | None, raw: Path) -> tuple[Seeing,
 
 
 def vocabulary_of(name: str, config) -> Vocabulary:
-    """First and last token as its tokenizer says: these configs speak of decoders. Raises FileError without one."""
+    """A model's vocabulary; first and last token are its tokenizer's, as these configs name a decoder's.
+
+    Raises FileError without a tokenizer.
+    """
     longest = config.get_text_config().max_position_embeddings
     return of_tokenizer(hub.tokenizer_of(name), SimpleNamespace(max_position_embeddings=longest + 2))
 

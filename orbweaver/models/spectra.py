@@ -1,4 +1,4 @@
-"""What the spectra of a PTM's weights alone say of it: exponents, norms and ranks, mean over its layers."""
+"""Statistics of the spectra of a PTM's weights: exponents, norms and ranks, averaged over its layers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-LEAST = 10  # eigenvalues, below which a layer has no tail to fit
+LEAST = 10  # eigenvalues; a layer with fewer has no tail to fit
 
 
 def weight_spectra(arrays: Iterable[np.ndarray]) -> dict[str, float]:
-    """Numbers of a network's weights, after Martin and Mahoney, mean over layers, to six digits.
+    """Statistics of a network's weights, after Martin and Mahoney, averaged over layers, to six digits.
 
     A layer is an array (out, in), or (out, in, k, k) of a convolution, which stands for k k matrices whose eigenvalues
     are put together; others, and those of fewer than ten positive eigenvalues, are left out. Of the eigenvalues x of
@@ -56,7 +56,7 @@ def _of_layer(array: np.ndarray) -> dict[str, float] | None:
 
 
 def _exponent(values: np.ndarray) -> float:
-    """Of the tail x >= x_min: 1 + n / sum log(x / x_min), at the x_min whose tail is nearest to its power law.
+    """The exponent of the tail x >= x_min, 1 + n / sum log(x / x_min), at the x_min whose tail is nearest a power law.
 
     The package `powerlaw` looks at one side of each step of the distribution only, and takes half a minute for 5,000
     values where this takes less than one second. `weightwatcher`, by the authors of these numbers, analyses a

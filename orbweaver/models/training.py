@@ -1,4 +1,4 @@
-"""One training loop, for pre-training and for fine-tuning: cosine schedule with warm-up, end to end."""
+"""The training loop of all weights, for pre-training and for fine-tuning: a cosine schedule with warm-up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Fit(NamedTuple):
     """How to train: one run. augment: random crops and flips instead of the evaluation transform.
 
     optimizer: adamw, or sgd with Nesterov momentum 0.9 and the coefficient weight_decay / learning_rate.
-    precision: bfloat16 computes products in it; the weights stay float32. label_smoothing: of classes.
+    precision: bfloat16 computes products in it; the weights stay float32. label_smoothing: of class labels.
     """
 
     epochs: int

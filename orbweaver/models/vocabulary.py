@@ -59,7 +59,7 @@ def build_vocabulary(texts: Iterable[str]) -> Vocabulary:
 def of_tokenizer(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> Vocabulary:
     """The vocabulary of a public model: first and last token as its config says, else as its tokenizer does.
 
-    Raises FileError for a tokenizer without a file of its own form.
+    Raises FileError for a tokenizer without a tokenizer.json.
     """
 
     def first_of(name: str, *ids: int | None) -> int:
@@ -72,7 +72,7 @@ def of_tokenizer(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -
         raise FileError(f"'{tokenizer.name_or_path}': its tokenizer has no tokenizer.json; choose another model")
     backend.no_truncation()
     backend.no_padding()
-    # Some of RoBERTa's places are padding's, so two fewer.
+    # RoBERTa reserves the first two positions, so two fewer count.
     places = (getattr(config, "max_position_embeddings", None) or PUBLIC_LIMIT + 2) - 2
     limit = min(PUBLIC_LIMIT, tokenizer.model_max_length, places if places > 0 else PUBLIC_LIMIT)
     return Vocabulary(backend, first_of("pad_token_id", tokenizer.pad_token_id, end), start, end, int(limit))

@@ -1,7 +1,7 @@
 """Public weights: from a Python package where one carries them, else from where their library or the catalogue says.
 
-What has a published checksum is verified by it. What has none is trusted the first time: the digest of its tensors is
-kept in data/raw/weights, and other ones are refused later.
+Weights with a published checksum are verified by it. Without one, the first download is trusted: the digest of its
+tensors is kept in data/raw/weights, and a later download that differs is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PACKAGED = {
 def source_accuracy(architecture: str) -> float | None:
     """Top-1 accuracy on the source's own test split as published, in [0, 1]; None where it is not known.
 
-    Raises UserError for a name of torchvision that it does not know, or has no such weights of.
+    Raises UserError for an architecture, or weights of it, that torchvision does not have.
     """
     entry = find(architecture)
     if entry and entry.accuracy is not None:
@@ -57,7 +57,7 @@ def source_accuracy(architecture: str) -> float | None:
 
 
 def licence(architecture: str) -> str:
-    """Of public weights, as the catalogue or their library says."""
+    """The licence of public weights, as the catalogue or their library says."""
     entry = find(architecture)
     if entry and entry.licence:
         return entry.licence
@@ -71,7 +71,7 @@ def licence(architecture: str) -> str:
 def public(architecture: str, input_size: int | None, raw: Path) -> tuple[nn.Module, str]:
     """A model with its public weights, and where they came from. raw: the folder of downloads and their digests.
 
-    Raises UnknownName for a name that nobody knows, FileError or DownloadError when the weights cannot be had or are
+    Raises UnknownName for an unknown name, FileError or DownloadError when the weights cannot be downloaded or are
     not the ones that were published.
     """
     entry = find(architecture)
@@ -108,15 +108,15 @@ def _unreachable(architecture: str, repository: str, error: Exception) -> FileEr
 
 
 def as_the_first_time(architecture: str, state: dict[str, torch.Tensor], raw: Path, form: str = "") -> None:
-    """Raises FileError when the weights are not those that were had under this name, in this form, before.
+    """Raises FileError unless the weights equal the first ones that were loaded under this name, in this form.
 
-    form: what else decides which tensors are read of one checkpoint, and under which names.
+    form: what else decides which tensors are read from a checkpoint, and their names: input size, or class of model.
     """
     found = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         found.update(f"{name} {tensor.dtype}".encode())
         found.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    kept = raw / f"{'--'.join([*architecture.split('/'), *form.split()])}.sha256"
+    kept = raw / f"{architecture.replace('/', '--')}{form and f'--{form}'}.sha256"
     if not kept.exists():
         write_text(kept, found.hexdigest() + "\n")
     elif kept.read_text().strip() != found.hexdigest():

@@ -1,1 +1,1 @@
-"""What drives DVC: the parameters, the plan, running it here or on a cluster, pruning, ready-made benchmarks."""
+"""Drives DVC: reads params.yaml, plans stages, runs them here or on a cluster, prunes; has ready-made benchmarks."""

@@ -1,7 +1,8 @@
-"""python -m orbweaver.pipeline.choose NAME: params.yaml becomes a ready-made benchmark's, or `mini`, as committed.
+"""python -m orbweaver.pipeline.choose NAME: puts a ready-made benchmark, or the committed `mini`, into params.yaml.
 
-dvc.lock then has no stages but that benchmark's: DVC reads and writes the whole file at every stage, which with two
-benchmarks in it took longer than many stages. What it no longer names DVC restores from its cache of runs.
+dvc.lock keeps the stages of that benchmark only: DVC reads and writes the whole file at every stage, and with two
+benchmarks in it that took longer than many stages. DVC restores the removed stages from its run cache when they are
+needed again.
 """
 
 from __future__ import annotations
@@ -31,18 +32,20 @@ def known() -> dict[str, Path]:
 
 
 def committed(workspace: Workspace, name: str) -> str:
-    """A file of the clone as git has it. Raises BenchmarkError where it has none."""
+    """A file of the clone as it is committed. Raises BenchmarkError where git has none of that name."""
     done = subprocess.run(["git", "show", f"HEAD:./{name}"], cwd=workspace.root, capture_output=True, text=True)
     if done.returncode:
-        raise BenchmarkError(f"git does not know {name} ({done.stderr.strip()}); run this in a clone of the repository")
+        raise BenchmarkError(
+            f"{name} is not committed to git ({done.stderr.strip()}); run this in a clone of the repository"
+        )
     return done.stdout
 
 
 def choose(name: str, workspace: Workspace) -> None:
-    """Writes params.yaml, and dvc.lock without what that does not name.
+    """Writes the params.yaml of benchmark `name`, and removes from dvc.lock the stages that it does not have.
 
-    Raises, with both as they were, BenchmarkError when changes of params.yaml would be lost, DvcError when DVC does
-    not understand dvc.lock.
+    Raises BenchmarkError when changes of params.yaml would be lost, DvcError when DVC cannot read dvc.lock. Both files
+    are then as they were.
     """
     files, path, lock = known(), workspace.params, workspace.root / LOCK
     check_known(name, [MINI, *files], "benchmark")
@@ -57,13 +60,13 @@ def choose(name: str, workspace: Workspace) -> None:
         )
     write_text(path, wanted)
     if name == MINI:
-        with suppress(BenchmarkError):  # not built yet
+        with suppress(BenchmarkError):  # mini's dvc.lock is not committed
             write_text(lock, committed(workspace, LOCK))
     elif lock.exists():
         try:
             named, text = edges(workspace), lock.read_text(encoding="utf-8")
             left = without(text, unnamed(text, named))
-        except DvcError:  # of a damaged dvc.lock, for one
+        except DvcError:  # dvc.lock may be damaged
             write_text(path, here)
             raise
         write_text(lock, left)
@@ -71,7 +74,7 @@ def choose(name: str, workspace: Workspace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("name", help=", ".join([MINI, *known()]))
+    parser.add_argument("name", help="one of " + ", ".join([MINI, *known()]))
     name, workspace = parser.parse_args().name, Workspace(Path())
     with alone(workspace):
         choose(name, workspace)

@@ -1,8 +1,9 @@
-"""Stages on many machines: a Ray task each. Ray places, orders and retries them; DVC's remote carries the results.
+"""Runs stages on many machines, each as a Ray task. Ray places, orders and retries them; DVC's remote carries results.
 
-A node works in a folder of its own (ORBWEAVER_NODE, else ~/.cache/orbweaver): clones of this commit, one per stage
-that runs there at once, which share DVC's cache and the store of finished results. A stage there is `dvc repro --pull
-STAGE`, which restores what it needs from the remote, and `dvc push --run-cache STAGE`. Nodes need our environment.
+A node works in a folder of its own (ORBWEAVER_NODE, else ~/.cache/orbweaver). There it has a clone of this commit for
+each stage that it runs at the same time; the clones share DVC's cache and the store of finished results. A node runs a
+stage by `dvc repro --pull STAGE`, which restores what the stage needs from the remote, then `dvc push --run-cache
+STAGE`. Nodes need the same Python environment as this machine.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class ClusterError(UserError):
 
 
 def joins(needs: dict[str, set[str]], ptms: set[str]) -> set[str]:
-    """Stages that read what the stages of several PTMs write; they run where everything comes together."""
+    """Stages that read what the stages of several PTMs write. They run on this machine, not on the nodes."""
     of_ptms = {stage for stage in needs if stage.rpartition("@")[2] in ptms and "@" in stage}
     below, before = set(of_ptms), 0
     while len(below) > before:
@@ -44,16 +45,16 @@ def remote(workspace: Workspace) -> tuple[str, str]:
         name = dvc(workspace, "config", "core.remote").strip()
     except DvcError:
         raise ClusterError(
-            "nodes exchange results through DVC's default remote, and there is none; `dvc remote add -d shared URL`"
+            "nodes exchange results through DVC's default remote, and there is none; run `dvc remote add -d shared URL`"
         ) from None
     url = dvc(workspace, "config", f"remote.{name}.url").strip()
     return name, url if "://" in url else str((workspace.root / ".dvc" / url).resolve())  # nodes have another .dvc
 
 
 def bundle(workspace: Workspace) -> tuple[str, bytes]:
-    """HEAD and everything that leads to it, as nodes need no other way to this repository.
+    """The hash of HEAD, and a git bundle of it with its history: nodes need no other access to this repository.
 
-    Raises ClusterError when files that stages depend on were changed after it.
+    Raises ClusterError when files that stages depend on have changes that are not committed.
     """
 
     def git(*arguments: str) -> bytes:
@@ -65,9 +66,9 @@ def bundle(workspace: Workspace) -> tuple[str, bytes]:
 
 
 def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after: tuple) -> tuple[str, float]:
-    """On a node: one stage at commit `head`; where it ran, and the seconds it took (0: it was restored).
+    """Runs on a node: one stage at commit `head`. Returns where it ran, and its seconds (0 if DVC restored it).
 
-    Sent to the nodes by value: nothing of this package is known there before the clone.
+    Ray sends the function by value, and it does its own imports: a node does not have this package before the clone.
     """
     import fcntl
     import itertools
@@ -90,13 +91,15 @@ def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            pass_fds=[lock.fileno()],  # should this process be killed, what it started keeps the clone until it ends
+            pass_fds=[lock.fileno()],  # if this process is killed, what it started keeps the clone locked until it ends
             check=False,
         )
         said = done.stdout
         if done.returncode:
             last = "\n".join(said.splitlines()[-15:])
-            raise RuntimeError(f"{stage} on {socket.gethostname()}: `{' '.join(command[1:6])}` ends with\n{last}")
+            raise RuntimeError(
+                f"{stage} on {socket.gethostname()}: `{' '.join(command[1:6])}` failed and ends with\n{last}"
+            )
         return said
 
     dvc = (sys.executable, "-m", "dvc", "--wait-for-lock")
@@ -115,7 +118,7 @@ def work(stage: str, head: str, packed: bytes, name: str, address: str, *_after:
             (clone / ".store").symlink_to(base / "store", target_is_directory=True)
         at = subprocess.run(["git", "rev-parse", "-q", "--verify", "HEAD"], cwd=clone, capture_output=True, check=False)
         if busy.exists() or at.stdout.decode().strip() != head:
-            for damaged in ("dvc.lock", ".dvc/tmp/rwlock"):  # whoever was here may have been killed while writing them
+            for damaged in ("dvc.lock", ".dvc/tmp/rwlock"):  # a process that was killed here may have half written them
                 (clone / damaged).unlink(missing_ok=True)
             packet = base / f"clone-{number}.bundle"
             packet.write_bytes(packed)
@@ -150,7 +153,9 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(f"no Ray cluster at '{address}' ({error}); `ray start --head` on one machine") from None
+        raise ClusterError(
+            f"no Ray cluster at '{address}' ({error}); start one with `ray start --head` on one machine"
+        ) from None
     try:
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
@@ -159,7 +164,7 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace:
         refs: dict[str, ray.ObjectRef] = {}
 
         def submit(stage: str) -> ray.ObjectRef:
-            """Ray runs it when what it waits for has ended, which it knows from the references it is given."""
+            """Ray starts the stage when those that it waits for, which it gets as references, have ended."""
             if stage not in refs:
                 after = [submit(needed) for needed in sorted(sent[stage])]
                 own = task.options(num_gpus=gpus if stage.rpartition("@")[2] in ptms else 0, name=stage)
@@ -177,7 +182,7 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace:
                     bar.write(f"{stages[ended]}: {f'{took:.0f} s' if took else 'restored'} on {where}")
                 except ray.exceptions.RayError as error:
                     failed.append(stages[ended])
-                    cause = str(getattr(error, "cause", error))  # of a stage that waited, what it waited for
+                    cause = str(getattr(error, "cause", error))  # a stage that waited has the other's error
                     if cause not in told:
                         bar.write(f"failed: {cause}", file=sys.stderr)
                     told.add(cause)
@@ -187,6 +192,6 @@ def fan_out(needs: dict[str, set[str]], ptms: set[str], address: str, workspace:
     if failed:
         names = ", ".join(failed)
         raise ClusterError(
-            f"{len(failed)} of {len(sent)} stages failed or wait for one that did: {names}; mend, run again"
+            f"{len(failed)} of {len(sent)} stages failed or wait for one that did: {names}; fix that and run again"
         )
     dvc(workspace, "repro", "--pull", *sent)

@@ -1,9 +1,9 @@
-"""EMMS on a benchmark that was run: its F-labels varied one by one, its seconds against LogME's, its rank among others,
-and what is left of the ranks when every text stands beside another sample's picture.
+"""Studies EMMS on a benchmark that was run: its tau beside other methods', with F-labels varied one thing at a time,
+and with every text beside another sample's picture; and its seconds against LogME's.
 
 `python -m orbweaver.pipeline.emms_study` in the root of such a clone writes docs/emms.md, its figure, and the tables
-docs/emms/{methods,ablation,pictures,seconds}.csv. Features and truth are those that stages left; F-labels of other
-templates and poolings, and features of other pictures, are made here and kept in the store.
+docs/emms/{methods,ablation,pictures,seconds}.csv. It reads the features and the truth that the stages wrote; F-labels
+of other templates and poolings, and features of other pictures, are made here and kept in the store.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ COMPARED = ("emms", "emms_published", "emms_gcv", "logme_labels", "transrate_lab
 TIMED = ("emms", "logme_labels")
 TEMPLATES = ("{}", "a photo of {}.", "the answer is {}.")
 POOLINGS = ("masked_mean", "padded_mean")
-LEAST_PTMS = 5  # with scores, for a target to count
+LEAST_PTMS = 5  # a target counts if so many PTMs or more have scores
 ROUNDS = 3  # of timing, of which the fastest counts
 DIGITS = 6
 
@@ -63,7 +63,7 @@ class Variant:
 
 
 def variants(encoders: Iterable[str], settings: LabelsSettings) -> list[Variant]:
-    """The benchmark's own, every choice of fewer encoders, then one change of the template or the pooling."""
+    """The benchmark's own variant, every smaller choice of encoders, then other templates, then the other pooling."""
     every, own = tuple(encoders), (settings.template, settings.pooling)
     some = [each for count in range(len(every), 0, -1) for each in combinations(every, count)]
     found = [Variant(each, *own) for each in some]
@@ -72,7 +72,7 @@ def variants(encoders: Iterable[str], settings: LabelsSettings) -> list[Variant]
 
 
 def f_label_inputs(found: dict[str, object]) -> dict[str, object]:
-    """What methods on F-labels take, of `score_inputs`."""
+    """Those of the inputs from `score_inputs` that methods on F-labels take."""
     names = ("labels", "targets", "class_embeddings", "label_embeddings")
     return {name: found[name] for name in names if name in found}
 
@@ -86,7 +86,7 @@ def value(method: str, features: np.ndarray | FeatureMatrix, given: dict[str, ob
 
 
 def fastest(works: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
-    """CPU seconds of each piece of work, taking turns so that a busy machine is busy for all."""
+    """Least CPU seconds of each piece of work. They take turns, so that a busy machine slows all alike."""
     spent = dict.fromkeys(works, np.inf)
     for _ in range(rounds):
         for name, work in works.items():
@@ -114,9 +114,11 @@ def _ranked(workspace: Workspace, params: Params, doing: str) -> Iterator[tuple[
 
 
 def studied(workspace: Workspace, params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores, columns zoo, dataset, ptm, variant (its place in `variants`), score; and seconds: zoo, dataset, ptm,
-    samples, width, a column a method; not of a pair on which one of them has no score. Targets without F-labels of
-    texts are left out.
+    """EMMS' scores with each variant of the F-labels, and seconds of the methods in TIMED.
+
+    Scores have the columns zoo, dataset, ptm, variant (its place in `variants`), score. Seconds have zoo, dataset, ptm,
+    samples, width, and a column per method; pairs on which one of the methods has no score are left out. So are targets
+    whose F-labels do not come from texts.
 
     Raises UserError where the benchmark was not run, or a file does not fit.
     """
@@ -135,7 +137,7 @@ def studied(workspace: Workspace, params: Params) -> tuple[pd.DataFrame, pd.Data
                 scores.append(pair | {"variant": place, "score": value("emms", matrix, given)})
             own = f_label_inputs(score_inputs(found, card, params.seed, None, embedded[0]))
             if any(np.isnan(value(method, matrix, own)) for method in TIMED):
-                continue  # an error takes no time
+                continue  # a method that raises an error has no time to compare
             works = {
                 method: lambda method=method, own=own, features=found.features: value(method, features, own)
                 for method in TIMED
@@ -177,8 +179,11 @@ def of_other_pictures(workspace: Workspace, params: Params) -> pd.DataFrame:
 
 
 def pictures_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """A row a (zoo, method): means over targets of weighted tau with own and with other pictures, and of the Pearson
-    correlation of both scores. scores: as `of_other_pictures` gives them. A target counts with LEAST_PTMS or more."""
+    """One row per (zoo, method): means over targets of weighted tau with own and with other pictures, and of
+    the Pearson correlation of the two scores. A target counts with LEAST_PTMS PTMs or more.
+
+    scores: as `of_other_pictures` gives them. truth: columns dataset, ptm, value.
+    """
     rows = []
     for (zoo, method, _), target in scores.merge(truth, on=["dataset", "ptm"]).groupby(["zoo", "method", "dataset"]):
         if len(target) >= LEAST_PTMS:
@@ -189,7 +194,7 @@ def pictures_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def ablation(scores: pd.DataFrame, truth: pd.DataFrame, listed: list[Variant]) -> pd.DataFrame:
-    """A row a (zoo, variant): encoders, template, pooling, and what `mean_taus` says.
+    """One row per (zoo, variant): encoders, template, pooling, and the columns of `mean_taus`.
 
     truth: columns dataset, ptm, value.
     """
@@ -200,10 +205,10 @@ def ablation(scores: pd.DataFrame, truth: pd.DataFrame, listed: list[Variant]) -
 
 
 def mean_taus(found: pd.DataFrame, compared: str) -> pd.DataFrame:
-    """A row a (zoo, what is compared): targets that count, ptms, mean weighted tau and mean symmetric tau.
+    """One row per (zoo, value of column `compared`): targets that count, ptms, mean weighted and mean symmetric tau.
 
-    On a target those are compared that scored LEAST_PTMS PTMs or more, on the PTMs that all of them scored; it counts
-    where these are LEAST_PTMS or more. ptms: their number, from the least to the most of any target that counts.
+    On a target, values that scored LEAST_PTMS PTMs or more are compared, on the PTMs that all of them scored. The
+    target counts if these are LEAST_PTMS or more. ptms: their number, as the range over the targets that count.
 
     found: columns zoo, dataset, ptm, score, value, and `compared`.
     """
@@ -228,7 +233,7 @@ def mean_taus(found: pd.DataFrame, compared: str) -> pd.DataFrame:
 
 
 def methods_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
-    """A row a (zoo, method of COMPARED), as `mean_taus` says it.
+    """One row per (zoo, method of COMPARED), with the columns of `mean_taus`.
 
     scores: columns zoo, dataset, ptm, method, score, as stages left them.
     """
@@ -237,7 +242,7 @@ def methods_table(scores: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def speed_table(seconds: pd.DataFrame) -> pd.DataFrame:
-    """A row a (zoo, target): over its PTMs, medians of both methods' seconds, median and range of their ratio."""
+    """One row per (zoo, target): over its PTMs, medians of both methods' seconds, median and range of their ratio."""
     ratio = seconds["logme_labels"] / seconds["emms"]
     grouped = seconds.assign(ratio=ratio).groupby(["zoo", "dataset"], sort=False)
     found = grouped.agg(
@@ -249,7 +254,7 @@ def speed_table(seconds: pd.DataFrame) -> pd.DataFrame:
 
 @svg
 def speed(seconds: pd.DataFrame) -> Figure:
-    """How many times faster EMMS is than LogME on the same F-labels: a point a PTM, a row a target."""
+    """How many times faster EMMS is than LogME on the same F-labels: a point per PTM, a row per target."""
     targets = list(dict.fromkeys(seconds["dataset"]))
     figure = Figure(figsize=(5.2, 0.9 + 0.25 * len(targets)))
     axes = figure.subplots()
@@ -277,31 +282,32 @@ def page(compared: pd.DataFrame, changed: pd.DataFrame, pictures: pd.DataFrame, 
     return f"""# EMMS on a benchmark of ours
 
 `python -m orbweaver.pipeline.emms_study` makes this page and [its tables](emms) from what the stages left.
-Means of weighted tau (weights by the true order) and of the symmetric one, which EMMS' paper has, over targets. What
-stands in one table is compared on the same PTMs: EMMS has no score for features of rank N - 1, and the PTMs of a target
-that one row lacks are left out for all. A target counts with {LEAST_PTMS} PTMs or more, and a row that scored fewer is
-not compared there; *ptms* says how many they are, from target to target.
+The tables have means over targets of weighted tau (weights by the true order) and of symmetric tau, which EMMS' paper
+reports. Rows of one table are compared on the same PTMs: EMMS has no score for features of rank N - 1, and a PTM that
+one row lacks on a target is left out of all rows there. A target counts with {LEAST_PTMS} PTMs or more, and a row that
+scored fewer is not compared there. *ptms* is the number of PTMs compared, or its range over the targets.
 
 ## Methods on the same F-labels
 
 {_table(compared)}
 ## F-labels varied
 
-EMMS with the encoders, the template of class names and the pooling that stand in the row; the first row of each zoo is
-the benchmark's own. A template is a row where a target has class names.
+EMMS with the encoders, the template of class names and the pooling of the row; the first row of each zoo is the
+benchmark's own setting. Other templates are tried only where a target has class names.
 
 {_table(changed)}
 ## Other samples' pictures
 
-What is left of a ranking when every text stands beside the picture of a random other sample: features are computed
-anew, F-labels stay. Weighted tau with own and with other pictures, and how far both scores correlate over PTMs. A
-method whose tau stays has not looked at whether a PTM's features tell what the pictures show.
+Every text is put beside the picture of a random other sample: features are computed anew, F-labels stay. The table has
+weighted tau with own and with other pictures, and the correlation of the two scores over PTMs. If a method's tau stays,
+it has not looked at whether a PTM's features tell what the pictures show.
 
 {_table(pictures) if len(pictures) else "No target has pictures and F-labels."}
 ## Seconds against LogME
 
-CPU seconds on real features, each method alone, nothing shared, the fastest of {ROUNDS}; of PTMs that both score.
-Seconds of LogME on the same F-labels over those of EMMS: {half} (3.6 to 6.3 were claimed for other code).
+CPU seconds on real features, for PTMs that both methods score: each runs alone, nothing is shared, the fastest of
+{ROUNDS} runs counts.
+Seconds of LogME on the same F-labels over those of EMMS: {half} (EMMS' abstract says 3.6 to 6.3).
 
 ![Seconds of LogME on F-labels over those of EMMS](emms_speed.svg)
 

@@ -1,4 +1,4 @@
-"""Every name that params.yaml may use, gathered from where the things are that have it."""
+"""Gathers every name that params.yaml may use from the modules that define it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from orbweaver.tasks.objectives import OBJECTIVES
 
 
 def load_checked(workspace: Workspace, path: Path | None = None) -> Params:
-    """The workspace's params.yaml, or those at `path`, with every name checked, before anything runs.
+    """Reads the workspace's params.yaml, or the file at `path`, and checks every name before anything runs.
 
-    Raises ParamsError naming the key. A stage, which needs a few of these names only, calls `params.load`.
+    Raises ParamsError naming the key. A stage needs only a few of these names, so it calls `params.load` instead.
     """
     params = load(path or workspace.params)
     check_names(

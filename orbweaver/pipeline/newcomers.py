@@ -1,7 +1,7 @@
-"""python -m orbweaver.pipeline.newcomers RANKER: what ranking a PTM loses that a ranker never learned from.
+"""python -m orbweaver.pipeline.newcomers RANKER: what is lost when RANKER ranks a PTM that it never learned from.
 
-Leaves ten PTMs out of training in turn and ranks them by their cards and evidence, on the targets of a benchmark that
-was built. With the network first, trains the ranker eleven times; keeps nothing.
+Leaves ten PTMs out of training, one at a time, and ranks each by its card and evidence, on the targets of a benchmark
+that was built. A ranker with `first: network` is trained eleven times for this. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from orbweaver.spider.rows import means_of, target_as_episode
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ranker", help="of params.yaml, with the evidence first or 'drop'")
-    parser.add_argument("--ptms", type=int, default=10, metavar="COUNT", help="how many to leave out in turn")
+    parser.add_argument("ranker", help="a ranker of params.yaml that has `first: evidence` or `drop`")
+    parser.add_argument("--ptms", type=int, default=10, metavar="COUNT", help="how many PTMs to leave out in turn")
     args = parser.parse_args()
     if args.ptms < 1:
         parser.error("--ptms: at least 1")
@@ -41,8 +41,8 @@ def main() -> None:
         evidence = read_csv(workspace.scores(target), ["ptm", "method", "score"])
         if lacking := [method for method in spec.evidence if method not in {*evidence["method"]}]:
             raise UserError(
-                f"{workspace.scores(target)} has no '{lacking[0]}', which '{args.ranker}' looks at; name it in "
-                "'methods' of params.yaml, and `dvc repro`"
+                f"{workspace.scores(target)} has no '{lacking[0]}', which is evidence of ranker '{args.ranker}'; "
+                "add it to 'methods' of params.yaml and run `dvc repro`"
             )
         episode = target_as_episode(found.ptms, spec.evidence, means, evidence)
         exams.append(Exam(target, episode, truth.loc[target].reindex(found.ptms).to_numpy(float)))

@@ -1,8 +1,8 @@
 """params.yaml, typed and checked: the only reader of the benchmark's parameters.
 
 Every stage calls `load`; a misspelt key, an unknown name or a value of the wrong type stops it with a message that
-names the key and, where a known name is near, says which. Names of things that live elsewhere (datasets, methods,
-tables) are held by `check_names` against the registries that it is given.
+names the key and suggests a known name that is near. `check_names` compares names that are defined elsewhere
+(datasets, methods, tables) with the registries that it is given.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Params(Section):
 
     @property
     def roles(self) -> dict[str, str]:
-        """Every dataset by name, sources first, with its role: sources or targets."""
+        """Every dataset with its role, `sources` or `targets`; one that is both counts as a source."""
         return dict.fromkeys(self.targets, "targets") | dict.fromkeys(self.sources, "sources")
 
     def forwarded_by(self, ptm: str) -> dict[str, str]:
-        """Datasets that a PTM may have to forward, with their roles: targets, its own source, for Model Spider all."""
+        """Datasets that a PTM may be run on, with their roles: targets and its source; for Model Spider all."""
         own = self.ptms[ptm].source
         return {
             name: role for name, role in self.roles.items() if role == "targets" or name == own or self.spider.encoder
@@ -72,12 +72,12 @@ class Params(Section):
 
     @property
     def ranked_by_spiders(self) -> list[str]:
-        """The PTMs that Model Spider ranks: those of its encoders' zoo; none without a ranker."""
+        """The PTMs that Model Spider ranks: the candidates with its encoder's task; none without a ranker."""
         return self.ptms_of(self.ptms[self.spider.encoder].task) if self.spider.rankers else []
 
 
 def load(path: Path) -> Params:
-    """Reads params.yaml and checks all that it says of itself.
+    """Reads params.yaml and checks all that can be checked within the file.
 
     Raises ParamsError naming every wrong key, with the nearest right one.
     """
@@ -114,7 +114,7 @@ def _sentence(error: dict) -> str:
 
 
 def _wrong(params: Params) -> str:
-    """The first thing that params.yaml says and that does not fit something else in it; empty if all fits."""
+    """The first contradiction between two parts of params.yaml; empty if there is none."""
     for name in params.sources.keys() & params.targets.keys():
         if params.sources[name] != params.targets[name]:
             return f"dataset '{name}' is a source and a target with different settings; make them equal"
@@ -130,21 +130,21 @@ def _wrong_of_spider(params: Params) -> str:
         return f"'spider.encoder': unknown PTM '{encoder}': {did_you_mean(encoder, params.ptms)}"
     for name, ranker in rankers.items():
         if ranker.first == "evidence" and not ranker.evidence:
-            return f"'spider.rankers.{name}': 'first: evidence', but it has no evidence"
+            return f"'spider.rankers.{name}': 'first: evidence', but it has no evidence; name methods under 'evidence'"
         inside = any(method.endswith("_inner") for method in (*ranker.supervision, *ranker.evidence))
         if inside and params.features.inner != "all":
-            return f"'spider.rankers.{name}' looks inside the PTMs on the sources; set 'features.inner: all'"
-        if "finetuned" in ranker.supervision and params.spider.episodes.tuned is None:
             return (
-                f"'spider.rankers.{name}': 'finetuned' supervises it, so 'spider.episodes.tuned' must say what it means"
+                f"'spider.rankers.{name}' needs features from inside the PTMs on the sources; set 'features.inner: all'"
             )
+        if "finetuned" in ranker.supervision and params.spider.episodes.tuned is None:
+            return f"'spider.rankers.{name}': 'finetuned' supervises it, so set 'spider.episodes.tuned'"
         place = f"'spider.rankers.{name}.encoder'"
         if ranker.encoder and ranker.encoder not in params.ptms:
             return f"{place}: unknown PTM '{ranker.encoder}': {did_you_mean(ranker.encoder, params.ptms)}"
         if ranker.encoder and params.ptms[ranker.encoder].task != params.ptms[encoder].task:
-            return f"{place}: '{ranker.encoder}' does not do the task of 'spider.encoder', whose zoo is ranked"
+            return f"{place}: '{ranker.encoder}' does not do the task of 'spider.encoder'; name a PTM that does"
     if rankers and not params.ranked_by_spiders:
-        return f"'spider.encoder': '{encoder}' has no candidate of its task beside it to rank; add PTMs"
+        return f"'spider.encoder': '{encoder}' has no candidate of its task beside it to rank; add PTMs of that task"
     used = params.spider.encoders
     for name, ptm in params.ptms.items():
         if not ptm.candidate and name not in used:
@@ -169,12 +169,12 @@ def check_names(
     methods: Collection[str],
     tables: Collection[str],
 ) -> None:
-    """Checks the names of things that live elsewhere, before anything runs.
+    """Checks names that are defined elsewhere, before anything runs. Raises ParamsError naming the key.
 
-    zoo: every task, with the one that PTMs for it are pre-trained to do. objectives: by which PTMs can learn
-    instead, of which tasks, on sources of which tasks. datasets: all that are known, with their task.
-    sized: those of them that need numbers of samples and take an image size. corpora: sources that are known by name
-    only. methods: of `orbweaver.methods`. tables: published truths. Raises ParamsError naming the key.
+    zoo: task -> the task that PTMs for it are pre-trained to do. objectives: what PTMs can learn instead of their task:
+    objective -> task of the PTM -> tasks of the sources that it can be learnt on. datasets: dataset -> its task. sized:
+    the datasets that need `train` and `test` and take an image size. corpora: sources that are known by name only.
+    methods: the names of `orbweaver.methods`. tables: the published truths.
     """
 
     def fail(message: str) -> None:

@@ -1,6 +1,6 @@
-"""What DVC says is out of date, and what waits for what: the plan that `orbweaver.pipeline.run` carries out.
+"""Which stages are out of date, and which wait for which: the plan that `orbweaver.pipeline.run` carries out.
 
-DVC alone decides. A clone is a `Workspace`, in whose root every command of DVC runs.
+DVC alone decides what is out of date. Every DVC command runs in the root of a clone, given as a `Workspace`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 
 LOCK = "dvc.lock"
-# Stages run `python`: the one that runs us, whether its environment is activated or not.
+# Stages call `python`: that is to be the interpreter of this process, even if its environment is not activated.
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 class DvcError(UserError):
-    """DVC refused; its own message says why."""
+    """A DVC command failed. The message is DVC's own."""
 
 
 @contextmanager
 def alone(workspace: Workspace) -> Iterator[int]:
     """Waits until no other `orbweaver.pipeline.run`, nor a stage that a killed one left behind, works on this clone.
 
-    Yields the lock's file descriptor: stages inherit it, and the lock is free when the last that holds it has ended.
+    Yields the file descriptor of the lock. Stages inherit it, so the lock is free only when the last of them has ended.
     """
     path = workspace.run_lock()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def outputs(workspace: Workspace) -> set[Path]:
 
 
 def _at_work(pid: int) -> bool:
-    """Is that a DVC? A zombie that nobody has waited for is not, nor whoever has a dead one's number now."""
+    """Whether `pid` is a running DVC: no zombie, and no other program that got the number of a dead DVC."""
     try:
         return "dvc" in " ".join(psutil.Process(pid).cmdline())  # a zombie has none
     except psutil.Error:
@@ -86,9 +86,9 @@ def _at_work(pid: int) -> bool:
 
 
 def free_paths(workspace: Workspace) -> None:
-    """Removes DVC's lock of paths if nobody who holds one works, or if it is half written.
+    """Removes DVC's lock of paths, .dvc/tmp/rwlock, if no DVC that holds it still runs, or if it is half written.
 
-    DVC itself waits for any process of a holder's number, and stumbles over what it cannot read, for ever.
+    DVC itself never does: it waits for any process that has a holder's number, and fails on a file that it cannot read.
     """
     held = workspace.root / ".dvc/tmp/rwlock"
     try:
@@ -106,8 +106,8 @@ def free_paths(workspace: Workspace) -> None:
 def _changed(workspace: Workspace) -> set[str]:
     """Stages that `dvc status` finds changed.
 
-    What a killed DVC left is put aside: its lock of paths, and a dvc.lock that is half written, with which nothing is
-    lost, since DVC restores what it named from its cache of runs.
+    What a killed DVC left is cleared away first: its lock of paths is removed, a half-written dvc.lock is renamed.
+    Nothing is lost by that, since DVC restores what dvc.lock named from its run cache.
     """
     free_paths(workspace)
     try:
@@ -117,15 +117,15 @@ def _changed(workspace: Workspace) -> set[str]:
         if LOCK not in str(error) or not lock.exists():
             raise
         aside = lock.replace(f"{lock}.unreadable")
-        print(f"{lock} was not readable and is {aside} now; DVC restores what it named.", flush=True)
+        print(f"{lock} cannot be read and is now {aside}; DVC restores what it named from its run cache.", flush=True)
         return set(json.loads(dvc(workspace, "status", "--json")))
 
 
 def out_of_date(workspace: Workspace) -> dict[str, set[str]]:
     """Stages to run, in the order of dvc.yaml, each with those of them that it waits for.
 
-    They are the stages whose dependencies, parameters, command or outputs changed, and everything downstream of them:
-    whether that really changes is known only when they have run, and DVC looks again before it runs each.
+    They are the stages whose dependencies, parameters, command or outputs changed, and all stages downstream of these.
+    Whether the inputs of those really change is known only later; DVC checks again before it runs each.
     """
     changed = _changed(workspace)
     if not changed:
@@ -138,7 +138,7 @@ def out_of_date(workspace: Workspace) -> dict[str, set[str]]:
 
 
 def unnamed(lock: str, named: Container[str]) -> list[str]:
-    """Stages in the text of a dvc.lock that are none of `named`."""
+    """Stages in the text of a dvc.lock that are not in `named`."""
     return [stage for stage in yaml.safe_load(lock)["stages"] if stage not in named]
 
 

@@ -1,7 +1,7 @@
 """python -m orbweaver.pipeline.prune: shows what params.yaml no longer names, asks, removes it.
 
-Looks at the outputs on disk, at dvc.lock and at the store, of which only that stays which a stage noted that it used
-when it last ran here. Nothing is removed unless the benchmark is up to date, since only then its stages have told.
+Looks at the outputs on disk, at dvc.lock and at the store. A file of the store stays if a stage noted that it used the
+file when it last ran here. Nothing is removed unless the benchmark is up to date: only then have all stages noted.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from orbweaver.pipeline.plan import LOCK, alone, edges, out_of_date, outputs, un
 
 
 class PruneError(UserError):
-    """It cannot be told what is still needed."""
+    """What is still needed is not known, so nothing is removed."""
 
 
 def stale_outputs(folders: Iterable[Path], named: set[Path]) -> Iterator[Path]:
-    """What lies in the folders and is neither named, nor within something named, nor a folder of something named."""
+    """What lies in the folders, except the paths in `named` and folders that hold such a path."""
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path in named or path.name == ".gitignore":
@@ -38,14 +38,14 @@ def stale_outputs(folders: Iterable[Path], named: set[Path]) -> Iterator[Path]:
 
 
 def tracked(workspace: Workspace) -> set[Path]:
-    """Files in the outputs' folders that git keeps: somebody's, not the pipeline's."""
+    """Files in the outputs' folders that git tracks: somebody put them there, not the pipeline."""
     command = ["git", "ls-files", "-z", "--", *(str(each.relative_to(workspace.root)) for each in workspace.outputs)]
     listed = subprocess.run(command, cwd=workspace.root, capture_output=True, text=True, check=True).stdout
     return {workspace.root / name for name in listed.split("\0") if name}
 
 
 def stale_results(workspace: Workspace, stages: Iterable[str], p: Params) -> list[Path]:
-    """Files in the store's rooms that no stage of the benchmark noted, and notes, logs and seconds of stages gone."""
+    """Files in the store that no stage of the benchmark noted, and notes, logs and timings of stages that are gone."""
     stages, store = list(stages), workspace.store
     keep = {path for stage in stages for path in workspace.cache.used(stage)}
     keep |= {store / USED / stage for stage in stages} | {workspace.log(stage) for stage in stages}
@@ -59,7 +59,7 @@ def size(path: Path) -> int:
 
 
 def human(count: int) -> str:
-    """A number of bytes in the largest unit that leaves one before the point."""
+    """A number of bytes, in the first unit in which it is below 1,000."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -68,11 +68,11 @@ def human(count: int) -> str:
 
 
 def agreed(question: str) -> bool:
-    """Did the user say yes? Raises PruneError when there is nobody to ask."""
+    """Whether the user says yes. Raises PruneError when standard input has ended."""
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:
-        raise PruneError("nobody there to ask; `--yes` removes without asking") from None
+        raise PruneError("standard input has ended, so nobody can answer; `--yes` removes without asking") from None
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
     with alone(workspace):
         if waiting := out_of_date(workspace):
             raise PruneError(
-                f"{len(waiting)} stages are not up to date, so that it cannot be told what they need; "
+                f"{len(waiting)} stages are not up to date, so what they need is not known; "
                 "run `python -m orbweaver.pipeline.run` first"
             )
         lock = (workspace.root / LOCK).read_text(encoding="utf-8")
@@ -112,8 +112,8 @@ def main() -> None:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         if entries:
             write_text(workspace.root / LOCK, without(lock, entries))
-    print("Removed. Run `python -m orbweaver.pipeline.run`: folders are smaller now, and stages note less.")
-    print("What they no longer use another prune removes. `dvc gc --workspace` clears DVC's cache.")
+    print("Removed. Now run `python -m orbweaver.pipeline.run`: stages that read the smaller folders note less.")
+    print("Another prune then removes what they no longer use. `dvc gc --workspace` clears DVC's cache.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """python -m orbweaver.pipeline.publish NAME: puts a benchmark's results where git keeps them, as small tables.
 
-docs/NAME/ gets scores, the report's tables and figures, those tables that README.md and docs/ show (`make docs-results`
-puts them there), and dvc.lock; data/published/NAME/truth.csv every fine-tuning run, so that `truth: NAME` in
-params.yaml rebuilds features and scores and fine-tunes only what the table lacks: other PTMs, targets, further seeds.
+docs/NAME/ gets scores, the report's tables and figures, dvc.lock, and the tables that README.md and docs/ show (`make
+docs-results` puts them there). data/published/NAME/truth.csv gets every fine-tuning run: with `truth: NAME` in
+params.yaml, only what this table lacks is fine-tuned, such as other PTMs, targets or further seeds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from orbweaver.pipeline.known import load_checked
 from orbweaver.pipeline.params import Params
 from orbweaver.pipeline.plan import LOCK, out_of_date
 
-DIGITS = 6  # significant ones of scores, decimals of the truth: people read these tables
+DIGITS = 6  # significant digits of scores, decimals of the truth: people read these tables
 
 
 class PublishError(UserError):
@@ -33,7 +33,7 @@ class PublishError(UserError):
 def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
     """Writes the tables and returns their paths. Raises FileError when a result is missing.
 
-    Where the truth is a paper's table, or another benchmark's, no other is written.
+    truth.csv is written only where the truth is this benchmark's own, not a paper's table or another benchmark's.
     """
     folder, written = workspace.root / "docs" / name, []
 
@@ -61,9 +61,9 @@ def publish(workspace: Workspace, params: Params, name: str) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("name", help="of the benchmark, as in orbweaver/pipeline/benchmarks")
+    parser.add_argument("name", help="of the benchmark: mini, or a file of orbweaver/pipeline/benchmarks")
     name = parser.parse_args().name
-    check_known(name, [MINI, *known()], "benchmark")  # a misspelt one would become a folder
+    check_known(name, [MINI, *known()], "benchmark")  # a misspelt name would become a new folder
     workspace = Workspace(Path())
     params = load_checked(workspace)
     if stale := out_of_date(workspace):

@@ -50,7 +50,7 @@ class Workers:
         self.running: dict[str, subprocess.Popen] = {}
 
     def run(self, stage: str) -> float:
-        """Has DVC run one stage; seconds that it took. Raises StageError with the tail of its log."""
+        """Has DVC run one stage; returns its seconds. Raises StageError with the tail of its log."""
         start, gpu, log = time.monotonic(), self.slots.get(), self.workspace.log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
@@ -69,7 +69,7 @@ class Workers:
                 )
                 status = process.wait()
             if status:
-                _signal(process, signal.SIGKILL)  # what DVC started, should DVC itself have been killed
+                _signal(process, signal.SIGKILL)  # what DVC started may go on if DVC itself was killed
                 tail = "\n".join("    " + line for line in log.read_text(errors="replace").splitlines()[-TAIL:])
                 raise StageError(f"{stage} failed (exit status {status}); {log} ends with\n{tail}")
         finally:
@@ -93,7 +93,7 @@ def _signal(process: subprocess.Popen, number: int) -> None:
 
 
 def carry_out(needs: dict[str, set[str]], workers: Workers, jobs: int) -> None:
-    """Runs the planned stages, `jobs` at once; a failure is told at once and stops only what waits for it.
+    """Runs the planned stages, `jobs` at once. A failure is told at once and stops only stages that wait for it.
 
     Raises StageError naming the stages that failed and those that could not run.
     """
@@ -131,17 +131,17 @@ def carry_out(needs: dict[str, set[str]], workers: Workers, jobs: int) -> None:
         waiting = [stage for stage in needs if stage not in done and stage not in failed]
         message = f"{len(failed)} of {len(needs)} stages failed: {', '.join(failed)}"
         message += f"; {len(waiting)} wait for them: {', '.join(waiting)}" if waiting else ""
-        raise StageError(message + "; mend and run again, what is finished is kept")
+        raise StageError(message + "; fix the cause and run again, finished work is kept")
 
 
 def shards(workspace: Workspace, p: Params) -> list[list[str]]:
-    """The planned stages of each PTM together, so that its weights come to a machine once."""
+    """The planned stages, grouped by PTM, so that only one machine needs a PTM's weights."""
     planned = out_of_date(workspace)
     own = [[stage for stage in planned if stage.endswith(f"@{ptm}")] for ptm in p.ptms]
     return [shard for shard in own if shard]
 
 
-# What a machine does with its shard. What the shard reads of others DVC restores from the remote, or makes.
+# What a machine runs for its shard. Outputs of other stages that it reads, DVC restores from the remote, or makes.
 WORKER = "dvc repro --pull {} && dvc push --run-cache {}"
 JOIN = "dvc repro --pull"
 
@@ -173,7 +173,7 @@ cd "$clone"
 
 
 def repro(workspace: Workspace, environment: dict[str, str]) -> None:
-    """A plain `dvc repro`, without its lines about stages that did not change: DVC has the last word.
+    """A plain `dvc repro`, by which DVC checks the result; its lines about unchanged stages are not shown.
 
     Raises StageError when it fails.
     """
@@ -183,17 +183,21 @@ def repro(workspace: Workspace, environment: dict[str, str]) -> None:
             if line.strip() and "didn't change, skipping" not in line:
                 print(line, end="", flush=True)
     if process.returncode:
-        raise StageError("`dvc repro` failed, as it says above; mend and run again, what is finished is kept")
+        raise StageError("`dvc repro` failed for the reason above; fix it and run again, finished work is kept")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--jobs", type=int, help="stages at once; as many as there are GPUs, else cores")
+    parser.add_argument("--jobs", type=int, help="stages at once; by default as many as there are GPUs, or else cores")
     parser.add_argument(
-        "--cluster", nargs="?", const="auto", metavar="ADDRESS", help="on the nodes of a Ray cluster, joins here"
+        "--cluster",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="run on the nodes of a Ray cluster; what joins PTMs runs here",
     )
     parser.add_argument(
-        "--print", choices=("matrix", "slurm"), help="the plan for CI (JSON) or for Slurm; runs nothing"
+        "--print", choices=("matrix", "slurm"), help="print the plan for CI (JSON) or for Slurm, and run nothing"
     )
     args = parser.parse_args()
     jobs = args.jobs or len(gpus()) or cores()

@@ -1,8 +1,8 @@
 """One process that has the libraries in memory, from which stages are forked: they start without importing them.
 
-A stage's own process (`stages/__init__.py`) hands over what it was called with and ends as the fork ends. Forks share
-nothing: only libraries were imported before, nothing was computed, and the project's own code is read anew by each, so
-that what DVC hashes is what runs.
+The process that DVC starts for a stage (`stages/__init__.py`) hands its arguments, environment and streams to a fork,
+and ends with the fork's exit status. Forks share no results: before the fork, libraries are imported and nothing is
+computed. Each fork imports the project's own code anew, so the code that DVC hashes is the code that runs.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LIBRARIES = (
     *("torch", "torchvision", "timm", "transformers", "safetensors.torch", "numpy", "scipy.stats", "pandas"),
     *("pyarrow.parquet", "h5py", "sklearn.linear_model", "pydantic", "tqdm", "matplotlib.figure", "jinja2"),
 )
-# What libraries read when they are imported. A stage for which these differ runs in its own process.
+# Environment variables that libraries read when they are imported. A stage with other values runs in its own process.
 READ_ONCE = (
     *("ATEN_", "GOMP_", "HF_", "KMP_", "LD_", "MKL_", "NPY_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "TORCH_"),
 )
-# `stages` sets the pins, before anything is imported. Only forks return from `serve`: this is their main program.
+# Importing `stages` pins CPU instructions, before any library. Only forks return from `serve`; what follows is theirs.
 SERVER = """
 import os, runpy, signal, stages, sys
 from orbweaver.pipeline.warm import serve
 try:
     runpy.run_module(serve("{socket}"), run_name="__main__", alter_sys=True)
-except KeyboardInterrupt:  # Python would end by the signal too, but for a library that makes it forget
+except KeyboardInterrupt:  # Python would do this itself, but a library prevents it
     sys.excepthook(*sys.exc_info())
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGINT)
@@ -46,21 +46,21 @@ except KeyboardInterrupt:  # Python would end by the signal too, but for a libra
 
 @contextmanager
 def warm(workspace: Workspace, environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The environment with which stages find the process, while it is there; unchanged where there can be none."""
+    """Starts the process. Yields the environment by which stages find it; unchanged where the system has no pidfd."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):  # not Linux, or an old one
         yield environment
         return
-    # Named from the root, where stages run: a socket's path is short or none.
+    # Relative to the root, where stages run: the path of a socket has to be short.
     place = (workspace.store / "warm.sock").relative_to(workspace.root)
     workspace.store.mkdir(parents=True, exist_ok=True)
-    (workspace.root / place).unlink(missing_ok=True)  # of a run that was killed
+    (workspace.root / place).unlink(missing_ok=True)  # left by a run that was killed
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER.format(socket=place)],
         cwd=workspace.root,
         env=environment,
-        stdin=subprocess.PIPE,  # its end is the server's
+        stdin=subprocess.PIPE,  # the server ends when this is closed
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -79,7 +79,7 @@ def warm(workspace: Workspace, environment: dict[str, str]) -> Iterator[dict[str
 def serve(place: str) -> str:
     """Listens until standard input ends. Returns in forks only: the name of the module that is to run there."""
     listener = socket.socket(socket.AF_UNIX)
-    before = os.umask(0o077)  # nobody else's commands
+    before = os.umask(0o077)  # other users cannot send commands
     listener.bind(place)
     os.umask(before)
     listener.listen(64)
@@ -87,8 +87,8 @@ def serve(place: str) -> str:
     for name in LIBRARIES:
         with suppress(ImportError):
             import_module(name)
-    gc.freeze()  # or each fork walks through all of them when it ends: two seconds
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait for stages
+    gc.freeze()  # else the collector visits all imported objects when a fork ends: two seconds
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children below are not waited for
     with selectors.DefaultSelector() as ready:
         ready.register(listener, selectors.EVENT_READ)
         ready.register(sys.stdin, selectors.EVENT_READ)
@@ -116,7 +116,7 @@ def _attend(client: socket.socket, environment: dict[str, str]) -> str:
         client.close()
         set_by_libraries = {name: value for name, value in os.environ.items() if name not in environment}
         return _become(job, streams, set_by_libraries)
-    with suppress(OSError):  # it was faster
+    with suppress(OSError):  # the child has done it already
         os.setpgid(child, child)
     for stream in streams:
         os.close(stream)
@@ -138,7 +138,7 @@ def _tell(client: socket.socket, number: int) -> None:
 
 
 def _signals(client: socket.socket) -> bytes:
-    """What the client passes on to its stage; where it has ended, what ends that too."""
+    """Signals that the client passes on to its stage; SIGKILL where the client has ended."""
     with suppress(OSError):
         if passed_on := client.recv(16):
             return passed_on

@@ -28,7 +28,7 @@ class Report:
     page: str
 
     def write(self, folder: Path) -> None:
-        """Writes the files and index.html, each in one step; figures of what is gone are removed."""
+        """Writes the files and index.html, each in one step; removes figures that this report does not have."""
         for name, text in (self.files | {"index.html": self.page}).items():
             write_text(folder / name, text)
         for stale in (folder / "figures").glob("*.svg"):
@@ -47,7 +47,7 @@ def build(
     seconds: pd.DataFrame | None = None,
     ceilings: Ceilings | None = None,
 ) -> Report:
-    """Evaluates every zoo by itself, since its PTMs meet its own targets alone, and shows them in one report.
+    """Evaluates every zoo by itself, since its PTMs are fine-tuned on its own targets only, and shows all in a report.
 
     What is returned depends on the arguments alone, byte for byte; `seconds` goes into the page and no other file. With
     several zoos the zoo's name stands in front: of a table's rows, of a figure's name, of the page's sections.
@@ -59,7 +59,7 @@ def build(
         weights: of EMMS; columns dataset, ptm, encoder, weight.
         rankers: of Model Spider; columns dataset, ranker, seed ("all" for their mean), k, ptm, score.
         seconds: what scores cost here; columns dataset, ptm, method, seconds.
-        ceilings: what fine-tuning anew makes of published tables, likewise.
+        ceilings: how well fine-tuning again would rank the PTMs of published tables, likewise.
 
     Raises:
         ValueError: as `orbweaver.report.evaluate.evaluate`.

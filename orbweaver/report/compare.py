@@ -83,7 +83,7 @@ def exam_of(
 
 
 def lead(exam: Exam, scores: np.ndarray) -> Sampled:
-    """Mean tau of every row of scores (M, T, n) less that of every other, on the same exam: (M, M)."""
+    """Mean tau of every row of scores (M, T, n) less that of every other, on the same targets and PTMs: (M, M)."""
 
     def of(truth: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return differences(truth, scores, ptms, counts)
@@ -94,8 +94,8 @@ def lead(exam: Exam, scores: np.ndarray) -> Sampled:
 def regrets(exam: Exam, unit: float) -> Sampled:
     """Mean regret of every method for every number of PTMs fine-tuned (M, n), times unit.
 
-    The resamples are as they came: noise raises all regrets alike, which a difference of two does not see, while most
-    differences of two good methods are exactly 0 and have to stay it.
+    The resamples are not recentred: noise raises all regrets alike, which cancels in a difference of two, and most
+    differences of two good methods are exactly 0 and have to stay 0.
     """
 
     def of(truth: np.ndarray, ptms: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -153,7 +153,7 @@ def pairs(gap: Sampled, regret: Sampled, tau: pd.DataFrame, passes: pd.Series, m
 
     Returns:
         columns method, other; difference of their mean tau, its interval low, high; probability: share of the resamples
-        in which method is ahead, a draw counting half; for each k of BUDGETS regret_<k>, the method's mean regret less
+        in which method is ahead, a tie counting half; for each k of BUDGETS regret_<k>, the method's mean regret less
         the other's, its interval regret_<k>_low, regret_<k>_high; forward_passes, other_forward_passes a target.
     """
     place = {method: number for number, method in enumerate(methods)}
@@ -185,7 +185,7 @@ def forward_passes(
         images: of each target's training split. blind: methods that forward nothing. forwards: PTMs that a method
             forwards, where that is not all that it scores.
 
-    Of an image there are two where a method looks inside the PTM: one fits its normalisation.
+    An image counts twice where a method looks inside the PTM: one more pass fits its batch normalisation.
     """
     n_ptms = [
         0 if method in blind else forwards.get(with_family(method), scored) * (2 if looks_inside(method) else 1)
@@ -200,7 +200,7 @@ def where(tau: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         tau: one row a method, one column a target. targets: index target; columns task, family and those of BINS that
-            are known. A target whose value is unknown, as classes are of a regression, is in no group of that column.
+            are known. A target whose value is unknown, as the classes of a regression, is in no group of that column.
     """
     rows = []
     for by in [column for column in ("family", "classes", "train", "task") if column in targets]:
@@ -221,7 +221,7 @@ def _groups(values: pd.Series, by: str) -> dict[str, list[str]]:
 
 
 def honest(methods: list[str]) -> list[str]:
-    """The methods less those that learned from the target's own family where the same without it stands beside them."""
+    """The methods without those that learned from the target's own family, where a row that did not is listed too."""
     return [method for method in methods if family_out(method) not in methods]
 
 

@@ -27,7 +27,7 @@ def _worth(line: pd.Series) -> str:
         return "not known"
     if line["gain_low"] > 0:
         return "adds to the prior"
-    verdict = "takes from the prior" if line["gain_high"] < 0 else "no gain shown"
+    verdict = "worse than the prior alone" if line["gain_high"] < 0 else "no gain shown"
     return verdict if line["forward_passes"] == 0 else f"{verdict}: not worth its forward passes"
 
 
@@ -49,13 +49,13 @@ def top_rows(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def where_rows(evaluation: Evaluation) -> pd.DataFrame:
-    """Mean tau by groups of targets, those columns of which there are two groups at least; targets in brackets."""
+    """Mean tau by groups of targets, where a grouping has two groups at least; the number of targets in brackets."""
     by = evaluation.by[evaluation.by.groupby("by")["group"].transform("nunique") > 1]
     return _by_group(by, "n_targets", evaluation.tau)
 
 
 def sub_zoo_rows(sub_zoos: pd.DataFrame, evaluation: Evaluation) -> pd.DataFrame:
-    """Mean tau by groups of PTMs, of the methods in `sub_zoos`; PTMs in brackets."""
+    """Mean tau by groups of PTMs, of the methods in `sub_zoos`; the number of PTMs in brackets."""
     return _by_group(sub_zoos, "n_ptms", evaluation.tau[evaluation.tau.index.isin(sub_zoos["method"])])
 
 

@@ -75,7 +75,7 @@ def _moved(f: np.ndarray, known: np.ndarray, surprise: np.ndarray, ridges: tuple
 
 @dataclass(frozen=True)
 class Completed:
-    """Scores (draws, T, n) of completion and of the mean place elsewhere, NaN for the known: they are no exam.
+    """Scores (draws, T, n) of completion and of the mean place elsewhere; NaN for the known PTMs, which are not tested.
 
     chosen: rank and ridge on each target.
     """

@@ -49,7 +49,8 @@ class Zoo:
         the row that learned nothing from the target's family is named `<method>_family_out`.
     cards: columns ptm, n_parameters, source_accuracy, and, for the figures, architecture and source; their order is the
         order of the PTMs.
-    blind: the methods that never look at the target, in this order. Names that begin as in AGGREGATED aggregate others.
+    blind: the methods that never look at the target, in this order. (A name that begins with one of AGGREGATED is that
+        of a method that aggregates others.)
     forwards: how many PTMs a method forwards on a target, where that is not all that it scores; such a method learned
         from other data.
     """
@@ -72,8 +73,8 @@ class Evaluation:
     tau: one row a method, in the order of GROUPS: target-blind ones as given, then aggregations, learned rankers and
         single scores, each by falling mean; columns: group, the targets, then SUMMARY.
     friedman_p, critical_difference: of `orbweaver.metrics.ranks`, over the headline targets.
-    best: the method of the highest mean among those that scored the most pairs; the others are compared with it. A row
-        that learned from the target's family is not, where the same method without it stands beside it.
+    best: the method of the highest mean among those that scored the most pairs; the others are compared with it. It is
+        no row that learned from the target's family, where the same method without that family has a row too.
     gain, pairs, regret, by: see `gains`, `pairs`, `regret_table` and `where` of `orbweaver.report.compare`; over the
         headline targets, but for `by`, which is over all.
     variance: see `variance_table`.
@@ -97,7 +98,7 @@ class Evaluation:
 
 
 def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
-    """Measures every method on every target, with what chance could do to its mean.
+    """Measures every method on every target, and how far chance could move its mean.
 
     For each method: the mean weighted tau over the headline targets that it answers and its 95 % bootstrap interval
     (low, high) over families, targets, PTMs and the noise of the truth, its range when any one PTM is left out, its
@@ -121,7 +122,7 @@ def evaluate(zoo: Zoo, seed: int, n_resamples: int = 1000) -> Evaluation:
     targets = _targets(truth)
     tasks, families = dict(targets["task"]), dict(targets["family"])
     if reserved := sorted(set(tasks) & {"zoo", "method", "other", "group", *SUMMARY}):
-        raise ValueError(f"a target may not be called {reserved[0]!r}")
+        raise ValueError(f"a target may not be called {reserved[0]!r}: tables have a column of that name; rename it")
     table = _pivot(truth, "value", list(tasks), list(cards["ptm"]))
     tables = {name: _pivot(rows, "score", *table.axes) for name, rows in scores.groupby("method", sort=False)}
     tables = blind_scores(table, cards, list(families.values())) | tables
@@ -174,7 +175,7 @@ def _group(method: str, blind: Container[str], learned: Container[str]) -> str:
 
 
 def _targets(truth: pd.DataFrame) -> pd.DataFrame:
-    """What is known of the targets, one row each: task, family, and where there are any classes, train, test."""
+    """What is known of the targets, one row each: task, family, and, where they are known, classes, train, test."""
     known = [column for column in ("task", "family", "classes", "train", "test") if column in truth]
     targets = truth.drop_duplicates("dataset").set_index("dataset")[known]
     family = targets.get("family", pd.Series("", targets.index)).fillna("")
@@ -218,8 +219,8 @@ def variance_table(truth: pd.DataFrame, error: np.ndarray, targets: pd.DataFrame
 def headline_targets(tasks: dict[str, str]) -> list[str]:
     """The targets of the most frequent task, the first of them on a tie.
 
-    Most scores are defined for classification alone. A mean over whatever each method can answer would compare
-    methods by different exams, so the targets of other tasks stand beside the mean and not in it.
+    Most scores are defined for classification alone. A mean over whatever each method can answer would compare methods
+    on different targets, so the targets of other tasks are shown beside the mean and are not part of it.
     """
     by_task: dict[str, list[str]] = {}
     for target, task in tasks.items():
@@ -260,11 +261,11 @@ def _measure(name: str, target: str, task: str, truth: pd.DataFrame, scores: pd.
 def _summarise(exam: compare.Exam, gap: compare.Sampled, taus: pd.DataFrame) -> tuple[pd.DataFrame, Ranks, str]:
     cells = taus.to_numpy()
     answered = np.sum(~np.isnan(cells), axis=1)
-    # a mean over fewer than half of the targets says nothing beside the others
+    # a mean over fewer than half of the targets cannot be compared with the others
     mean = np.where(2 * answered >= cells.shape[1], intervals.nan_mean(cells, axis=1), np.nan)
     resampled = intervals.resampled_means(intervals.resampled_taus(exam.drawn, exam.scores, exam.ptms), exam.counts)
     low, high = intervals.interval(intervals.recentred(resampled, mean))
-    # the best is sought among those that sat the fullest exam: a high mean over fewer PTMs is another exam's
+    # the best is one of those that scored the most pairs: a mean over fewer PTMs cannot be compared with theirs
     scored = np.sum(~np.isnan(exam.scores) & ~np.isnan(exam.truth), axis=(1, 2))
     fit = (scored == scored.max()) & ~np.isnan(mean) & taus.index.isin(compare.honest(exam.methods))
     best = int(np.argmax(np.where(fit, mean, -np.inf)))

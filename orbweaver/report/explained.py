@@ -1,4 +1,4 @@
-"""What the page explains on the spot: its words by a glossary, methods by their cards in the documentation site."""
+"""What the page explains where it stands: words by a glossary, methods by their cards in the documentation site."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def glossary() -> dict[str, Word]:
 
 
 def card_links(evaluations: Iterable[Evaluation]) -> dict[str, str]:
-    """Address of the card of each method that has one, or of what it is a form of."""
+    """Address of the card of each method, or of the method that it is a form of; of those that have one."""
     found = {
         method: card_of(method, learned=group == "learned")
         for evaluation in evaluations
@@ -52,7 +52,7 @@ def card_links(evaluations: Iterable[Evaluation]) -> dict[str, str]:
 
 
 def card_of(method: str, learned: bool = False) -> str | None:
-    """The name of the card that tells of a row; learned: whether it is a Model Spider, whatever its name."""
+    """The name of the card that explains a row; learned: whether the row is a Model Spider, whatever its name."""
     for name in (method, with_family(method)):
         if name in CARDS:
             return name

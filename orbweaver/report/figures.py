@@ -43,7 +43,7 @@ STYLE = {
 def svg(draw: Callable[..., Figure], crop: str | None = "tight") -> Callable[..., str]:
     """Runs a drawing function in our style and gives its figure as an `<svg>` element.
 
-    crop: None for a figure that sets its own margins; to find those that fit takes as long as drawing.
+    crop: None for a figure that sets its own margins; finding margins that fit takes as long as drawing.
     """
 
     @wraps(draw)

@@ -79,7 +79,7 @@ def summary(found: dict[str, pd.DataFrame], seed: int, n_resamples: int) -> pd.D
 
     Returns:
         columns first, second, datasets, ptms, weighed_by (first, second, both), mean, low, high, without_inception
-        (the mean when inception_v3 had never been there: it is what laboratories feed at different sizes).
+        (the mean without inception_v3, which not all laboratories feed with images of the same size).
     """
     rows = []
     laboratories = list(found)
@@ -109,10 +109,10 @@ def summary(found: dict[str, pd.DataFrame], seed: int, n_resamples: int) -> pd.D
 
 
 def noise(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Standard deviation of one laboratory's value, in points, as far as another laboratory's differs from it.
+    """Standard deviation of one laboratory's value, in points, as estimated from how far other laboratories' differ.
 
-    With d_i the difference of two laboratories on PTM i and its mean taken out, one value's deviation is
-    sd(d) / sqrt(2); over several other laboratories their mean square. It holds seeds, protocol and splits together.
+    With d_i the difference of two laboratories on PTM i, one value's standard deviation is sd(d) / sqrt(2), sd without
+    the mean of d; over several other laboratories the root of the mean square. It holds seeds, protocol and splits.
 
     Returns:
         one row a dataset, one column a laboratory; NaN where no other has the dataset.

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def escaped(text: str) -> str:
-    """What a name or a mark would do to the text around it is undone."""
+    """Escapes what Markdown would take for markup in a name."""
     return re.sub(r"([_*|])", r"\\\1", text)
 
 

@@ -1,4 +1,4 @@
-"""What stands between two marks in a page of Markdown."""
+"""Replaces what stands between two marks in a page of Markdown."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def between(text: str, page: object, name: str, new: str) -> str:
     before, found, rest = text.partition(begin)
     _, last, after = rest.partition(end)
     if not found or not last:
-        raise FileError(f"{page}: no place for the {name}; it stands between '{begin}' and '{end}'")
+        raise FileError(f"{page}: no place for the {name}; add the marks '{begin}' and '{end}' around it")
     return f"{before}{begin}\n{new}{end}{after}"

@@ -139,7 +139,7 @@ def _verdict(evaluation: Evaluation) -> str:
     others = [method for method in tied.index if method != evaluation.best]
     blindly = ", which never looks at the target" if best["group"] == "blind" else ""
     text = f"The highest mean weighted tau is {best['mean']:.2f}, of {evaluation.best}{blindly}; "
-    text += f"{len(others)} of the other {len(tau) - 1} cannot be told from it." if others else "no other comes near."
+    text += f"{len(others)} of the other {len(tau) - 1} cannot be told from it." if others else "all others are below."
     blind = tau[tau["group"] == "blind"].dropna(subset=["mean"])
     if blindly or blind.empty:
         return text
@@ -151,7 +151,7 @@ def _verdict(evaluation: Evaluation) -> str:
 
 
 def _facts(evaluation: Evaluation) -> list[tuple[str, str, str]]:
-    """Figure, what it is of, and how it is to be read: the page in four numbers."""
+    """The page in four numbers: each with what it is of and how to read it."""
     tau = evaluation.tau
     blind, looking = tau[tau["group"] == "blind"]["mean"].dropna(), tau[tau["group"] != "blind"]["mean"].dropna()
     facts = []

@@ -14,7 +14,7 @@ def family_out(method: str) -> str:
 
 
 def with_family(method: str) -> str:
-    """The name of the row that a row of `family_out` stands beside; of any other row its own."""
+    """Undoes `family_out`: the name of the row that learned from the family too; any other name stays as it is."""
     return BLIND[2] if method == family_out(BLIND[2]) else method.removesuffix("_family_out")
 
 

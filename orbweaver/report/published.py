@@ -44,7 +44,7 @@ class Replay:
 
 
 def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
-    """Evaluates the published scores and lays the result beside the printed table.
+    """Evaluates the published scores and compares the result with the printed table.
 
     Controls, none of which was printed: parameter count with and without auxiliary heads, ImageNet top-1, mean truth on
     the other seven targets, the mean rank label of the 13 mixtures that Model Spider was trained on (one constant
@@ -55,7 +55,7 @@ def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
         seed, n_resamples: as for `orbweaver.report.evaluate.evaluate`.
 
     Raises:
-        FileError: a file of the table is missing or no table.
+        FileError: a file of the table is missing or is no table.
     """
     folder = published / TABLE
     truth = read_published(folder / "truth.csv", ["dataset", "ptm", "accuracy_percent"])
@@ -90,15 +90,15 @@ def replay(published: Path, seed: int = 0, n_resamples: int = 1000) -> Replay:
 def published_variance(published: Path) -> pd.DataFrame:
     """`orbweaver.report.evaluate.variance_table` of every zoo whose truth was published, with its name in a column zoo.
 
-    Of one run a cell nobody knows the noise, so that it stays with the interaction: both are NaN. Tables of runs, which
-    are of our own benchmarks, are left out.
+    With one run per cell the noise is unknown and cannot be told from the interaction: both are NaN. Tables of single
+    runs, which are of our own benchmarks, are left out.
     """
     parts = []
     for folder in sorted(path.parent for path in published.glob("*/truth.csv")):
         tables = [read_published(path, ["dataset", "ptm"]) for path in sorted(folder.glob("truth*.csv"))]
         if any("seed" in table for table in tables):
             continue
-        # of any unit, which is one for each target
+        # in any unit, as long as a target has only one
         truth = pd.concat([table.set_index(["dataset", "ptm"]).iloc[:, 0].unstack() for table in tables])
         shares = variance_table(truth, np.full(len(truth), np.nan), pd.DataFrame(index=truth.index))
         parts.append(shares.assign(zoo=folder.name))

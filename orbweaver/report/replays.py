@@ -35,7 +35,7 @@ FAMILIES = (
     {"cifar10", "cifar100"},
     {"flickr30k", "flickr10kH", "flickr10kR"},
 )
-# table: the unit of its truth, of which the order alone matters here
+# table: the column of its truth, of which only the order matters here
 ZOOS = {
     "transfergraph": "accuracy_percent",
     "multi_source": "accuracy_percent",
@@ -71,10 +71,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the report shows of all this, in seconds.
+    """What the report shows of all this; it takes seconds to make.
 
-    zoos: a row a published table: zoo, PTMs, targets, the mean weighted tau of each ranking that never looks, and made
-        anew (see `anew`), as text. laboratories: as `laboratories.summary`.
+    zoos: a row a published table: zoo, PTMs, targets, the mean weighted tau of each ranking that never looks at the
+        target, and made anew (see `anew`), as text. laboratories: as `laboratories.summary`.
     """
 
     zoos: pd.DataFrame
@@ -86,7 +86,8 @@ def load(published: Path, name: str) -> Published:
     rows = read_published(published / name / "truth.csv", ["dataset", "ptm", ZOOS[name]])
     rows = rows[~rows["dataset"].isin(LEFT_OUT.get(name, []))]
     if (twice := rows.duplicated(["dataset", "ptm"])).any():
-        raise FileError(f"{published / name}/truth.csv: {', '.join(rows.loc[twice, 'ptm'][:1])} has two values")
+        of = rows[twice].iloc[0]
+        raise FileError(f"{published / name}/truth.csv: PTM {of['ptm']} has two values on {of['dataset']}; keep one")
     truth = rows.pivot(index="dataset", columns="ptm", values=ZOOS[name])
     truth = truth.reindex(index=rows["dataset"].unique(), columns=rows["ptm"].unique()).astype(float)
     cards = pd.DataFrame({"ptm": truth.columns, "n_parameters": np.nan, "source_accuracy": np.nan})
@@ -99,12 +100,12 @@ def load(published: Path, name: str) -> Published:
 
 
 def families(zoo: Published) -> list[str]:
-    """Of each target; one that has no relative is its own."""
+    """The family of each target; a target without relatives is a family of its own."""
     return [next((min(family) for family in FAMILIES if target in family), target) for target in zoo.truth.index]
 
 
 def blind(zoo: Published) -> dict[str, np.ndarray]:
-    """Scores (T, n) of what never looks at the target; the mean truth elsewhere also without the target's family."""
+    """Scores (T, n) of rankings that never look at the target; the mean truth elsewhere also without its family."""
     found = blind_scores(zoo.truth, zoo.cards, families(zoo))
     return {name: table.to_numpy() for name, table in found.items() if table.notna().any(axis=None)}
 
@@ -150,7 +151,7 @@ def _row(values: np.ndarray) -> dict[str, float]:
 
 
 def rows_of(zoo: Published, seed: int, n_resamples: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What ranks a zoo without a forward pass.
+    """How well rankings without a forward pass rank a zoo.
 
     Returns:
         a row a ranking: method (those of `blind`, then completion), known (PTMs fine-tuned on the target), targets,
@@ -283,8 +284,8 @@ def tables(published: Path, seed: int = SEED, n_resamples: int = N_RESAMPLES) ->
 
 
 def anew(stability: pd.DataFrame, agreement: pd.DataFrame) -> dict[str, str]:
-    """Of each zoo, how well fine-tuning it anew ranks its table: the mean weighted tau with it of other laboratories'
-    tables, or of itself plus the noise of near-copies; - where neither is known."""
+    """For each zoo, how well fine-tuning its PTMs again ranks its table: the mean weighted tau between the table and
+    those of other laboratories, or itself plus the noise of near-copies; - where neither is known."""
     found = {}
     for zoo, rows in stability.groupby("zoo", sort=False):
         ceiling = rows["ceiling"].mean()

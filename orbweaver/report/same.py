@@ -1,6 +1,6 @@
-"""Which scores are the same score? How alike methods rank, how few of them say it all, and what stays with less data.
+"""Which scores are the same score? How alike methods rank, how few rank as well as all, and what less data changes.
 
-`same` is all of it for a zoo. The others are functions of the same tables: `truth`, one row a target and one column a
+`same` does all of it for a zoo. The others are functions of the same tables: `truth`, one row a target and one column a
 PTM, and `scores`, for each method a table of that shape; higher is better, NaN where there is none.
 """
 
@@ -60,9 +60,9 @@ class Same:
 def same(evaluation: Evaluation, cards: pd.DataFrame, seed: int) -> Same:
     """All of this file on a zoo's headline targets.
 
-    A row that learned from the target's family has no part where the same without it stands beside it. Sets are made of
-    scores, if there are any: rankers that learned are made of scores themselves, and one alone would be the answer, as
-    would a constant row by the prior.
+    A row that learned from the target's family is left out where a row that did not is listed too. Sets are made of
+    single scores, if there are any: learned rankers combine scores themselves, so that one of them alone would be the
+    set, as would a constant row that knows the prior.
     """
     truth = evaluation.truth.loc[evaluation.headline]
     names = honest(list(evaluation.tau.index))
@@ -80,7 +80,7 @@ def alike(scores: Scores, level: float = ALIKE) -> Alike:
     """Spearman correlations of each target, their mean, and groups of methods that are `level` alike in the mean.
 
     A pair of methods is compared on the PTMs that both scored, three or more. Groups are those of average linkage of
-    1 - the pooled correlation (an unknown one counts as 0), cut at 1 - level. A method that never ranks has no place.
+    1 - the pooled correlation (an unknown one counts as 0), cut at 1 - level. A method without scores is left out.
     """
     targets = next(iter(scores.values())).index
     by_target = {
@@ -119,9 +119,9 @@ def fewest(truth: pd.DataFrame, scores: Scores, families: Mapping[str, str], mos
         most: methods in the largest set.
 
     Returns:
-        one row a size: size; method, which the set of this size has and the one before has not, chosen on all
-        families; tau on all families; left_out, mean tau on each family of the set chosen on the others; everything,
-        that of all methods together; enough, whether left_out reaches everything.
+        one row a size: size; method, the one that is added at this size, chosen on all families; tau on all families;
+        left_out, mean tau on each family of the set chosen on the others; everything, that of all methods together;
+        enough, whether left_out reaches everything.
     """
     family = np.array([families[target] for target in truth.index])
     names, values = list(scores), truth.to_numpy(float)
@@ -208,7 +208,7 @@ def sub_zoos(truth: pd.DataFrame, scores: Scores, cards: pd.DataFrame) -> pd.Dat
 
 @svg
 def correlation_map(found: Alike) -> Figure:
-    """The pooled correlations in the order of the tree; lines part the groups."""
+    """The pooled correlations in the order of the tree; lines separate the groups."""
     values = found.pooled.to_numpy()
     size = len(values)
     figure = Figure(figsize=(2.2 + 0.22 * size, 1.6 + 0.22 * size))

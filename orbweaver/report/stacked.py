@@ -1,4 +1,4 @@
-"""The row `stacking`: prior and scores, weighted by what was right on other targets. The control of learned rankers."""
+"""The row `stacking`: prior and scores, with weights learned on other targets. The control of learned rankers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STACKING = "stacking"
 
 
 def with_stacking(zoo: Zoo, methods: list[str]) -> Zoo:
-    """The zoo with rows of `stacking` on the headline targets, learned on the other ones of them.
+    """The zoo with rows of `stacking` on the headline targets, each learned on the others of them.
 
-    See `orbweaver.spider.stacking`. It weighs the mean place of the PTMs on other targets and the given methods, of
-    those that scored every PTM with truth. Where targets share families, `stacking_family_out` learned from other
-    families alone. Fewer than three headline targets teach nothing: then there are no rows.
+    See `orbweaver.spider.stacking`. It weighs the PTMs' mean place on other targets and those of the given methods that
+    scored every PTM with truth. Where targets share families, `stacking_family_out` learned from other families alone.
+    With fewer than three headline targets there is too little to learn from: then there are no rows.
     """
     rows = zoo.truth.drop_duplicates("dataset").set_index("dataset")
     targets = headline_targets(dict(rows["task"]))
@@ -49,7 +49,7 @@ def with_stacking(zoo: Zoo, methods: list[str]) -> Zoo:
 
 
 def stacked(truth: np.ndarray, scores: np.ndarray, groups: list[str]) -> np.ndarray:
-    """(T, M): each target by what the targets of other groups teach; neither prior nor weights nor penalty saw its own.
+    """(T, M): scores on each target; prior, weights and penalty are all learned on the targets of other groups.
 
     truth (T, M), scores (T, Q, M).
     """
@@ -59,7 +59,7 @@ def stacked(truth: np.ndarray, scores: np.ndarray, groups: list[str]) -> np.ndar
         others = group != one
         if others.sum() < 2:
             continue
-        before = general_order(truth, groups, one)  # of the others, which this group has no part in either
+        before = general_order(truth, groups, one)  # the priors of the others, made without this group too
         known = np.concatenate([before[others][:, None], scores[others]], axis=1)
         weights = learned(known, truth[others], list(group[others]))
         out[~others] = combined(np.concatenate([prior[~others][:, None], scores[~others]], axis=1), weights)

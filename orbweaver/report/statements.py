@@ -23,9 +23,9 @@ NEWER = (
 
 
 def statements(evaluation: Evaluation) -> list[str]:
-    """Sentences in Markdown, those for which there are methods; rows that learned from the target's family stand back.
+    """Sentences in Markdown, those for which there are methods; `honest` rows only.
 
-    "Ahead" and "behind" are said where the interval of the paired difference leaves 0 out.
+    "Ahead" and "behind" are said where the interval of the paired difference does not contain 0.
     """
     tau = evaluation.tau.loc[honest(list(evaluation.tau.index))]
     tau = tau[tau["mean"].notna()]

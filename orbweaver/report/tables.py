@@ -58,8 +58,8 @@ def symmetric_means(evaluation: Evaluation) -> pd.Series:
 def short_rows(evaluation: Evaluation, seconds: pd.DataFrame | None = None) -> pd.DataFrame:
     """The main table in TOP rows: the rankings that never look at the target, then the highest means; as `tau_rows`.
 
-    A row that learned from the target's family is left out where the same without it stands beside it. Regret is the
-    mean over the headline targets, in points of a hundred where the truth is a fraction.
+    A row that learned from the target's family is left out where a row that did not is listed too. Regret is the mean
+    over the headline targets, in points of a hundred where the truth is a fraction.
     """
     tau, gain = evaluation.tau.loc[honest(list(evaluation.tau.index))], evaluation.gain
     blind = list(tau.index[(tau["group"] == "blind") & tau["mean"].notna()])[: TOP // 2]

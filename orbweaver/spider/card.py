@@ -1,4 +1,4 @@
-"""What a trained spider knows, as it says of itself: `card.json`, read strictly."""
+"""The card of a trained spider (Model Spider): `card.json`, checked strictly when it is read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ AGAIN = "delete the folder and run `dvc repro` again, or `dvc pull` it"
 class SpiderCard(BaseModel):
     """What a trained spider knows and was made from. `digest` is the sha256 of ranker.safetensors beside it.
 
-    checkpoints: PTM -> the checkpoint that its tokens came from; widths: of its features; of the general encoder too,
-    which need not be ranked. k: how many PTMs to forward, chosen on validation mixtures; validation_tau: mean weighted
-    tau there for k = 0 .. M; constant: each PTM's mean place on the episodes that the rankers learned from (0 worst,
-    1 best), which never looks at the target; in the order of the scores. trained_on, architectures: PTM -> its source
-    and its architecture. evidence: what forwarded PTMs say without the network, learned on the same episodes. spec: the
-    ranker's settings; width: of its tokens; bins: pseudo-classes of a continuous target.
+    checkpoints: PTM -> the checkpoint that its tokens came from; widths: PTM -> number of its features; both also of
+    the general encoder, which need not be among the ranked PTMs. k: how many PTMs to forward, chosen on validation
+    mixtures; validation_tau: mean weighted tau there for k = 0 .. M; constant: each ranked PTM's mean place on the
+    episodes that the rankers learned from (0 worst, 1 best), which never looks at the target; in the order of the
+    scores. trained_on, architectures: PTM -> its source and its architecture. evidence: the model that ranks by the
+    scores of forwarded PTMs without the network, learned on the same episodes. spec: the ranker's settings; width: of
+    its tokens; bins: pseudo-classes of a continuous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +47,7 @@ class SpiderCard(BaseModel):
 
     @property
     def ptms(self) -> list[str]:
-        """Those that it ranks."""
+        """The PTMs that it ranks."""
         return list(self.constant)
 
 
@@ -56,7 +57,7 @@ def load_card(folder: Path) -> SpiderCard:
     try:
         return SpiderCard.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise FileError(f"{path}: not found; `dvc repro` trains it, `dvc pull` fetches it") from None
+        raise FileError(f"{path}: not found; `dvc repro` trains this spider, `dvc pull` fetches it") from None
     except ValidationError as error:
         raise FileError(f"{path}: not a spider's card ({error.errors()[0]['msg']}); {AGAIN}") from None
 
@@ -66,15 +67,15 @@ def check_zoo(card: SpiderCard, checkpoints: dict[str, str], encoder: Card) -> N
     if card.encoder != encoder.name:
         raise UserError(
             f"the spider '{card.name}' was trained with the encoder '{card.encoder}', not '{encoder.name}'; "
-            "set spider.encoder to it, or `dvc repro` to train anew"
+            f"set spider.encoder to '{card.encoder}' in params.yaml, or run `dvc repro` to train it again"
         )
     for ptm, checkpoint in {**checkpoints, encoder.name: encoder.checkpoint}.items():
         if ptm in checkpoints and ptm not in card.ptms:
             raise UnknownName(
                 f"the spider '{card.name}' does not know PTM '{ptm}' ({did_you_mean(ptm, card.ptms)}); "
-                f"`python -m stages.spider {card.name} --add {ptm}` teaches it, `dvc repro` trains it anew"
+                f"`python -m stages.spider {card.name} --add {ptm}` adds the PTM, `dvc repro` trains the spider again"
             )
         if card.checkpoints[ptm] != checkpoint:
             raise UserError(
-                f"the spider '{card.name}' learned another checkpoint of PTM '{ptm}'; `dvc repro` trains it anew"
+                f"the spider '{card.name}' learned from another checkpoint of PTM '{ptm}'; `dvc repro` trains it again"
             )

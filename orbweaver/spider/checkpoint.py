@@ -22,10 +22,11 @@ from orbweaver.spider.relatives import Relatives
 
 @dataclass(frozen=True)
 class Spider:
-    """A trained spider: its card, and one ranker a seed, of which the mean of the scores counts; none where the network
-    has no share.
+    """A trained spider: its card, and one ranker per seed, whose scores are averaged; no rankers where the network has
+    no share in the ranking.
 
-    means: source of the PTMs -> its class means (C, D) under the general encoder, where the evidence stands first.
+    means: source of the PTMs -> its class means (C, D) under the general encoder; only with the evidence first (see
+    `orbweaver.spider.evidence`).
     """
 
     card: SpiderCard
@@ -40,7 +41,7 @@ class Spider:
         )
 
     def first(self, episodes: Episodes) -> First | None:
-        """What counts before the network on these episodes; none, where it alone does."""
+        """The evidence model on these episodes; None where the network alone ranks."""
         if self.card.spec.first == "network":
             return None
         kin, constant = self.relatives, np.array(list(self.card.constant.values()))
@@ -56,7 +57,7 @@ def empty_ranker(
 
 
 def save(spider: Spider, folder: Path) -> None:
-    """Writes both files, the card last, so that a folder with a card is whole."""
+    """Writes both files, the card last, so that a folder with a card is complete."""
     states = {
         f"{i}.{name}": v.contiguous().cpu() for i, r in enumerate(spider.rankers) for name, v in r.state_dict().items()
     }

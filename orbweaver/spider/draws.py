@@ -1,4 +1,4 @@
-"""What episodes are drawn like: few-shot mixtures of sources.
+"""How episodes are drawn: as few-shot mixtures of sources.
 
 A mixture is a pool of classes from several sources; a draw takes some of its classes and some images of each.
 """
@@ -36,14 +36,15 @@ class Draw:
 
 
 def plan(codes: dict[str, np.ndarray], families: dict[str, str], settings: EpisodeSettings, seed: int) -> list[Draw]:
-    """What to draw, decided before any is computed: mixtures of 2 to 4 sources, or those listed, and draws of each.
+    """All draws, before any is computed: mixtures of 2 to 4 sources, or the mixtures listed, and draws of each.
 
     A share `validation` of every source's classes is set aside, and the same share of the mixtures is made of
-    them alone: episodes that validate have no class in common with those that train. A source that is alone has two
-    classes set aside at least; with fewer than four, images of each instead. A draw takes 2 classes up to the whole
-    pool (`ways` at most), and of each class as many images, between SMALLEST and `shots` (log-uniform).
+    them alone: validation episodes have no class in common with training episodes. If there is only one source, at
+    least two of its classes are set aside, or, if it has fewer than four, images of each class. A draw takes 2 classes
+    up to the whole pool (`ways` at most), and the same number of images of each, between SMALLEST and `shots`
+    (log-uniform).
 
-    codes: source -> (N,) class codes of its training split; its order counts; families: of these sources.
+    codes: source -> (N,) class codes of its training split; the order of sources matters; families: of these sources.
     Raises UserError with no source of two classes or more, UnknownName where a listed mixture names no source.
     """
     random = np.random.default_rng((seed, 0))
@@ -63,7 +64,8 @@ def plan(codes: dict[str, np.ndarray], families: dict[str, str], settings: Episo
             aside[source] = {True: rows[:count], False: rows[count:]}
     if not aside or all(len(classes) < 2 for parts in aside.values() for classes in parts.values()):
         raise UserError(
-            "Model Spider's episodes need sources with images of several classes; name some under 'sources'"
+            "Model Spider's episodes need sources with images of several classes; name some under 'sources' in "
+            "params.yaml"
         )
     every = max(2, round(1 / settings.validation))
     draws = []

@@ -19,8 +19,8 @@ ARRAYS = ("offsets", "scores", "validation", "mixture", "has_source")
 class Episodes:
     """T episodes, M PTMs, Q methods; episode t's classes are the rows offsets[t] to offsets[t + 1] of tokens.
 
-    tokens: PTM -> (R, D_m) float32, class means, of general encoders that are none of the M too; offsets (T + 1,);
-    scores (T, M, Q), NaN where a method has no value; validation (T,) bool, does it only validate; mixture (T,);
+    tokens: PTM -> (R, D_m) float32, class means, also of general encoders that are not among the M; offsets (T + 1,);
+    scores (T, M, Q), NaN where a method has no value; validation (T,) bool: not for training; mixture (T,);
     has_source (T, S) bool: which sources episode t has classes of; families: of the sources. means: general encoder ->
     source -> its class means (C, D), of all images that there are.
     """

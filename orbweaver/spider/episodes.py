@@ -31,8 +31,8 @@ from orbweaver.tasks.base import Task
 from orbweaver.tasks.inner import inner_file
 from orbweaver.tasks.stored import Stored
 
-# The accuracy, on this draw's images, of a linear probe that was fitted to others of its classes; and the same of
-# features from inside the PTM.
+# The accuracy, on this draw's images, of a linear probe that was fitted to other images of its classes; and the same
+# on features from inside the PTM.
 HELD_OUT, HELD_OUT_INNER = "held_out", "held_out_inner"
 
 
@@ -71,13 +71,13 @@ def answers_to(
 
 
 def _drawn(draw: Draw, of: dict[str, np.ndarray] | None, rest: bool = False) -> np.ndarray | None:
-    """What there is of the rows drawn, or of the further ones of the same classes; None without any."""
+    """The arrays `of` (by source) at the rows drawn, or with `rest` at the further rows; None without arrays."""
     if of is None:
         return None
     return np.concatenate([of[source][further if rest else drawn] for source, drawn, further in draw.classes])
 
 
-Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it, in an order that counts
+Sources = list[tuple[str, KnownFile]]  # each with a PTM's features of it; the order matters
 
 
 @kept("spider", ".safetensors")
@@ -85,9 +85,10 @@ def answers(
     path: Path, cache: Cache, ptm: Stored, sources: Sources, inside: Sources, families: dict[str, str],
     settings: EpisodeSettings, methods: list[str], seed: int, tuning: Tuning | None, of: Task | None,
 ) -> None:  # fmt: skip
-    """One PTM's `tokens` and `scores` on all draws, with one thread. inside: of the same sources, or none.
+    """One PTM's `tokens` and `scores` on all draws, with one thread.
 
-    of: the PTM's task, whose code fine-tunes on episodes; none without `tuning`.
+    inside: as `sources`, with features from inside the PTM; may be empty. of: the PTM's task, whose code fine-tunes on
+    episodes; None without `tuning`.
     """
     card = ptm.card
     limit_threads(1)
@@ -113,7 +114,7 @@ def looks(methods: Sequence[str]) -> bool:
 
 
 def wanted_methods(rankers: Sequence[RankerSettings]) -> list[str]:
-    """What rankers are supervised by or look at, in one list."""
+    """All methods that rankers learn from (supervision) or look at (evidence), each once."""
     return list(dict.fromkeys(method for spec in rankers for method in (*spec.supervision, *spec.evidence)))
 
 
@@ -127,12 +128,12 @@ def episodes_of(
     tuning: Tuning | None = None,
     encoders: Sequence[Card] = (),
 ) -> Episodes:
-    """All episodes with the answers of these PTMs, each from the cache or computed now; none without PTMs.
+    """All episodes with tokens and scores of these PTMs, each from the cache or computed now; none without PTMs.
 
-    families: of all sources; one of which the first PTM has no features, as it is known by name only, takes no part.
-    methods: see `wanted_methods`; tuning: for `finetuned` among them. encoders: the general ones; those that are none
-    of the PTMs give tokens alone. Raises UserError when no source has several classes, FileError when a feature file is
-    missing or damaged.
+    families: of all sources; a source that is known by name only, so that the first PTM has no features of it, is left
+    out. methods: see `wanted_methods`; tuning: for `finetuned` among them. encoders: the general encoders; one that is
+    not among the PTMs gives tokens only. Raises UserError when no source has several classes, FileError when a feature
+    file is missing or damaged.
     """
     if not cards:
         nothing = np.zeros(0, bool)
@@ -143,7 +144,7 @@ def episodes_of(
     families = {source: families[source] for source in there}
     draws = plan(codes, families, settings, seed)
     found, others = {}, [card for card in encoders if card not in cards]
-    # A PTM a worker, so that its features are read once.
+    # One PTM per worker, so that its features are read once.
     with (
         forked(len(cards) + len(others)) as pool,
         tqdm(total=len(cards) + len(others), desc=f"{len(draws)} episodes", unit="PTM", disable=None) as bar,

@@ -1,4 +1,4 @@
-"""Evidence first: what the scores of forwarded PTMs say, of these and of the others; the network may correct it."""
+"""Evidence first: the scores of forwarded PTMs (the evidence) rank these and the others; the network may correct it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from orbweaver.spider import stacking
 from orbweaver.spider.episode_file import Episodes
 from orbweaver.spider.relatives import Relatives
 
-PENALTY = 1.0  # of the weights; episodes are so many that it hardly matters
-GATES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-FOLDS = 3  # of families, each left out once, that the gate is chosen on
-LEVEL = 10.0  # variance of the level of all PTMs, which no ranking tells: large beside the 1 of a standardised truth
-LEAST = 1e-6  # variance of a PTM's own
+PENALTY = 1.0  # ridge penalty on the weights; with so many episodes it hardly matters
+GATES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # shares of the network to choose from
+FOLDS = 3  # groups of families, each left out once to choose the gate
+LEVEL = 10.0  # variance of an offset that all PTMs share and no ranking shows; large beside a standardised truth's 1
+LEAST = 1e-6  # least variance that is a PTM's own
 
 
 class Evidence(BaseModel):
-    """A Gaussian model of what PTMs are worth on a dataset, of what scores say of them, and the network's share.
+    """A Gaussian model of the PTMs' truth on a dataset and of their scores, and the network's share in the ranking.
 
     Truth y and evidence e = sum_q w_q x_q, each standardised over the PTMs, have means that the prior P (M, 2) gives
     (nearness of the dataset to the PTMs' sources, and their mean places on the episodes), and covariances that depend
@@ -30,8 +30,8 @@ class Evidence(BaseModel):
 
         E y = P a,   E e = P b,   cov(y, e) = sum_j c_j K_j,   cov(e, e) = sum_j d_j K_j
 
-    with K_j (M, M) one where they share the source, the architecture, or are the same. Once the PTMs F are forwarded,
-    all of them are ranked by
+    with K_j (M, M) 1 where two PTMs share the source (j = 1), share the architecture (2), or are the same (3), else 0.
+    Once the PTMs F are forwarded, all M are ranked by
 
         E[y | e_F] = P a + cov(y, e_F) (cov(e_F, e_F) + LEVEL)^-1 (e_F - P_F b)
 
@@ -60,10 +60,10 @@ class Evidence(BaseModel):
         return out
 
     def corrected(self, expected: np.ndarray, network: np.ndarray) -> np.ndarray:
-        """(B, M): (1 - gate) e + gate z, of what is expected and what the network says, standardised over the PTMs.
+        """(B, M): (1 - gate) e + gate z, with e the expected truth and z the network's scores, standardised over PTMs.
 
-        Little that is expected counts for little: e has the units of a standardised truth. Where the same is expected
-        of all, the network alone counts.
+        e is not standardised: it has the units of a standardised truth, so small expected differences count for little.
+        Where e is the same for all PTMs, the network alone counts.
         """
         nothing = np.ptp(expected, axis=1, keepdims=True) < 1e-9
         share = np.where(nothing, 1.0, self.gate)
@@ -98,10 +98,10 @@ def nearness_of(episodes: Episodes, encoder: str, relatives: Relatives) -> np.nd
 def learned(
     episodes: Episodes, truth: np.ndarray, spec: RankerSettings, near: np.ndarray, alike: np.ndarray
 ) -> Evidence:
-    """The model from the episodes that a ranker learns from, by moments; its gate is 1.
+    """The model, fitted by moments to the episodes that a ranker learns from; its gate is 1.
 
-    truth (T, M), NaN where unknown; near (T, M). What the mean places of PTMs are worth is learned from those on
-    episodes that have no family of sources in common with the episode itself.
+    truth (T, M), NaN where unknown; near (T, M). The slopes of the mean places are fitted to mean places over episodes
+    that have no family of sources in common with the episode itself.
     """
     learn = np.flatnonzero(((~np.isnan(truth)).sum(1) > 1) & ~episodes.validation)
     known = ~np.isnan(truth[learn])
@@ -123,9 +123,9 @@ def learned(
 
 
 def _parts(products: np.ndarray, pairs: np.ndarray, alike: np.ndarray) -> list[float]:
-    """How much sharing the source, the architecture, and being the same adds to the mean product of two PTMs.
+    """How much sharing the source, sharing the architecture, and being the same adds to the mean product of two PTMs.
 
-    products (M, M): sums over episodes; pairs (M, M): of so many episodes.
+    products (M, M): sums over episodes; pairs (M, M): the number of episodes in each sum.
     """
     source, architecture, same = alike.astype(bool)
 
@@ -167,6 +167,6 @@ def families_of(episodes: Episodes) -> np.ndarray:
 
 
 def folds(episodes: Episodes) -> list[np.ndarray]:
-    """(T,) bool each: which episodes have classes of a third of the families. None where there are fewer families."""
+    """(T,) bool for each third of the families: which episodes have classes of it. Empty for fewer than FOLDS."""
     of = families_of(episodes)
     return [of[:, number::FOLDS].any(1) for number in range(FOLDS)] if of.shape[1] >= FOLDS else []

@@ -19,8 +19,8 @@ from orbweaver.spider.strangers import Strangers
 def standardise(evidence: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
     """(B, M, Q) float32: scores (B, M, Q) as z-scores over the PTMs that were forwarded (B, M); 0 for the others.
 
-    A method that has no value for a PTM, or the same for all, says nothing of it: 0. In numpy, whose square root is the
-    nearest float on every CPU; PyTorch's is MKL's, and is not.
+    A method that has no value for a PTM, or the same for all, says nothing of it: 0. In numpy, whose square root is
+    correctly rounded on every CPU; PyTorch's, from MKL, is not.
     """
     there = forwarded[..., None] & ~np.isnan(evidence)
     count = np.maximum(there.sum(1, keepdims=True), 1)
@@ -43,8 +43,8 @@ class Batcher:
         strangers: Strangers | None = None,
         first: First | None = None,
     ) -> None:
-        """strangers: of all batches that name no others. first: what counts before the network; none, where it alone
-        does."""
+        """strangers: for all batches that are given no others. first: the evidence model; None where the network alone
+        ranks."""
         self.episodes, self.encoder, self.device, self.strangers = episodes, encoder, device, strangers
         self.first = first
         self.ptms = episodes.ptms if spec.specific != "none" else []
@@ -52,7 +52,7 @@ class Batcher:
         self.evidence = episodes.scores[:, :, columns]
 
     def means(self, ptm: str, which: np.ndarray, wanted: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Class means (R, D) of the wanted ones of the episodes `which`, and their rows (B, C), R for none."""
+        """Class means (R, D) of the wanted ones of the episodes `which`, and their rows (B, C), R where none is."""
         tokens, offsets = self.episodes.tokens[ptm], self.episodes.offsets
         counts = (offsets[which + 1] - offsets[which]) * wanted
         rows = np.full((len(which), counts.max()), counts.sum())
@@ -107,9 +107,9 @@ def episode_of(ptms: list[str], methods: list[str], tokens: dict[str, np.ndarray
 
 @torch.inference_mode()
 def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forwarded: np.ndarray) -> np.ndarray:
-    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds; evidence first, where it is.
+    """(B, M): mean of the rankers' scores, which under Plackett-Luce are log-odds.
 
-    Without rankers the evidence alone.
+    With the evidence first: what it expects, corrected by that mean, or alone without rankers.
     """
     first, expected = batcher.first, None
     if first is not None:
@@ -121,7 +121,7 @@ def ensemble(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, forward
 
 
 def scores_at(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, ks: list[int], size: int = 256) -> np.ndarray:
-    """(len(ks), T, M): scores of the T episodes `which` when the first k PTMs are forwarded; all stand in one order."""
+    """(len(ks), T, M): scores of the T episodes `which` when the first k PTMs are forwarded, in one order for all k."""
     out = []
     kin = batcher.first.relatives if batcher.first else None
     for start in range(0, len(which), size):
@@ -139,10 +139,10 @@ def scores_at(rankers: list[Ranker], batcher: Batcher, which: np.ndarray, ks: li
 def forwarded_first(
     blind: np.ndarray, k: int, relatives: Relatives | None, seen: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """(B, k): whom to forward first, by scores (B, M) of which nobody was.
+    """(B, k): the PTMs to forward first, from the scores `blind` (B, M) before any PTM was forwarded.
 
-    Who scores highest; but with the evidence first, where `relatives` are given, the best of each source, and then who
-    scores highest by what these said. seen: forwarded (B, M) -> scores (B, M).
+    The highest scores first. With the evidence first, where `relatives` are given: the best PTM of each source, then
+    the highest scores once these were forwarded. seen: forwarded (B, M) -> scores (B, M).
     """
     if relatives is None:
         return np.argsort(-blind, axis=1, kind="stable")[:, :k]

@@ -29,9 +29,9 @@ LOG = ["seed", "epoch", "loss", "tau_k0", "tau_all"]
 def learn(
     workspace: Workspace, name: str, ptms: list[str], settings: SpiderSettings, seed: int, threads: int
 ) -> tuple[Spider, pd.DataFrame]:
-    """The ranker `name` of the settings, trained on the episodes that were drawn; k is chosen where it validates.
+    """The ranker `name` of the settings, trained on the episodes that were drawn; k is chosen on validation episodes.
 
-    Where the network has no share beside the evidence, it is not trained for all families. ptms: the zoo, in the order
+    Where the network gets no share beside the evidence, none is trained on all families. ptms: the zoo, in the order
     of the scores. Returns the spider and its log: seed, epoch, loss, tau_k0, tau_all.
     Raises FileError when the episodes are missing or were drawn for another zoo or other methods.
     """
@@ -40,7 +40,7 @@ def learn(
     shared = settings.filled(spec)
     encoder = shared.encoder
     if found.ptms != ptms or not {*wanted_methods([spec])} <= {*found.methods} or encoder not in found.tokens:
-        raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml's; `dvc repro draw`")
+        raise FileError(f"{path}: drawn for other PTMs or methods than params.yaml names; run `dvc repro draw`")
     cards = [read_card(workspace, ptm) for ptm in ptms]
     truth = training.supervision(found, spec, [card.source for card in cards])
     ks, (_, check) = list(range(len(ptms) + 1)), training.parts(found, truth)
@@ -86,8 +86,8 @@ def _gate(
 ) -> float:
     """The network's share beside the evidence that ranks best on families that neither has learned from.
 
-    A third of the families is left out at a time, and one network trained on the rest for all its epochs. The smallest
-    share of equals; with too few families none, as there is nothing that the network could show its worth on.
+    A third of the families is left out at a time, and one network trained on the rest for all its epochs. If several
+    shares tie, the smallest; with too few families 0, as there is nothing to judge the network on.
     """
     one, count = spec.model_copy(update={"seeds": 1, "keep": "last", "drop": 0.0}), truth.shape[1]
     taus = []

@@ -53,7 +53,10 @@ def tau_lost(
     """
     by_evidence = spec.first == "evidence"
     if not by_evidence and not spec.drop:
-        raise UserError("a ranker learns to rank PTMs that it never saw by dropping some; give it 'drop', say 0.3")
+        raise UserError(
+            "a ranker learns to rank PTMs that it never saw if some are dropped in training; give it 'drop' in "
+            "params.yaml, say 0.3"
+        )
     facts, spec = facts_of(cards), settings.filled(spec)
     truth = training.supervision(found, spec, [card.source for card in cards])
     kin = Relatives.of(cards, found.means.get(spec.encoder, {}))
@@ -77,7 +80,7 @@ def tau_lost(
 
 
 def _of_evidence(exams: Sequence[Exam], model: Evidence, priors: Sequence[np.ndarray], kin: Relatives) -> pd.DataFrame:
-    """target, k, tau: see `_taus`. priors: of the exams; of a PTM that was not learned from no mean place is known."""
+    """target, k, tau: see `_taus`. priors: of the exams; a PTM that was left out of training has no mean place."""
     rows = []
     for exam, prior in zip(exams, priors, strict=True):
         there = ~np.isnan(exam.truth)

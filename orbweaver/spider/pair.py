@@ -1,4 +1,4 @@
-"""The methods' scores of one PTM on one target, kept."""
+"""The methods' scores of one PTM on one target, cached."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def pair(
     """Scores of one PTM on one target: `methods`, a row each, and `encoders`, a row each if there are F-labels.
 
     dataset: digest of the target's training split. features: the PTM's of it; source: those of the PTM's own source,
-    inner: those from inside, where there are any; labels: of each text encoder. tasks: whose code may say what targets
-    mean.
+    inner: those from inside, where there are any; labels: F-labels of each text encoder. tasks: those whose code may be
+    asked what the targets mean.
     Raises FileError when a file is damaged or was made from another PTM or dataset, MethodError naming method, PTM and
     target when a method fails.
     """

@@ -8,21 +8,21 @@ from torch.nn import functional
 
 
 class Ranker(nn.Module):
-    """s_m(episode): one score a PTM, from the sequence [theta_m ; G ; S_m ; e_m] (papers' Sec. 4, Fig. 2).
+    """s_m(episode): one score per PTM, from the sequence [theta_m ; G ; S_m ; e_m] (the paper's Sec. 4, Fig. 2).
 
     theta_m: learned model token. G: the episode's class means under the general encoder, projected. S_m: those
-    under PTM m, by a projection private to m; absent unless m was forwarded. e_m: what cheap scores say of m on
-    the episode, one more token, likewise (our addition). Single-head attention, output layer, residual, LayerNorm; then
+    under PTM m, by a projection private to m; absent unless m was forwarded. e_m: one more token, from cheap scores of
+    m on the episode; likewise absent (our addition). Single-head attention, output layer, residual, LayerNorm; then
     LayerNorm and a linear layer at the model token's place.
 
-    Since only that place is read, it alone is a query: keys and values of G are computed once an episode and shared by
-    all PTMs, O(M C d); those of S_m never are (`_of_specific`). The softmax over the sequence is put together from one
-    softmax a block by their log-sums.
+    Only the output at the model token is read, so it is the only query: keys and values of G are computed once per
+    episode and shared by all PTMs, O(M C d); those of S_m are never computed (`_of_specific`). The softmax over the
+    sequence is combined from one softmax per block, by the blocks' log-sum-exps.
 
     widths: PTM -> D_m, in the order of the scores. evidence: number of scores in e_m, 0 for none.
     replace: where there are S_m, they stand in the place of G (the paper's text), not behind it (its code).
     prompts: learned vectors that tell G, S and e apart. normalise: class means have length 1 before projection.
-    facts: number of those that stand for a PTM in the place of its token, 0 for none (our addition).
+    facts: how many facts of its card can replace a PTM's model token, 0 for none (our addition).
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Ranker(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.from_card = nn.Linear(facts, width) if facts else None
         if self.from_card is not None:
-            nn.init.zeros_(self.from_card.weight)  # an architecture or source that nobody had says nothing
+            nn.init.zeros_(self.from_card.weight)  # so an architecture or source unseen in training has no effect
 
     def tokens_of(self, strangers: Tensor, facts: Tensor) -> Tensor:
         """(M, d): model tokens, those of strangers (M,) from their facts (M, F)."""
@@ -133,13 +133,13 @@ class Ranker(nn.Module):
 
 
 def plackett_luce(scores: Tensor, truth: Tensor) -> Tensor:
-    """Mean negative log-likelihood of the true order, an episode and a place (papers' Eq. 3 and 4; ListMLE).
+    """Mean negative log-likelihood of the true order, per episode and place (the paper's Eq. 3 and 4; ListMLE).
 
         L_b = 1/(n_b - 1) sum_m [ log sum_{u: y_u <= y_m} exp s_u - s_m ]
 
     over the n_b PTMs of episode b that have a truth y (others, NaN, take no part). PTMs of equal truth stand in one
     another's denominators, so that their order does not matter (Breslow's form). scores, truth (B, M).
-    Episodes with fewer than two PTMs count nothing.
+    Episodes with fewer than two such PTMs do not count.
     """
     known = ~truth.isnan()
     value = truth.nan_to_num(0.0)

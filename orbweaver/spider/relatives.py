@@ -1,6 +1,6 @@
 """What is known of PTMs before any is run: what they have in common, and what each was trained on.
 
-With it, what the forwarded PTMs make of a dataset says something of the others; see `orbweaver.spider.evidence`.
+So the scores of forwarded PTMs on a dataset tell something about the others too; see `orbweaver.spider.evidence`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from orbweaver.models.card import Card
 
 @dataclass(frozen=True)
 class Relatives:
-    """Of M PTMs. sources, architectures: M names each; means: source -> its class means (C, D) under the general
-    encoder, of those sources whose images are here."""
+    """What M PTMs have in common. sources, architectures: M names each; means: source -> its class means (C, D) under
+    the general encoder, for the sources whose images are here."""
 
     sources: Sequence[str]
     architectures: Sequence[str]
@@ -25,7 +25,7 @@ class Relatives:
 
     @classmethod
     def of(cls, cards: Sequence[Card], means: Mapping[str, np.ndarray]) -> Relatives:
-        """Those of these cards, in their order."""
+        """The relatives among the PTMs of these cards, in their order."""
         return cls([card.source for card in cards], [card.architecture for card in cards], means)
 
     @cached_property
@@ -46,9 +46,9 @@ class Relatives:
         return np.array([-distances.get(source, np.nan) for source in self.sources])
 
     def best_of_each(self, scores: np.ndarray) -> np.ndarray:
-        """(B, S): the PTM of each of the S sources that scores (B, M) have ahead, best first.
+        """(B, S): of each of the S sources the PTM with the highest of the scores (B, M), best first.
 
-        They are forwarded before any other, as PTMs of one source say much of each other.
+        They are forwarded before any other, as PTMs of one source tell much about each other.
         """
         best_first = np.argsort(-scores, axis=1, kind="stable")
         codes = np.unique(self.sources, return_inverse=True)[1][best_first]

@@ -19,11 +19,11 @@ from orbweaver.spider.tokens import class_means, codes_of
 
 
 def of_spiders(workspace: Workspace, cards: list[SpiderCard], target: str, evidence: pd.DataFrame) -> pd.DataFrame:
-    """What trained spiders say of a target: dataset, ranker, seed ("all": their mean), k, ptm, score.
+    """Scores of trained spiders on a target: dataset, ranker, seed ("all": mean over seeds), k, ptm, score.
 
-    cards: theirs; each is loaded when its turn comes, as together they may not fit memory. evidence: the scores that
-    they look at: columns ptm, method, score. Raises FileError when a spider's weights are not there, or when a PTM that
-    it knows has no features of the target.
+    cards: of the spiders; each is loaded when its turn comes, as together they may not fit memory. evidence: the scores
+    that they look at: columns ptm, method, score. Raises FileError when a spider's weights are not there, or when a PTM
+    that it knows has no features of the target.
     """
     rows = []
     means: dict[str, np.ndarray] = {}
@@ -52,7 +52,7 @@ def means_of(workspace: Workspace, target: str, ptms: Iterable[str], bins: int) 
 def target_as_episode(
     ptms: list[str], methods: list[str], means: dict[str, np.ndarray], evidence: pd.DataFrame
 ) -> Episodes:
-    """means: PTM -> class means (C, D_m); evidence: columns ptm, method, score."""
+    """One target as an episode. means: PTM -> class means (C, D_m); evidence: columns ptm, method, score."""
     return episode_of(ptms, methods, means, _as_array(evidence, ptms, methods))
 
 
@@ -69,11 +69,12 @@ def as_methods(
     ranked: pd.DataFrame, cards: list[SpiderCard], methods: Container[str], family: str, evidence: pd.DataFrame
 ) -> pd.DataFrame:
     """Rows for scores/<dataset>.csv: each spider among the methods with its validated k, with none of the PTMs
-    forwarded (`_k0`), the constant ranking that its episodes alone give (`_constant`), and its evidence alone, weighed
-    by what was right on the same episodes (`_evidence`). evidence: as for `of_spiders`.
+    forwarded (`_k0`), the constant ranking that its episodes alone give (`_constant`), and its evidence alone, with
+    the weights learned on the same episodes (`_evidence`). evidence: as for `of_spiders`.
 
-    The same with `_family_out` behind their names, if there are spiders that differ from it in `without` alone:
-    by the one that learned without the target's family, by the spider itself where no source is of that family.
+    The same rows again with `_family_out` behind their names, if there are spiders that differ from it in `without`
+    alone: from the one that learned without the target's family, or from the spider itself where no source is of that
+    family.
     """
     ranked = ranked[ranked["seed"] == "all"]
     rows = []

@@ -1,7 +1,7 @@
-"""Stacking: one weight a score, learned where the truth is known, and the same for every dataset and PTM.
+"""Stacking: one weight per score, learned where the truth is known, and the same for every dataset and PTM.
 
-A PTM that nobody has seen needs no training: its scores are enough. It is the control of Model Spider, whose network
-may look at more. Source: D. H. Wolpert, "Stacked generalization", Neural Networks 1992, with ridge regression.
+A new PTM needs no training: its scores are enough. Stacking is the control of Model Spider, whose network may look at
+more. Source: D. H. Wolpert, "Stacked generalization", Neural Networks 1992, with ridge regression.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)  # in units of one dataset's sum of sq
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """(..., M) less its mean, by its standard deviation, over the PTMs with a value; 0 without a value or a spread.
+    """(..., M) less the mean, over the standard deviation, of the PTMs with a value; 0 without a value or a spread.
 
-    So that what a method says is compared within a dataset: its units differ from one to the next.
+    A method's scores are so compared within a dataset only: their scale differs from one dataset to the next.
     """
     known = ~np.isnan(values)
     count = np.maximum(known.sum(-1, keepdims=True), 1)
@@ -45,15 +45,15 @@ def weights(scores: np.ndarray, truth: np.ndarray, penalty: float) -> np.ndarray
 
 
 def combined(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(..., M) from scores (..., Q, M): the weighted sum of what the methods say; NaN where none has a value."""
+    """(..., M) from scores (..., Q, M): their weighted sum, each standardised; NaN where no method has a value."""
     total = np.einsum("...qm,q->...m", standardised(scores), weights)
     return np.where(np.isnan(scores).all(-2), np.nan, total)
 
 
 def best_penalty(scores: np.ndarray, truth: np.ndarray, families: Sequence[str]) -> float:
-    """The penalty of the highest mean weighted tau on the datasets of a family that was left out, over all families.
+    """The penalty with the highest mean weighted tau on datasets of left-out families, each family left out once.
 
-    families: of the T datasets. With one family there is nothing to choose on: the largest.
+    families: of the T datasets. With one family there is nothing to choose on: then the largest penalty.
     """
     groups = np.asarray(families)
     if len(set(families)) < 2:

@@ -1,6 +1,6 @@
 """What a ranker may have to do without: PTMs that it never learned from, and scores that nobody computed.
 
-In training a share of both is kept from it, so that it learns to rank a PTM by what its card says and by its evidence.
+In training a share of both is hidden from it, so that it learns to rank a PTM by its card and its evidence.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Strangers:
-    """ptms (M,) bool: whose tokens come from `facts` (M, F), and who have no projection of their class means. evidence
-    (Q,) bool: methods that say nothing."""
+    """ptms (M,) bool: PTMs whose tokens come from `facts` (M, F) and whose class means have no projection. evidence
+    (Q,) bool: methods whose scores are missing."""
 
     ptms: np.ndarray
     evidence: np.ndarray

@@ -6,7 +6,7 @@ from orbweaver.core.errors import TargetError
 
 
 def class_means(features: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """(C, D) float32: row c is the mean of the features (N, D) whose code is c (papers' Eq. 5); codes run 0..C-1.
+    """(C, D) float32: row c is the mean of the features (N, D) whose code is c (the paper's Eq. 5); codes run 0..C-1.
 
     Raises ValueError when a class has no sample.
     """
@@ -19,7 +19,7 @@ def class_means(features: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return (sums / counts[:, None]).astype(np.float32)
 
 
-# The bins that Model Spider's release describes a regression by, as far as the names of its files and its code tell:
+# The bins by which Model Spider's release makes classes of a regression, as far as its code and file names tell:
 # UTKFace by age up to 5, 10, ..., 70 years and above; dSprites has 100, of which only the number is known.
 PUBLISHED: dict[str, list[float] | int] = {"utkface": [5, 10, 15, 20, 30, 40, 50, 60, 70], "dsprites": 100}
 
@@ -44,8 +44,8 @@ def codes_of(targets: np.ndarray, bins: int, dataset: str = "") -> np.ndarray:
     """(N,) codes 0..C-1 of the classes that tokens stand for, by what the targets are.
 
     int (N,): the classes that occur. bool (N, C): the first class that applies, as EMMS has it for VOC; a sample to
-    which none applies counts with the first of all. Floats (N,) or (N, T): `pseudo_classes`, by the bins that are
-    published for the dataset of this name, else by so many.
+    which none applies counts as class 0. Floats (N,) or (N, T): `pseudo_classes`, by the bins that are published for
+    the dataset of this name, else by as many as `bins` says.
     Raises TargetError for anything else, such as the (N, 0) of texts.
     """
     targets = np.asarray(targets)
@@ -55,7 +55,8 @@ def codes_of(targets: np.ndarray, bins: int, dataset: str = "") -> np.ndarray:
         return np.unique(targets, return_inverse=True)[1]
     if np.issubdtype(targets.dtype, np.floating) and targets.size:
         return pseudo_classes(targets, PUBLISHED.get(dataset, bins))
+    of = f" of '{dataset}'" if dataset else ""
     raise TargetError(
-        f"Model Spider describes a dataset by its classes or values; it cannot by {targets.dtype} of shape "
+        f"Model Spider describes a dataset by its classes or values; the targets{of} are {targets.dtype} of shape "
         f"{targets.shape}; leave rankers out for PTMs of this task"
     )

@@ -56,8 +56,8 @@ def supervision(episodes: Episodes, spec: RankerSettings, sources: list[str]) ->
 def parts(episodes: Episodes, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Episodes to learn from and episodes to validate on, by their index in truth (T, M).
 
-    Two PTMs or more are judged on each; where all tie, no tau is defined, so that nothing is validated there.
-    Raises UserError when either are none.
+    Each has truth of two PTMs or more; where all tie, tau is not defined, so such an episode does not validate.
+    Raises UserError when there are none of either.
     """
     known = ~np.isnan(truth)
     differ = np.where(known, truth, -np.inf).max(1) > np.where(known, truth, np.inf).min(1)
@@ -65,13 +65,13 @@ def parts(episodes: Episodes, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray
     if not learn.any() or not check.any():
         raise UserError(
             f"spider: {learn.sum()} episodes to learn from and {check.sum()} to validate on, where PTMs differ; "
-            "raise spider.episodes.mixtures or spider.episodes.draws, or name more sources"
+            "raise spider.episodes.mixtures or spider.episodes.draws in params.yaml, or name more sources"
         )
     return np.flatnonzero(learn), np.flatnonzero(check)
 
 
 def mean_tau(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Mean weighted tau over episodes, as targets are examined."""
+    """Mean weighted tau over episodes, the measure that is used on targets too."""
     return float(np.nanmean([weighted_tau(t, s) for t, s in zip(truth, scores, strict=True)]))
 
 
@@ -87,9 +87,9 @@ def train(
 ) -> Trained:
     """Trains one ranker: AdamW, cosine schedule; a batch draws k from 0..M and forwards k PTMs on each episode.
 
-    Which k, `spec.forwards` says. The best epoch is that of the best validation tau (mean of none and all forwarded).
+    `spec.forwards` says which PTMs. The best epoch is that of the best validation tau (mean of none and all forwarded).
 
-    truth (T, M): from `supervision`. facts: of the PTMs, where `spec.drop` has some be strangers.
+    truth (T, M): from `supervision`. facts: of the PTMs, where `spec.drop` hides some of them.
     Raises UserError when too few episodes can be learned from.
     """
     torch.manual_seed(seed)
@@ -178,7 +178,7 @@ def with_one_more(
 ) -> Trained:
     """The ranker with the last PTM of `episodes` added: its token and projection are learned, all else stays as it is.
 
-    So nothing else is trained anew, and the scores of the PTMs that were there do not change.
+    So the scores of the other PTMs do not change.
     """
     torch.manual_seed(seed)
     spec = settings.filled(spec)
@@ -200,7 +200,7 @@ def with_one_more(
         parameter.requires_grad_(any(parameter is each for each in learned))
     mask = torch.zeros_like(wider.model_tokens)
     mask[-1] = 1
-    wider.model_tokens.register_hook(lambda gradient: gradient * mask)  # Adam leaves alone what has no gradient
+    wider.model_tokens.register_hook(lambda gradient: gradient * mask)  # Adam keeps a value whose gradient is 0
     batcher = Batcher(episodes, spec.encoder, spec, device)
     optimizer = torch.optim.Adam(learned, spec.learning_rate, fused=True)
     learn, check = parts(episodes, truth)

@@ -20,7 +20,7 @@ FINETUNED = "finetuned"  # its name among the methods that may supervise
 
 @dataclass(frozen=True)
 class Tuning:
-    """What fine-tuning on episodes needs. sources: the training splits of all, by name."""
+    """What fine-tuning on episodes needs. sources: the training splits of all sources, by name."""
 
     sources: dict[str, Split]
     how: TunedSettings

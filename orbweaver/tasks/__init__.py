@@ -1,4 +1,4 @@
-"""Tasks: what a PTM is fine-tuned to do. One file a task, which alone knows what is special about it.
+"""Tasks: what a PTM is fine-tuned to do. One file for each task, the only one that knows what is special about it.
 
 A new task is one file with a `TASK` (`orbweaver.tasks.base.Task`) and one line here.
 """
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class About(NamedTuple):
-    """What is asked of a task without importing it.
+    """What can be asked of a task without importing its file.
 
-    zoo: the task that PTMs for it were pre-trained to do: an image classifier takes a new head for three tasks.
-    fraction: is its truth one of 1? What is lost of it is then told in points of a hundred. inner: may PTMs that were
-    pre-trained to do it give features from inside (`orbweaver.tasks.inner`)?
+    zoo: the task that PTMs for it were pre-trained to do; three tasks give image classifiers a new head. fraction: is
+    its truth a fraction of 1? Losses are then shown in hundredths, as points. inner: can features from inside
+    (`orbweaver.tasks.inner`) be extracted from PTMs that were pre-trained to do it?
     """
 
     zoo: str

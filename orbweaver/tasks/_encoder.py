@@ -1,4 +1,4 @@
-"""What three tasks on texts share: a text encoder, its features, its training. They differ in their aims."""
+"""What three tasks on texts share: a text encoder, its features, its training. They differ in their targets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLE = "wordllama"  # the package, and in a card the kind of network
 
 
 class Table(nn.Module):
-    """A vector a token, which knows nothing of the others."""
+    """A table of vectors, one for each token, whatever the other tokens are."""
 
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class TextReader(Headed):
 
 
 class EncoderTask(HeadedTask):
-    """A text alone to numbers."""
+    """Predicts classes or values from a text alone."""
 
     pictures = False
 
@@ -80,7 +80,7 @@ class EncoderTask(HeadedTask):
             encoder = hub.model_of(AutoModel, name, raw)
             towers = encoder.config.get_text_config() is not encoder.config
             if towers or encoder.config.is_encoder_decoder or encoder.main_input_name != "input_ids":
-                raise FileError(f"'{name}' ({encoder.config.model_type}) is no text encoder of one tower")
+                raise FileError(f"'{name}' ({encoder.config.model_type}) is no text encoder of one tower; name another")
             vocabulary, config = of_tokenizer(hub.tokenizer_of(name), encoder.config), hub.described(encoder.config)
         return PTM(TextReader(encoder, classes), NOTHING, vocabulary, config)
 

@@ -1,4 +1,4 @@
-"""What three tasks on pictures share: an image classifier, its features, its training. They differ in their aims."""
+"""What three tasks on pictures share: an image classifier, its features, its training. They differ in their targets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from orbweaver.models.weights import licence, public, source_accuracy
 from orbweaver.tasks._targets import Targets
 from orbweaver.tasks.base import PTM, Common, Measured, Public
 
-MEASURED = {"cpu": 32, "cuda": 256}  # images a batch: on a CPU what its caches hold is done in a third less time
+MEASURED = {"cpu": 32, "cuda": 256}  # images a batch; on a CPU, a batch that its caches hold takes a third less time
 
 
 class ImageTask(Targets, Common):
-    """A picture to numbers, by a PTM of timm, torchvision or transformers with a fully connected head."""
+    """Predicts classes or values from a picture, by a PTM of timm, torchvision or transformers with a linear head."""
 
     name: str
 

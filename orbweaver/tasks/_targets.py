@@ -1,4 +1,4 @@
-"""What tasks share by what they aim at, one class, several or values: what it says, how a head learns it, the truth."""
+"""What tasks share by their kind of target (one class, several classes, values): its words, the loss, the metric."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from orbweaver.data.split import Split
 from orbweaver.tasks._measures import average_precision
 from orbweaver.tasks.base import PTM
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs (B, outputs) and aims (B, ...), a mean
+Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs (B, outputs) and aims (B, ...): the mean over the batch
 
 
 class Targets(ABC):
-    """A part of a task: a target becomes what a fully connected head is trained towards. Its F-labels name classes."""
+    """The part of a task that depends on its kind of target; a fully connected head. F-labels are of class names."""
 
     label_rows = "class"
     second_metric = ""
 
     @abstractmethod
     def in_words(self, split: Split, sample: int) -> str:
-        """The target of a sample."""
+        """The target of a sample, in words."""
 
     @abstractmethod
     def aims(self, ptm: PTM, split: Split) -> Tensor:
@@ -38,7 +38,7 @@ class Targets(ABC):
 
     @abstractmethod
     def truth(self, ptm: PTM, outputs: Tensor, targets: np.ndarray) -> float:
-        """The metric; outputs (N, outputs)."""
+        """The metric of the truth. outputs: (N, outputs)."""
 
     def outputs(self, split: Split) -> int:
         """How many outputs the head has: one a class."""
@@ -145,7 +145,7 @@ class Values(Targets):
 
 
 def stratified(train: Split, strata: np.ndarray | None, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Samples to fit on and samples to choose on, (F,) and (V,), in which strata (N,), its classes, keep their shares.
+    """Samples to fit on and samples to choose on, (F,) and (V,), in which the strata (N,) keep their shares.
 
     Each stratum has a sample in both. Raises TargetError where the split is too small for that.
     """

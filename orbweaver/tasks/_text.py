@@ -32,7 +32,7 @@ from orbweaver.tasks._targets import Loss, Targets
 from orbweaver.tasks.base import PTM, Common, Measured, Public
 
 MEASURED = 100  # samples a batch
-# What a PTM without pictures sees of them.
+# For a PTM that reads no pictures: one pixel.
 NOTHING = Preprocessing(input_size=(3, 1, 1), interpolation="bilinear", crop_pct=1.0, crop_mode="squash",
                         mean=IMAGENET_DEFAULT_MEAN, std=IMAGENET_DEFAULT_STD)  # fmt: skip
 
@@ -40,14 +40,14 @@ Batch = dict[str, Tensor]
 
 
 class TextTask(Common, ABC):
-    """A text, with or without a picture, to whatever the task aims at.
+    """A task on texts, with or without pictures.
 
-    Its network has `width`, `loss(pixels, batch)`, a mean over the batch, and `features(pixels, batch)`, the feature
-    rule and the probabilities of a source head or None. Pixels are normalised, (B, 3, H, W).
+    Its network has `width`, `loss(pixels, batch)`, a mean over the batch, and `features(pixels, batch)`: the features,
+    and the probabilities of a source head or None. Pixels are normalised, (B, 3, H, W).
     """
 
     name: str
-    pictures = True  # does the network look at one?
+    pictures = True  # does the network look at pictures?
 
     # --- what differs
 
@@ -55,11 +55,11 @@ class TextTask(Common, ABC):
     def network(
         self, architecture: str, input_size: int, vocabulary: Vocabulary, classes: list[str], raw: Path | None
     ) -> nn.Module:
-        """Random weights; where `raw` is given, public ones of a part whose name stands for such."""
+        """A network with random weights; with `raw`, a part whose name stands for public weights gets these."""
 
     @abstractmethod
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
-        """What the network reads, a row a row of features; and what it aims at, where that is text or boxes."""
+        """What the network reads, one row for each row of features; and the targets, where they are texts or boxes."""
 
     def lesson(self, ptm: PTM, split: Split) -> Batch:
         """What the network is trained on."""
@@ -67,11 +67,11 @@ class TextTask(Common, ABC):
 
     @abstractmethod
     def measured(self, ptm: PTM, split: Split, pixels: Callable[[slice], Tensor]) -> Measured:
-        """pixels: of a range of samples."""
+        """What a PTM reaches on a split. pixels: gives those of a range of samples."""
 
     @abstractmethod
     def public(self, spec: PtmSettings, raw: Path) -> Public:
-        """A PTM of the Hugging Face hub, or of a folder. Raises FileError when it cannot be had, or is of no use."""
+        """A PTM of the Hugging Face hub, or of a folder. Raises FileError when it cannot be loaded or used."""
 
     def from_public(self, spec: PtmSettings, raw: Path) -> PTM:
         """Public weights that are trained further here. Raises UserError where the task has none."""
@@ -171,8 +171,8 @@ class TextTask(Common, ABC):
 
 
 class Headed(nn.Module):
-    """A network of a `HeadedTask`: it reads to `width` numbers, which a head makes outputs of; None without a source's
-    classes. criterion: of outputs and aims; a source has classes."""
+    """A network of a `HeadedTask`: `read` gives `width` features, from which `head` computes the outputs. head: None if
+    the source has no classes. criterion: the loss of outputs and aims; on a source, cross-entropy of its classes."""
 
     width: int
     num_classes: int
@@ -194,7 +194,7 @@ class Headed(nn.Module):
 
 
 class HeadedTask(Targets, TextTask):
-    """A text, with or without a picture, to numbers, by a fresh head."""
+    """Predicts classes or values from a text, with or without a picture, by a fresh head."""
 
     def lesson(self, ptm: PTM, split: Split) -> Batch:
         return super().lesson(ptm, split) | {"aims": self.aims(ptm, split)}
@@ -213,7 +213,7 @@ class HeadedTask(Targets, TextTask):
 def learn(
     network: nn.Module, preprocessing: Preprocessing, pictures: Tensor, batch: Batch, how: Fit, progress: str | None
 ) -> None:
-    """Trains a network in place by its `loss(pixels, batch)`. pictures, batch: a row each."""
+    """Trains a network in place by its `loss(pixels, batch)`. pictures, batch: with the same rows."""
     network.to(device())
 
     def loss(pixels: Tensor, wanted: Tensor) -> Tensor:

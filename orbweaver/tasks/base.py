@@ -1,4 +1,4 @@
-"""What every task says of itself: `Task`. What is built on it (features, fine-tuning, scores) knows no other task."""
+"""`Task`, the interface of every task. Features, fine-tuning and scores are computed through it alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Measured(NamedTuple):
-    """What a PTM reaches on a split. `truth`, higher is better, ranks the PTMs; `second` stands beside it."""
+    """What a PTM reaches on a split. `truth`, higher is better, ranks the PTMs; `second` is shown beside it."""
 
     truth: float
     second: float | None = None
@@ -54,7 +54,7 @@ class Public(NamedTuple):
 
 
 class Common:
-    """What is the same of all tasks, and of most: a row of features a sample."""
+    """Defaults that tasks share: a fingerprint, and one row of features for each sample."""
 
     @property
     def fingerprint(self) -> str:
@@ -67,7 +67,7 @@ class Common:
 class Task(Protocol):
     """One task.
 
-    name: as in `orbweaver.tasks.ZOO`. metric: of the truth, for tables; `second_metric` of what stands beside it.
+    name: as in `orbweaver.tasks.ZOO`. metric: of the truth, for tables; `second_metric`: of what is shown beside it.
     label_rows: what a row of F-labels stands for.
     """
 
@@ -86,7 +86,7 @@ class Task(Protocol):
     def label_texts(self, split: Split, template: str) -> list[str]:
         """The texts that stand for the targets (F-labels of EMMS, arXiv 2308.06262): one a class, or one a row.
 
-        template: of class names, which stand in the place of {}. None where a number is its own label. The published
+        template: of class names, which stand in the place of {}. No texts where targets are numbers. The published
         code has classes and captions only; the rest is our choice after the paper's figure, which writes every label
         as text, boxes as "<3,20,408,307>".
         """
@@ -97,11 +97,11 @@ class Task(Protocol):
         ...
 
     def example(self, split: Split, sample: int) -> str:
-        """What a sample asks and aims at, in words, to be shown beside its image."""
+        """A sample's question and target in words, to be shown beside its image."""
         ...
 
     def score_targets(self, targets: np.ndarray) -> dict[str, np.ndarray]:
-        """What scores take for the target, from the targets in a feature file: `labels` (R,), `targets` (R, T), or
+        """The targets as score methods take them, from those in a feature file: `labels` (R,), `targets` (R, T), or
         neither, where targets are texts."""
         ...
 
@@ -125,14 +125,14 @@ class Task(Protocol):
     def public(self, spec: PtmSettings, raw: Path) -> Public:
         """A PTM with its public weights. raw: the folder that keeps downloads and their digests.
 
-        Raises UserError when they cannot be had, or are not what the name says.
+        Raises UserError when they cannot be loaded, or are not what the name says.
         """
         ...
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
         """A PTM to train on a source: random weights, or public ones with a fresh head where `init` asks for them.
 
-        Raises UserError when the architecture is unknown or lacks a setting, or its public weights cannot be had.
+        Raises UserError when the architecture is unknown or lacks a setting, or its public weights cannot be loaded.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""caption: a picture, to a sentence, by an encoder of pictures and a decoder of text that looks at it.
+"""caption: a sentence for a picture, by an encoder of pictures and a decoder of text that attends to them.
 
-Feature, one row an (image, caption) pair: the decoder's last layer under teacher forcing (it is given the first token
-and the caption, and would say the next word at each place), its mean over real tokens. Fine-tuning keeps all weights,
-words being words on every dataset. Truth: BLEU of greedily decoded sentences; beside it CIDEr-D.
+Feature, one row for each (image, caption) pair: the decoder's last layer under teacher forcing (it is given the first
+token and the caption, and predicts the next word at each place), its mean over real tokens. Fine-tuning keeps all
+weights, since words mean the same on every dataset. Truth: BLEU of greedily decoded sentences; beside it CIDEr-D.
 
 A public captioner is any `VisionEncoderDecoderModel` of the Hugging Face hub or in a folder.
 """
@@ -10,6 +10,7 @@ A public captioner is any `VisionEncoderDecoderModel` of the Hugging Face hub or
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from inspect import signature
 from pathlib import Path
 
@@ -41,14 +42,14 @@ from orbweaver.tasks._text import MEASURED, Batch, TextTask
 from orbweaver.tasks.base import PTM, Measured, Public
 
 LONGEST = 42  # tokens of a caption, as in the published code of EMMS
-# What generate calls its cache, which differs within transformers 5.
+# The name of generate's argument for its cache, which differs between versions of transformers 5.
 CACHE = "cache" if "cache" in signature(BertLMHeadModel.forward).parameters else "past_key_values"
 
 
 class Captioner(nn.Module):
-    """`image`: pixels to tokens (B, S, E); `bridge`: these to the width that `decoder` looks for.
+    """image: pixels to tokens (B, S, E). bridge: tokens to the width that `decoder` attends to.
 
-    joint, grid, wide, words, both: as of `orbweaver.models.seeing.Seeing`, so that heads of other tasks fit on it.
+    joint, grid, wide, words, both: as in `orbweaver.models.seeing.Seeing`, so that heads of other tasks fit on it.
     """
 
     joint = False
@@ -57,7 +58,7 @@ class Captioner(nn.Module):
         super().__init__()
         self.image, self.bridge, self.decoder = image, bridge, decoder
         self.width = self.wide = self.words = decoder.config.hidden_size
-        decoder.generation_config = GenerationConfig()  # not what a hub's repository asks for: beams, no repetition
+        decoder.generation_config = GenerationConfig()  # greedy, not as hub repositories ask: beams, no repetition
 
     def see(self, pixels: Tensor) -> Tensor:
         return self.bridge(self.image(pixels))
@@ -87,7 +88,7 @@ class Captioner(nn.Module):
         return masked_mean(hidden, batch["mask"]), None
 
     def generate(self, pixels: Tensor, vocabulary: Vocabulary, longest: int) -> list[list[int]]:
-        """Greedy decoding, at most so many tokens: those of each sentence, without first and last."""
+        """Greedy decoding of at most `longest` tokens; returns those of each sentence, without first and last."""
         seen = self.see(pixels)
         start = torch.full((len(seen), 1), vocabulary.start, device=seen.device)
         greedy = GenerationConfig(
@@ -125,7 +126,7 @@ class _HubImage(nn.Module):
 
 
 def from_hub_model(model: VisionEncoderDecoderModel) -> Captioner:
-    """The same weights in our shape."""
+    """The same weights as a `Captioner`."""
     return Captioner(_HubImage(model.encoder), getattr(model, "enc_to_dec_proj", nn.Identity()), model.decoder)
 
 
@@ -157,7 +158,7 @@ class Caption(TextTask):
         return Captioner(image, nn.Linear(image.width, decoder.config.hidden_size), decoder)
 
     def public(self, spec: PtmSettings, raw: Path) -> Public:
-        """A captioner of the hub, or of a folder. Raises FileError when it cannot be had, or is no captioner."""
+        """A captioner of the hub, or of a folder. Raises FileError when it cannot be loaded, or is no captioner."""
         name = spec.architecture
         found = hub.config_of(name)
         if found.model_type != "vision-encoder-decoder":
@@ -168,7 +169,7 @@ class Caption(TextTask):
     def from_public(self, spec: PtmSettings, raw: Path) -> PTM:
         """Two public models, "<encoder's id>+<decoder's id>", that have to learn to work together.
 
-        What joins them, the decoder's looking at the picture, starts from random weights. Raises as `public`.
+        What joins them, the decoder's attention to the picture, starts from random weights. Raises as `public`.
         """
         encoder, _, decoder = spec.architecture.partition("+")
         try:
@@ -182,8 +183,8 @@ class Caption(TextTask):
     def of_card(self, card: Card, vocabulary: Vocabulary) -> nn.Module:
         if card.config is None:
             return super().of_card(card, vocabulary)
-        kind = {name: value for name, value in card.config.items() if name != "model_type"}
-        return from_hub_model(VisionEncoderDecoderModel(AutoConfig.for_model(card.config["model_type"], **kind)))
+        kind = deepcopy(card.config)  # before version 5.20, transformers takes parts out of the dicts that it is given
+        return from_hub_model(VisionEncoderDecoderModel(AutoConfig.for_model(kind.pop("model_type"), **kind)))
 
     def batch(self, split: Split, vocabulary: Vocabulary) -> Batch:
         texts = [vocabulary.tokens(text)[: LONGEST - 1] for captions in split.texts["captions"] for text in captions]

@@ -21,13 +21,13 @@ from orbweaver.tasks.stored import Stored
 
 
 def made_from(card: Card, split: Split) -> dict:
-    """What a feature file depends on, as it says of itself."""
+    """What a feature file is made from, as its metadata say."""
     known = card.model_dump(mode="json", include={"checkpoint", "preprocessing", "tokens", "features"})
     return {"ptm": card.name, "dataset": split.digest} | {name: each for name, each in known.items() if each}
 
 
 def exact(threads: int) -> None:
-    """Has this process compute features: repeatably, and on a GPU in all bits of float32.
+    """Sets this process up to compute features: repeatably, and on a GPU with all bits of float32.
 
     Without it a GPU's convolutions round their inputs to ten bits (TF32), which moves features by three thousandths.
     """
@@ -39,7 +39,7 @@ def exact(threads: int) -> None:
 def extract(path: Path, cache: Cache, task: Task, ptm: Stored, split: Split, batch_size: int, threads: int) -> None:
     """Writes `features` (R, D), `probabilities` (R, S) where the PTM has a source head, and `targets` (R, ...).
 
-    task: the PTM's own. R: the rows of the split. Memory of two batches.
+    task: the PTM's own. R: the rows of the split. It needs memory for two batches.
     Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
     """
     exact(threads)

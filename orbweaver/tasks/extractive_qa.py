@@ -1,12 +1,12 @@
-"""extractive_qa: a passage and a question, to the words of the passage that answer it. No picture.
+"""extractive_qa: the words of a passage that answer a question. No picture.
 
-The question, then the passage through one encoder, whose last layer says where the answer begins and ends. Feature:
+One encoder reads the question, then the passage; from its last layer comes where the answer begins and ends. Feature:
 mean of that layer over real tokens. Fine-tuning keeps all weights, since a span means the same on every dataset.
 Truth: F1 over words; beside it exact match. Where a dataset has questions without an answer, the first token stands for
-the empty one.
+the empty answer.
 
 Public PTMs are text encoders of the Hugging Face hub or in a folder, with the head that they bring or with a fresh one.
-Passages are cut to what is left of the vocabulary's limit; their answers behind the cut teach nothing and count.
+Passages are cut to what is left of the vocabulary's limit. An answer behind the cut is not trained on, but is measured.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Reader(nn.Module):
         return torch.stack([out.start_logits, out.end_logits], 1).masked_fill(batch["open"][:, None] == 0, -1e9)
 
     def loss(self, pixels: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of first and last token; answers that are not in the passage teach nothing."""
+        """Cross-entropy of first and last token; answers that are not in the passage are not trained on."""
         batch = trimmed(batch)
         return functional.cross_entropy(self.spans(batch).transpose(1, 2), batch["span"], ignore_index=-1)
 
@@ -118,7 +118,7 @@ class ExtractiveQA(TextTask):
 
 
 def _encoded(split: Split, vocabulary: Vocabulary) -> list[tuple[list[int], list[int], list[tuple[int, int]]]]:
-    """Of each sample: tokens; 1 where they are the passage's; what characters of it they are."""
+    """For each sample: tokens; 1 for those of the passage, else 0; their begin and end in the passage's characters."""
     found = []
     for question, context in zip(split.texts["question"], split.texts["context"], strict=True):
         asked = vocabulary.tokens(question)[: vocabulary.limit // 2]

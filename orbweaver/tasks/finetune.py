@@ -29,7 +29,7 @@ from orbweaver.tasks.stored import Stored
 class Run:
     """One training run; `validation` and `test` are the task's truth, `second` its other measure on the test split.
 
-    chosen: is it one of those that count, of the learning rate and weight decay that did best on the validation part?
+    chosen: does it count, having the learning rate and weight decay that did best on the validation part?
     """
 
     learning_rate: float
@@ -61,10 +61,10 @@ def finetune(
     task: Task, ptm: Stored, train: Split, test: Split, p: FinetuneSettings, seed: int, threads: int, cache: Cache,
     known: Sequence[Run] = (),
 ) -> list[Run]:  # fmt: skip
-    """All runs of a PTM on a target: the grid with the first seed, then the best of it with the others.
+    """All runs of a PTM on a target: the grid with the first seed, then the best of the grid with the other seeds.
 
-    Each run is kept; those that were done before are not repeated. known: runs of this protocol from a table, which
-    stand for the grid; seeds that they lack are added. Raises TargetError where nothing can be learned.
+    Each run is kept and not repeated later. known: runs of this protocol from a table, which replace the grid; seeds
+    that they lack are added. Raises TargetError where nothing can be learned.
     """
 
     def run(rate: float, decay: float, number: int) -> Run:
@@ -81,12 +81,12 @@ def finetune(
 
 
 def best_run(runs: list[Run]) -> Run:
-    """The run with the best validation truth; of equals that of the smallest rate, then decay. Never sees `test`."""
+    """The run with the best validation truth; of equals, that with the smallest rate, then decay. Never sees `test`."""
     return min(runs, key=lambda run: (-run.validation, run.learning_rate, run.weight_decay))
 
 
 def protocol(p: FinetuneSettings, train: int, test: int) -> str:
-    """What runs of one truth have in common, as a short digest: the settings but `seeds`, the number of images."""
+    """A short digest of what runs of one truth have in common: the settings but `seeds`, and the numbers of samples."""
     return key_of(p.model_dump(exclude={"seeds"}), train, test)[:8]
 
 
@@ -96,7 +96,8 @@ def truth_rows(runs: list[Run], target: str, task: Task, protocol: str) -> list[
     return [{"dataset": target, **asdict(run), "chosen": int(run.chosen), **common} for run in runs]
 
 
-UNITS = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}  # of published tables, in the truth's unit
+# Factors from the units of published tables to that of the truth.
+UNITS = {"accuracy_percent": 0.01, "bleu": 1.0, "negative_error": 1.0}
 
 
 def published_runs(folder: Path) -> pd.DataFrame | None:
@@ -120,7 +121,7 @@ def runs_of(table: pd.DataFrame, ptm: str, target: str, protocol: str) -> list[R
 
 
 def published_truth(folder: Path, ptm: str, target: str, task: str) -> list[dict]:
-    """A paper's value instead of runs of ours: nothing about it is known but the result.
+    """A paper's value instead of runs: nothing is known about it but the result.
 
     Raises UserError when the table has no value for the pair.
     """
@@ -133,6 +134,6 @@ def published_truth(folder: Path, ptm: str, target: str, task: str) -> list[dict
                 known = {"test": round(float(value) * UNITS[unit], 6), "second": "", "chosen": 1, "task": task}
                 return [{"dataset": target, **unknown, **known, "protocol": folder.name}]
     raise UserError(
-        f"truth: {folder} has no value of PTM '{ptm}' on target '{target}'; drop one of them, or let "
-        "'truth: finetune' find out"
+        f"truth: {folder} has no value of PTM '{ptm}' on target '{target}'; remove one of them, or "
+        "have it measured with 'truth: finetune'"
     )

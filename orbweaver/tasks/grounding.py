@@ -1,14 +1,14 @@
-"""grounding: a picture and a phrase, to the box of what it says.
+"""grounding: the box, in a picture, of what a phrase says.
 
-The PTM looks at image tokens with weights that sum to 1. The box stands about the mean place of what it looks at (a
-soft argmax); by how much beside it, and how large, is read from the mean of these tokens. Feature: that mean of the
+The PTM weighs its image tokens; the weights sum to 1. The box lies near the mean place of the weighted tokens (a soft
+argmax); its offset from there and its size are read from the weighted mean of the tokens. Feature: that mean of the
 last layer. Fine-tuning keeps all weights, since a box means the same on every dataset. Truth: share of boxes whose
 IoU with the true one is at least 0.5; beside it the mean IoU.
 
 Public PTMs are of the Hugging Face hub or in a folder: OWL-ViTs and OWLv2s, which propose a box at each image token and
-say how well it fits the phrase, and the ViLTs, BLIPs and CLIPs, which get the same fresh head as ours. A detector's
-proposals are weighed by the softmax of how well they fit: training lowers their mean error so weighed, the heaviest is
-the answer, and the feature is the mean of the image tokens so weighed.
+say how well it fits the phrase, and ViLTs, BLIPs and CLIPs, which get the same fresh head as PTMs trained here. A
+detector's proposals are weighted by the softmax of how well they fit: training lowers their weighted mean error, the
+proposal with the largest weight is the answer, and the feature is the weighted mean of the image tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files of features from inside a PTM, of the targets that it may be fine-tuned on; see `orbweaver.models.inner`."""
+"""Files of features from inside a PTM, on datasets that it may be fine-tuned on; see `orbweaver.models.inner`."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ FITTED_TO = 512  # images that batch normalisation is fitted to, at most
 
 
 def inner_file(features: Path) -> Path:
-    """Beside a feature file: that of the same PTM and dataset with features from inside."""
+    """For a feature file, the path of that with features from inside the same PTM, on the same dataset."""
     return features.parent / "inner" / features.name
 
 
 def has_inner(ptm: Stored) -> bool:
-    """Is it an image classifier of known stages?"""
+    """Is it an image classifier whose stages are known?"""
     if not TASKS[ptm.card.task].inner:
         return False
-    with torch.device("meta"):  # its parts are all that is asked for, not its weights
+    with torch.device("meta"):  # only its parts are needed, not its weights
         network = networks.build(ptm.card.architecture, 1, ptm.card.preprocessing.input_size[1], ptm.card.config)
     return len(stages(network)) > 1
 
 
 @kept("features", ".h5")
 def extract_inner(path: Path, cache: Cache, ptm: Stored, split: Split, threads: int) -> None:
-    """Writes `features` (N, D) and `targets`: two forward passes of an image classifier, the first for its statistics.
+    """Writes `features` (N, D) and `targets`: two forward passes of a classifier, the first for batch statistics.
 
-    Samples are seen in a random order then, as those of a class often stand together.
+    The first sees samples in random order, since those of a class often lie together.
     Raises FileError naming PTM and dataset when a feature is NaN or infinite, or an image cannot be read.
     """
     exact(threads)

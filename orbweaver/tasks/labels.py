@@ -13,14 +13,14 @@ from orbweaver.models import text_encoders
 from orbweaver.models.text_encoders import Encoder
 from orbweaver.tasks.base import Task
 
-NEIGHBOURS = 100  # samples that the published code pads together; of classes, all
+NEIGHBOURS = 100  # samples that EMMS' published code pads together; texts of classes are all padded together
 
 
 @kept("labels", ".h5")
 def embed_labels(
     path: Path, cache: Cache, task: Task, encoder: Encoder, split: Split, p: LabelsSettings, threads: int
 ) -> None:
-    """Writes the F-labels of a split; no rows for a regression."""
+    """Writes the F-labels of a split; those of a regression have no rows."""
     repeatable(0, threads)
     texts = task.label_texts(split, p.template)
     together = {"class": len(texts), "sample": NEIGHBOURS, "nothing": 0}[task.label_rows]

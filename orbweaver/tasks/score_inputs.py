@@ -1,4 +1,4 @@
-"""What score methods may ask for about one PTM and one target: the same for the benchmark and for ranking."""
+"""The inputs of score methods, for one PTM and one target; the same for the benchmark and for ranking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PTM in its folder."""
+"""A PTM that lies in a folder: its card and its checkpoint."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from orbweaver.models.catalogue import find
 
 @dataclass(frozen=True)
 class Stored:
-    """A PTM's card and the folder that it lies in with its checkpoint; which folder that is changes no result.
+    """A PTM's card and the folder that holds its checkpoint.
 
-    What the catalogue says of its architecture does, and of no other.
+    The fingerprint has the card and the catalogue's entry of its architecture, but not the folder, which changes no
+    result.
     """
 
     card: Card

@@ -1,10 +1,10 @@
-"""vqa: a picture and a question, to one of the possible answers.
+"""vqa: one of the possible answers to a question about a picture.
 
-Feature: after the last layer, the first word token beside the mean of the image tokens, which the answer is read from.
+Feature: after the last layer, the first word token and the mean of the image tokens; the head reads both.
 Fine-tuning: a new head for the target's answers. Truth: accuracy.
 
-Public PTMs are the ViLTs, BLIPs and CLIPs of the Hugging Face hub or in a folder; of these the feature is the vector of
-the words beside the mean of the image tokens. A head that they bring answers other questions and is left.
+Public PTMs are the ViLTs, BLIPs and CLIPs of the Hugging Face hub or in a folder; their feature is the vector of
+the words and the mean of the image tokens. A head that they bring answers other questions and is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from orbweaver.tasks.base import PTM, Public
 
 
 class Answerer(Headed):
-    """What sees and reads, and a head; without answers there is no head."""
+    """A network that reads pictures and words, and a head; without answers there is no head."""
 
     def __init__(self, reader: Fusion | Seeing, answers: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Answerer(Headed):
 
 class VQA(OneClass, HeadedTask):
     name = "vqa"
-    hold_out = TextTask.hold_out  # by chance: many an answer is given once
+    hold_out = TextTask.hold_out  # at random, not by class: many answers occur only once
 
     def example(self, split: Split, sample: int) -> str:
         return f"{split.texts['question'][sample]} {self.in_words(split, sample)}"

@@ -28,11 +28,11 @@ from orbweaver.tasks.base import PTM, Task
 if TYPE_CHECKING:
     from orbweaver.tasks.objectives.base import Pretraining
 
-SMOOTHING = 0.1  # of the classes that a PTM is trained on
+SMOOTHING = 0.1  # label smoothing, of the classes that a PTM is trained on
 
 
 def _save(ptm: PTM, path: Path, **about: str) -> None:
-    """Writes weights, tied ones once."""
+    """Writes weights; those that several layers share are written once."""
     network = ptm.network.cpu()
     once = {name for name, _ in network.named_parameters()} | {name for name, _ in network.named_buffers()}
     arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items() if name in once}
@@ -40,7 +40,7 @@ def _save(ptm: PTM, path: Path, **about: str) -> None:
 
 
 class _Folder:
-    """A folder of downloads, which changes no result: what lies there is verified by its digest."""
+    """A folder of downloads. It changes no result, as files in it are verified by digests: an empty fingerprint."""
 
     fingerprint = ""
 
@@ -53,7 +53,7 @@ def _pretrained(
     path: Path, cache: Cache, task: Task | Pretraining, spec: PtmSettings, known: Entry | None, train: Split,
     test: Split, how: PretrainSettings, seed: int, threads: int, raw: _Folder,
 ) -> None:  # fmt: skip
-    """Trains a PTM on its source: its weights, and with them what it reaches on the source's test split.
+    """Trains a PTM on its source; writes its weights and, as metadata, its truth on the source's test split.
 
     known: what the catalogue says of its architecture.
     """
@@ -80,8 +80,8 @@ def train_ptm(
 ) -> Card:
     """Writes the folder of a PTM that is trained here; training that was finished before is not repeated.
 
-    task: its own, or a `Pretraining` of it. raw: the folder of downloads. Raises UserError, naming the PTM, when it
-    cannot be trained on its source.
+    task: the PTM's own, or a `Pretraining` of it. raw: the folder of downloads. Raises UserError, naming the PTM, when
+    it cannot be trained on its source.
     """
     if spec.objective is None and train.task != task.name:
         raise UserError(f"ptms.{name}: its task is {task.name}, but its source '{spec.source}' is {train.task}")
@@ -99,7 +99,7 @@ def train_ptm(
         raise type(error)(f"ptms.{name}: {error}") from None
     with safe_open(weights, "pt") as file:
         truth = float(file.metadata()["truth"])
-    # An objective's own measure is not its task's; and heads that it put on the network are gone.
+    # An objective has no measure of the task; and its heads were removed from the network.
     accuracy, classes = (truth, train.classes) if spec.objective is None else (None, [])
     folder.mkdir(parents=True, exist_ok=True)
     link(weights, folder / "model.safetensors")
@@ -110,7 +110,7 @@ def train_ptm(
 def fetch_ptm(name: str, task: Task, spec: PtmSettings, source_classes: list[str], folder: Path, raw: Path) -> Card:
     """Writes the folder of a PTM with its public weights. source_classes: of the dataset that they were trained on.
 
-    raw: the folder of downloads. Raises UserError, naming the PTM, when the weights cannot be had.
+    raw: the folder of downloads. Raises UserError, naming the PTM, when the weights cannot be loaded.
     """
     if spec.objective:
         raise UserError(f"ptms.{name}: '{spec.architecture}' has its public weights; remove 'objective'")
@@ -167,12 +167,12 @@ def _card(
 
 
 def _gmacs(ptm: PTM) -> float | None:
-    """Thousand millions of multiply-adds that one picture costs; None where the network reads more than that."""
+    """Billions (10^9) of multiply-adds that one picture costs; None where the network reads text too."""
     if ptm.vocabulary is not None:
         return None
-    # The counter knows attention by its products, not by the kernel that fuses them on a CPU.
+    # The counter counts attention by its products, and does not know the kernel that fuses them on a CPU.
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        # and asks every parameter that a module uses by itself for its gradient function, if it may have one.
+        # It also asks parameters that a module uses directly for their gradient function, unless they need no gradient.
         ptm.network.cpu().eval().requires_grad_(False)(torch.zeros(1, *ptm.preprocessing.input_size))
     return float(f"{counter.get_total_flops() / 2e9:.6g}") or None  # two operations each
 

@@ -117,9 +117,14 @@ def test_code_counts_however_it_is_imported(cache: Cache, project: Project, name
     assert changed.total(cache, 1).read_text() == ("2" if name == "deep" else "1")
 
 
-def test_comments_and_neutral_modules_do_not_count(cache: Cache, project: Project) -> None:
+def test_comments_docstrings_and_neutral_modules_do_not_count(cache: Cache, project: Project) -> None:
     place = project.work().total.place(cache, 1)
     assert project.edit("deep", lambda source: f"# why\n\n{source}  # here\n").total.place(cache, 1) == place
+    assert project.edit("deep", lambda source: f'"""What it has."""\n{source}').total.place(cache, 1) == place
+    assert project.edit("deep", lambda source: source.replace("What it has", "Its number")).total.place(cache, 1) == place
+    said = project.edit("work", lambda source: source.replace(":\n", ':\n    """What it does."""\n', 1))
+    assert said.total.__doc__ == "What it does."
+    assert said.total.place(cache, 1) == place
     neutral = project.edit("neutral", lambda source: source.replace("print(words)", "print(words, words)"))
     assert neutral.total.place(cache, 1) == place
 

@@ -323,7 +323,7 @@ def test_what_is_wrong_is_named(method):
         ({"labels": labels}, "the target has no F-labels"),
         ({"label_embeddings": []}, "no text encoder"),
         ({"labels": labels * 0, "class_embeddings": rows}, "of one class"),
-        ({"labels": labels, "class_embeddings": [rows[0], rows[1] * 0]}, "encoder 1 embeds all targets alike"),
+        ({"labels": labels, "class_embeddings": [rows[0], rows[1] * 0]}, "encoder 1 gives all targets the same"),
     ]:
         with pytest.raises(ScoreError, match=message):
             method(x, **arrays)

@@ -159,7 +159,7 @@ def test_newcomers_are_measured_by_one_command(stocked: Workspace, stage: Callab
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [line[0] for line in lines if len(line) == 5] == ["a", "c"] and ["ptm", "k"] in lines
     assert [line[0] for line in lines if line[1:2] and line[1][:1] in "+-" and len(line) == 4][-2:] == ["0", "3"]
-    with pytest.raises(UserError, match=r"x\.csv has no 'probe', which 'one' looks at"):
+    with pytest.raises(UserError, match=r"x\.csv has no 'probe', which is evidence of ranker 'one'"):
         stage(newcomers.main, "one", **ranker("probe"))
     with pytest.raises(UserError, match="give it 'drop'"):
         stage(newcomers.main, "one", **ranker("logme", drop=0.0))

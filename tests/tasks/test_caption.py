@@ -153,9 +153,9 @@ def test_a_captioner_that_cannot_be_had_says_what_to_do(
         fetch_ptm("c", CAPTION, spec, [], tmp_path / "c", tmp_path)
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(FileError, match=r"ptms.c: 'nobody/captioner' cannot be had .*HF_HOME"):
+    with pytest.raises(FileError, match=r"ptms.c: 'nobody/captioner' cannot be loaded .*HF_HOME"):
         fetch("nobody/captioner")
-    with pytest.raises(FileError, match=r"ptms.c: 'nobody/encoder\+nobody/decoder' cannot be had .*HF_HOME"):
+    with pytest.raises(FileError, match=r"ptms.c: 'nobody/encoder\+nobody/decoder' cannot be loaded .*HF_HOME"):
         spec = PtmSettings(task="caption", architecture="nobody/encoder+nobody/decoder", source="x", init="public")
         split = scenes("caption")["train"]
         train_ptm("c", CAPTION, spec, split, split, PRETRAIN, 0, 1, Cache(tmp_path), tmp_path / "c", tmp_path)

@@ -241,7 +241,7 @@ def test_published_truth_stands_in_the_truths_unit(tmp_path: Path) -> None:
     assert {row[name] for name in ("learning_rate", "weight_decay", "seed", "validation", "second")} == {""}
     assert row.keys() == truth_rows([Run(0.1, 0, 0, 0.5, 0.5)], "pets", task("image_classification"), "abc")[0].keys()
     assert published_truth(tmp_path, "resnet", "dsprites", "regression")[0]["test"] == -0.045
-    with pytest.raises(UserError, match=r"has no value of PTM 'resnet' on target 'cars'; drop one of them, or let"):
+    with pytest.raises(UserError, match=r"has no value of PTM 'resnet' on target 'cars'; remove one of them, or"):
         published_truth(tmp_path, "resnet", "cars", "image_classification")
 
 

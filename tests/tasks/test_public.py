@@ -264,7 +264,7 @@ def test_what_cannot_be_trusted_or_used_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     workspace, said = Workspace(tmp_path / "work"), ["a red square"]
     for of in ("text_classification", "extractive_qa", "vqa", "grounding"):
-        with pytest.raises(FileError, match=r"ptms\.public: '.*nowhere' cannot be had .*HF_HOME"):
+        with pytest.raises(FileError, match=r"ptms\.public: '.*nowhere' cannot be loaded .*HF_HOME"):
             fetched(of, tmp_path / "nowhere", workspace)
     model = save_text("bert", tmp_path / "bert", said)
     with pytest.raises(FileError, match=r"'.*bert' is a bert; models that see and read here are vilt, blip, clip"):
@@ -278,7 +278,7 @@ def test_what_cannot_be_trusted_or_used_is_refused(tmp_path: Path, monkeypatch: 
         fetched("text_classification", tmp_path / "bert", workspace)
     (tmp_path / "bert/model.safetensors").unlink()
     torch.save(model.state_dict(), tmp_path / "bert/pytorch_model.bin")
-    with pytest.raises(FileError, match=r"cannot be had \(OSError: .*safetensors"):  # a pickle
+    with pytest.raises(FileError, match=r"cannot be loaded \(OSError: .*safetensors"):  # a pickle
         fetched("text_classification", tmp_path / "bert", workspace)
     save_seeing("clip", tmp_path / "clip", said)
     with pytest.raises(FileError, match=r"\(clip\) is no text encoder of one tower"):
@@ -293,7 +293,7 @@ def test_weights_that_lack_a_layer_are_refused(of: str, tmp_path: Path) -> None:
     path = tmp_path / "hub/model.safetensors"
     kept = {key: tensor for key, tensor in load_file(path).items() if "layer.1." not in key}
     save_file(kept, path, metadata={"format": "pt"})
-    with pytest.raises(FileError, match=r"its weights lack 16 tensors, as '.*layer\.1\."):
+    with pytest.raises(FileError, match=r"its weights lack 16 tensors, such as '.*layer\.1\."):
         fetched(of, tmp_path / "hub", Workspace(tmp_path / "work"))
 
 

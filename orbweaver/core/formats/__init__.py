@@ -1,1 +1,1 @@
-"""One module a file format: it alone writes and reads it."""
+"""One module for each file format; only that module writes and reads it."""

@@ -13,7 +13,7 @@ from orbweaver.core.files import AGAIN, atomic
 
 
 def write_arrays(path: Path, about: dict[str, str] | None = None, /, **arrays: np.ndarray) -> None:
-    """Writes arrays, and at most one word about them: safetensors writes several in any order."""
+    """Writes arrays, and at most one entry of metadata: safetensors writes several in no fixed order."""
     with atomic(path) as temporary:
         save_file({name: np.asarray(array, order="C") for name, array in arrays.items()}, temporary, metadata=about)
 

@@ -20,8 +20,8 @@ from orbweaver.core.formats import hdf5
 class Features:
     """One forward pass of a PTM over a dataset's training split.
 
-    features (N, D) float32; probabilities (N, S) float32 or None; targets (N, ...); task: of the dataset; made_from:
-    what made it: PTM, checkpoint, preprocessing, dataset.
+    features (N, D) float32; probabilities (N, S) float32, of the source head, or None; targets (N, ...); task: of the
+    dataset; made_from: what the file was made from: PTM, checkpoint, preprocessing, dataset.
     """
 
     features: np.ndarray
@@ -33,7 +33,7 @@ class Features:
 
 @contextmanager
 def writing_features(path: Path, rows: int, targets: np.ndarray, task: str, made_from: dict) -> Iterator[h5py.File]:
-    """A feature file to fill batch by batch; complete only when the block ends well."""
+    """A feature file to fill batch by batch; it is complete, and gets its name, only if the block raises nothing."""
     with hdf5.writing(path) as file:
         file.attrs.update(rows=rows, task=task, made_from=json.dumps(made_from, sort_keys=True))
         hdf5.put(file, "targets", targets)

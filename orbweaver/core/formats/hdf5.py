@@ -12,15 +12,15 @@ import numpy as np
 from orbweaver.core.errors import FileError
 from orbweaver.core.files import AGAIN, atomic
 
-SCHEMA = 2  # raised when a reader of the old one would misread the new one
+SCHEMA = 2  # increased when a reader of the old format would misread the new one
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[h5py.File]:
-    """A file to fill; it is marked complete and renamed only when the block ends well.
+    """A file to fill; it is marked complete and gets its name only if the block raises nothing.
 
-    Its format, 1.10's, has checksums of everything but the arrays; see `put`. It is built in memory: arrays that HDF5
-    cannot flush when they are closed it would lose without an error.
+    The format of HDF5 1.10 has checksums of everything but the arrays; for these see `put`. The file is built in
+    memory: arrays that HDF5 cannot write to disk when it closes them would be lost without an error.
     """
     with atomic(path) as temporary, h5py.File(temporary, "w", driver="core", libver=("v110", "v110")) as file:
         file.attrs["schema"] = SCHEMA
@@ -30,7 +30,7 @@ def writing(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def reading(path: Path, what: str, target: str) -> Iterator[h5py.File]:
-    """A complete file of ours; `what` it is and DVC's `target` that holds it are for messages.
+    """A complete file that Orbweaver wrote. what, target: for messages, the kind of file and its output of DVC.
 
     Raises FileError when it is missing, truncated or foreign.
     """
@@ -48,17 +48,17 @@ def reading(path: Path, what: str, target: str) -> Iterator[h5py.File]:
 
 
 def check_origin(path: Path, found: dict, wanted: dict | None) -> None:
-    """Raises FileError naming the first thing that the file was made from and that is not the wanted one."""
+    """Raises FileError naming the first part of `wanted` (checkpoint, dataset, ...) that the file is not made from."""
     for what in wanted or {}:
         if found.get(what) != wanted[what]:
             raise FileError(f"{path}: made from another {what} than asked for; {AGAIN}")
 
 
 def put(file: h5py.File, name: str, array: np.ndarray) -> None:
-    """An array with checksums, which HDF5 does not give to empty ones."""
+    """Writes an array with checksums, unless it is empty: HDF5 has none for empty arrays."""
     file.create_dataset(name, data=array, fletcher32=array.size > 0)
 
 
 def put_empty(file: h5py.File, name: str, shape: tuple[int, int], rows: int) -> None:
-    """A float32 array with checksums, to fill so many rows at a time."""
+    """Creates a float32 array with checksums, to be filled `rows` rows at a time."""
     file.create_dataset(name, shape, np.float32, chunks=(min(rows, shape[0]), shape[1]), fletcher32=True)

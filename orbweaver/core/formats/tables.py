@@ -9,7 +9,7 @@ import pandas as pd
 from orbweaver.core.errors import FileError
 from orbweaver.core.files import AGAIN, write_text
 
-# What is meaningful of a float32 computation and more: other CPUs with the same instructions agree on these digits.
+# More digits than float32 has, and few enough that CPUs with the same instructions agree on all of them.
 DIGITS = "%.12g"
 
 
@@ -23,7 +23,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_csv(path: Path, columns: list[str], remedy: str = "") -> pd.DataFrame:
-    """Reads one of our tables; `remedy` is what to do if that is not making it anew.
+    """Reads a table that Orbweaver wrote. remedy: what the messages tell the user to do, if not to run `dvc repro`.
 
     Raises FileError when it is missing, unreadable or lacks a column.
     """

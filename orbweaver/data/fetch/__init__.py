@@ -1,1 +1,1 @@
-"""Having what was published: downloads, archives, the hub."""
+"""Getting published data: downloads, archives, the Hugging Face hub."""

@@ -1,7 +1,7 @@
-"""Extraction of archives that come from elsewhere: nothing is written outside the folder, nothing but plain files.
+"""Safe extraction of downloaded archives: nothing is written outside the folder, and nothing but plain files.
 
 Python's and torchvision's own extractors differ in what they let through from version to version; this one reads
-each member's bytes itself and makes neither links nor devices nor modes.
+each member's bytes itself, creates no links or devices, and sets no file modes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tqdm import tqdm
 from orbweaver.core.errors import FileError, UserError
 
 MEMBERS = 3_000_000  # of the known datasets the largest has 0.2 million
-RATIO = 40  # unpacked to packed; text packs 10 to 1, a bomb 1000 to 1
-SPARE = 2**30  # bytes unpacked that any archive may have
+RATIO = 40  # unpacked size to packed size, at most; text reaches 10 to 1, a zip bomb 1000 to 1
+SPARE = 2**30  # bytes that any archive may unpack to beyond that
 BLOCK = 2**20
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip", ".gz")
 
 
 class ArchiveError(UserError):
-    """An archive is damaged, or holds what no dataset has."""
+    """An archive is damaged, or holds what no dataset has: links, paths out of its folder, too much."""
 
 
 def is_archive(name: str) -> bool:
@@ -46,7 +46,7 @@ def _inside(name: str, archive: Path) -> PurePosixPath:
         or "\0" in name
         or ":" in "".join(place.parts[:1])
     ):
-        raise ArchiveError(f"{archive}: member '{name}' leads out of its folder; nothing was taken from it")
+        raise ArchiveError(f"{archive}: member '{name}' leads out of its folder; it was not extracted")
     return place
 
 
@@ -66,7 +66,7 @@ def _zip(archive: Path) -> Iterator[tuple[PurePosixPath, IO[bytes] | None]]:
     with zipfile.ZipFile(archive) as zipped:
         for member in zipped.infolist():
             place = _inside(member.filename, archive)
-            kind = (member.external_attr >> 16) & 0o170000  # of Unix, where the archive was made there
+            kind = (member.external_attr >> 16) & 0o170000  # the file type, if the archive was made on Unix
             if kind not in (0, 0o100000, 0o040000):
                 raise ArchiveError(f"{archive}: member '{member.filename}' is a link or a device, not a file")
             if member.is_dir():

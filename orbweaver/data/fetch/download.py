@@ -1,11 +1,11 @@
-"""Files from the internet that can be trusted: verified before they get their name, resumed, never half there.
+"""Verified downloads: a file gets its name only when it is complete and checked; an interrupted one is resumed.
 
 A file whose checksum nobody published is trusted the first time: its sha256 is kept beside it in `.<name>.json`, and a
 later download that differs is refused.
 
-pooch (1.9) would not do: it begins an interrupted file anew, asks one address, waits ten seconds at most whatever a
-busy server says (429), does not look for room on the disk, and remembers no digest of what came without one. All that
-would have to stand around it.
+The package pooch (1.9) does not suffice: it begins an interrupted file anew, asks one address only, waits ten seconds
+at most whatever a busy server says (429), does not check for room on the disk, and keeps no digest of a file that was
+published without one.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from orbweaver.core.errors import UserError
 from orbweaver.core.files import write_text
 
 ATTEMPTS = 5
-TIMEOUT = (20, 60)  # seconds to connect, and of silence
+TIMEOUT = (20, 60)  # seconds to connect, and to wait for more data
 BLOCK = 2**20
 MARGIN = 2**28  # bytes that a download leaves free
 PAUSE = 2.0  # seconds before the second attempt, doubled each time
-LONGEST = 600.0  # seconds that a server which is asked too often is waited for
+LONGEST = 600.0  # seconds, at most, to wait for a server that was asked too often (429)
 
 
 class DownloadError(UserError):
-    """A file cannot be had, or is not the one that was published."""
+    """A file cannot be downloaded, or is not the one that was published."""
 
 
 def megabytes(size: int) -> str:
@@ -71,10 +71,10 @@ def _digests(path: Path) -> dict[str, str]:
 
 def verify(path: Path, *, size: int | None = None, sha256: str | None = None, md5: str | None = None,
            named: Path | None = None) -> None:  # fmt: skip
-    """Raises DownloadError unless the file is the published one, or without checksums the one of the first time.
+    """Raises DownloadError unless the file is the published one, or, without checksums, the one downloaded first.
 
     A file that was verified before and has not changed since is not read again. `named`: the name that it will get.
-    sha256 may be the beginning of one, as torchvision puts it into file names.
+    sha256 may be a prefix of the checksum, as in the file names of torchvision.
     """
     named = named or path
     known, status = _known(named), path.stat()
@@ -165,7 +165,7 @@ def seconds_of(retry_after: str) -> float:
 
 
 def _tag(part: Path) -> Path:
-    """Keeps the server's name for the version of the file that `part` is a part of."""
+    """The file that keeps the ETag, the server's name for the version of the file that `part` is a part of."""
     return part.with_name(part.name + ".etag")
 
 
@@ -181,7 +181,7 @@ def _transfer(url: str, path: Path, part: Path, size: int | None, headers: dict[
     if done:
         ask |= {"Range": f"bytes={done}-"} | ({"If-Range": tag} if tag else {})
     with requests.get(url, headers=ask, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == 416:  # another file than the one that the part is of
+        if answer.status_code == 416:  # the server now has another version than the one that the part is of
             part.unlink()
             raise requests.ConnectionError("the part does not fit")
         if answer.status_code == 429:

@@ -35,9 +35,9 @@ def place(folder: Path, path: str, split: str) -> Path:
 
 
 def hub_files(hub: Hub, folder: Path) -> list[HubFile]:
-    """The files of the dataset at the entry's commit, or without one at that of the first time.
+    """The files of the dataset at the entry's commit, or, without one, at the commit of the first download.
 
-    Raises DownloadError when the list cannot be had, or has no file for a split.
+    Raises DownloadError when the list cannot be downloaded, or has no file for a split.
     """
     from huggingface_hub import constants
 
@@ -53,14 +53,14 @@ def hub_files(hub: Hub, folder: Path) -> list[HubFile]:
 
 
 def hub_headers() -> dict[str, str]:
-    """What the hub is asked with: the user's token, for datasets behind a form."""
+    """HTTP headers for the hub: the user's token, for datasets that are given out only after a form was signed."""
     from huggingface_hub.utils import build_hf_headers
 
     return build_hf_headers()
 
 
 def _tree(hub: Hub) -> tuple[str, list]:
-    """The commit and the files of a dataset. Asked too often (429), the hub says when to ask again."""
+    """The commit and the files of a dataset. If the hub was asked too often (429), this waits as long as it says."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.hf_api import RepoFile
@@ -83,8 +83,8 @@ def _listed(hub: Hub, folder: Path) -> dict:
         revision, tree = _tree(hub)
     except Exception as error:  # the hub's client raises many kinds
         raise DownloadError(
-            f"the list of files of hf-hub:{hub.id} cannot be had ({type(error).__name__}); without network, run this "
-            f"elsewhere and copy {folder} here"
+            f"the list of files of hf-hub:{hub.id} cannot be downloaded ({type(error).__name__}); without network, run "
+            f"this elsewhere and copy {folder} here"
         ) from None
     found = {}
     for split, pattern in hub.splits.items():

@@ -1,4 +1,4 @@
-"""Datasets of the catalogue: had and unpacked, and what is here of them."""
+"""Datasets of the catalogue: downloading and unpacking them, and what is here of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def _unpack(archive: Path, folder: Path, inner: str | None) -> None:
 def prepare(workspace: Workspace, name: str, entry: Entry) -> None:
     """Downloads and unpacks what is not here yet of a dataset.
 
-    Raises DownloadError, telling what to do, when something cannot be had, and FileError when it has to be placed.
+    Raises DownloadError, telling what to do, when something cannot be downloaded, and FileError when it has to be
+    placed by the user.
     """
     folder = workspace.raw(name)
     if entry.place:
@@ -70,7 +71,7 @@ def state(workspace: Workspace, name: str, entry: Entry) -> tuple[str, str]:
         else:
             missing.append((f"hf-hub:{entry.hub.id}", None))
     packed = [f for f, path in paths.items() if archives.is_archive(f.name) and not _unpacked(path).exists()]
-    trusted = "" if entry.verified else "; no published checksum: the first download is the measure"
+    trusted = "" if entry.verified else "; no published checksum: later downloads must equal the first"
     if not missing:
         return ("downloaded", f"to be unpacked: {', '.join(f.name for f in packed)}") if packed else ("ready", "")
     known = sum(size or 0 for _, size in missing)

@@ -1,1 +1,1 @@
-"""Datasets that come with Python packages, or are drawn: what mini is made of. One file a family."""
+"""Datasets that come with Python packages or are drawn here; the benchmark `mini` consists of them."""

@@ -1,7 +1,7 @@
-"""Frames of Atari games in colour: what the console's memory says of them, and a third set of games.
+"""Colour frames of Atari games: regressions of values in the console's memory, and a third set of games to tell apart.
 
-A byte of memory was taken only where the screen says the same: counting the aliens' pixels, the length of the oxygen's
-bar, the boxers' places (tests/data/test_standard_data.py does it again). Training and test frames come from different
+A byte of memory is a target only if the screen shows the same: the aliens' pixels, the length of the oxygen's bar, the
+boxers' places (tests/data/test_standard_data.py checks that). Training and test frames come from different
 episodes of random play, and no frame is in both.
 """
 
@@ -20,19 +20,19 @@ ABOUT = {"family": "atari", "licence": "GPL-2.0 emulator; frames for research", 
 GAMES = ("assault", "asterix", "atlantis", "beam_rider", "berzerk", "bowling", "centipede", "chopper_command",
          "crazy_climber", "enduro")  # fmt: skip
 CROP = 96  # of a screen of 210 x 160
-# Bytes of memory: left in Seaquest, left in Space Invaders, their x in Boxing.
+# Addresses of bytes: oxygen left in Seaquest, aliens left in Space Invaders, the boxers' x in Boxing.
 OXYGEN, ALIENS, BOXERS = 102, 17, (32, 33)
 
 
 def play(game: str, seed: int, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Screen (210, 160, 3) and memory (128,) after every so many decisions of random play, without end."""
+    """Yields, without end, screen (210, 160, 3) and memory (128,) after every `steps` random actions."""
     for ale, _ in emulated(game, seed, steps):
         yield ale.getScreenRGB().copy(), ale.getRAM().copy()
 
 
 def _remembered(name: str, game: str, steps: int, tell: Callable[[np.ndarray], float | None], train: int, test: int,
                 image_size: int, seed: int) -> dict[str, Split]:  # fmt: skip
-    """Whole screens, without the border, and what `tell` reads in the memory; None where there is nothing to read."""
+    """Whole screens, without the border, and what `tell` reads in the memory; a screen without a value is skipped."""
     parts: dict[str, tuple[list[bytes], np.ndarray]] = {}
     seen: set[bytes] = set()
     for split, count, episode in (("train", train, 2 * seed + 1), ("test", test, 2 * seed + 2)):

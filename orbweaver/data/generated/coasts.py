@@ -1,6 +1,7 @@
 """Maps of the world's coasts, land and sea at one kilometre: which coast is it, and how many islands are there?
 
-Squares of 64 to 96 km. The splits show different cells of a chequered world; colours vary from map to map.
+Squares of 64 to 96 km. The world is cut into cells, alternately for training and for tests, as on a chessboard; colours
+vary from map to map.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LARGEST = 20  # islands
 
 @cache
 def _cells() -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
-    """Land (CELL, CELL) of the cells of each coast that have some of it and of the sea: for training, and for tests."""
+    """Of each coast, the land in its cells (CELL, CELL) that have both land and sea: for training, and for tests."""
     folder = package_folder("global_land_mask")
     with np.load(folder / "globe_combined_mask_compressed.npz") as file:
         sea = file["mask"]  # (21600, 43200) bool, from north to south and west to east: 0.9 GB, and not kept
@@ -50,7 +51,7 @@ def _cells() -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
 
 
 def _square(cell: np.ndarray, random: np.random.Generator) -> np.ndarray | None:
-    """A square of a cell, turned by quarters or mirrored; None when it shows hardly any coast."""
+    """A square of a cell, turned by quarters of a turn, mirrored or not; None when it shows hardly any coast."""
     side = int(random.integers(64, 97))
     top, left = random.integers(CELL - side + 1, size=2)
     land = np.rot90(cell[top : top + side, left : left + side], random.integers(4))
@@ -64,7 +65,7 @@ def _draw(land: np.ndarray, random: np.random.Generator) -> Image.Image:
 
 
 def _islands(land: np.ndarray) -> int:
-    """Pieces of land of two pixels or more, and the mainland is one of them."""
+    """The number of connected pieces of land of two pixels or more, the mainland included."""
     pieces, _ = ndimage.label(land, np.ones((3, 3)))
     return int((np.bincount(pieces.ravel())[1:] > 1).sum())
 

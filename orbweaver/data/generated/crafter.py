@@ -30,7 +30,7 @@ def _views(seed: int, random: np.random.Generator):
     for i in random.permutation(len(inside))[:PER_WORLD]:
         world.move(player, inside[i])
         world.daylight = random.uniform(0.35, 1)
-        world.random = np.random.RandomState(int(random.integers(2**31)))  # of the noise at dusk
+        world.random = np.random.RandomState(int(random.integers(2**31)))  # draws the noise at dusk
         x, y = inside[i]
         square = [(x + dx, y + dy) for dx in range(-half, half + 1) for dy in range(-half, half + 1)]
         seen = {world[place][0] for place in square}
@@ -39,7 +39,7 @@ def _views(seed: int, random: np.random.Generator):
 
 
 def crafter_sight(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Multilabel: what is in sight? Of twelve things, two at least."""
+    """Multilabel: which of twelve things are in sight? Two at least."""
     random = np.random.default_rng(seed)
     parts, world = {}, int(random.integers(2**20))
     for split, count in (("train", train), ("test", test)):

@@ -1,7 +1,7 @@
 """Views of two complete 3-D games, Freedoom 1 and 2: which map is it, what is in sight, how far is what is ahead?
 
 The player is put beside a random thing of the map and turned a random way, monsters stand still, lamps are on. Training
-and test views of `doom_map` come from different places, those of the other two from different maps.
+and test views of `doom_map` come from different places, those of the other two datasets from different maps.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _running(wad: str, seed: int) -> Iterator[Any]:
 
 
 def _views(game: Any, level: str, random: np.random.Generator) -> Iterator[View]:
-    """Views of a level without end. One that shows a wall before the eyes, or hardly anything, is passed over."""
+    """Views of a level without end. One that shows a wall close up, or hardly anything, is skipped."""
     game.set_doom_map(level)
     game.new_episode()
     game.send_game_command("iddqd")  # nothing hurts
@@ -131,7 +131,7 @@ def doom_map(train: int, test: int, image_size: int, seed: int) -> dict[str, Spl
 
 def _of_freedoom_2(name: str, classes: Iterable[str], task: str, tell: Callable[[View, np.random.Generator], Any],
                    train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:  # fmt: skip
-    """Odd maps for training and even ones for tests. A view of which `tell` says None is passed over."""
+    """Odd maps for training and even ones for tests. A view for which `tell` returns None is skipped."""
     parts = {}
     with _running("freedoom2.wad", seed + 1) as game:
         for split, count, first in (("train", train, 1), ("test", test, 2)):
@@ -152,7 +152,7 @@ def _of_freedoom_2(name: str, classes: Iterable[str], task: str, tell: Callable[
 
 
 def doom_sight(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Multilabel: which kinds of things are in sight? In Freedoom 2; of nine, one at least."""
+    """Multilabel: which of nine kinds of things are in sight, in Freedoom 2? One at least."""
 
     def seen(view: View, random: np.random.Generator) -> np.ndarray | None:
         alone = view.seen[0] and view.seen.sum() == 1  # a monster alone is what most views have
@@ -162,11 +162,11 @@ def doom_sight(train: int, test: int, image_size: int, seed: int) -> dict[str, S
 
 
 def doom_distance(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Regression: how far is what is straight ahead? The logarithm to base 2 of metres, to 15. In Freedoom 2."""
+    """Regression: how far is what is straight ahead, in Freedoom 2? The logarithm to base 2 of metres, up to 15 m."""
 
     def ahead(view: View, random: np.random.Generator) -> float | None:
         steps = np.median(view.depth[SIDE // 2 - 6 : SIDE // 2 + 6, SIDE // 2 - 6 : SIDE // 2 + 6])
-        if steps < 4 or (steps >= FAR and random.random() < 0.6):  # too near to see; so far that nobody knows
+        if steps < 4 or (steps >= FAR and random.random() < 0.6):  # too near to see; further than the buffer counts
             return None
         return float(np.log2(UNIT * min(steps, FAR)))
 

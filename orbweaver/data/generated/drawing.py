@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from orbweaver.data.images import png
 from orbweaver.data.sampling import balanced_labels
 
-WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue in what the eye calls bright
+WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue in perceived brightness
 
 
 def package_folder(package: str) -> Path:
@@ -25,7 +25,7 @@ def package_folder(package: str) -> Path:
 
 
 def halves(things: Sequence, random: np.random.Generator) -> dict[str, list]:
-    """Which things the training and the test split may show: half of them each, none both."""
+    """Which things the training and the test split may show: half of them each, none in both."""
     order = random.permutation(len(things))
     cut = (len(things) + 1) // 2
     return {"train": [things[i] for i in order[:cut]], "test": [things[i] for i in order[cut:]]}

@@ -31,7 +31,7 @@ ABOUT = {
     "origin": "ale-py, random play",
 }
 CROP = 112  # of a screen of 210 x 160
-STEPS = 6  # emulated decisions between two frames, each held for four screens
+STEPS = 6  # random actions between two frames, each held for four screens
 NEAR = 0.98  # correlation of two thumbnails from which on two crops count as the same picture
 
 
@@ -43,7 +43,7 @@ def _thumbnail(crop: np.ndarray) -> np.ndarray:
 
 
 def emulated(game: str, seed: int, steps: int) -> Iterator[tuple[ALEInterface, np.random.Generator]]:
-    """The emulator after every so many decisions of random play, without end, and what they were drawn with."""
+    """Yields, without end, the emulator after every `steps` random actions, and the generator that draws them."""
     from ale_py import ALEInterface, LoggerMode, roms
 
     ALEInterface.setLoggerMode(LoggerMode.Error)
@@ -95,10 +95,10 @@ def _frames(name: str, games: tuple[str, ...], train: int, test: int, image_size
 
 
 def games_classic(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Ten games of one set, from Asteroids to Space Invaders."""
+    """Which of ten games, from Asteroids to Space Invaders?"""
     return _frames("games_classic", CLASSIC, train, test, image_size, seed)
 
 
 def games_modern(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Ten other games, from Alien to Venture."""
+    """Which of ten other games, from Alien to Venture?"""
     return _frames("games_modern", MODERN, train, test, image_size, seed)

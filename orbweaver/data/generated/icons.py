@@ -37,7 +37,7 @@ def _icons(team: str) -> tuple[ImageFont.FreeTypeFont, dict[str, list[list[str]]
     for name, code in sorted(json.loads((folder / f"{names}.json").read_text()).items()):
         stem = STYLES.sub("", name)
         word = stem.partition("-")[0]
-        if word in icons and "duotone" not in name:  # whose second tone is another character
+        if word in icons and "duotone" not in name:  # a duotone icon needs a second character
             icons[word].setdefault(stem, []).append(chr(int(code, 16)))
     return ImageFont.truetype(str(folder / f"{font}.ttf"), 96), {w: list(i.values()) for w, i in icons.items()}
 

@@ -1,4 +1,4 @@
-"""Structural formulae of 10,000 molecules of a screening library: rings, groups, liking of fat over water.
+"""Structural formulae of 10,000 molecules of a screening library: number of rings, functional groups, logP.
 
 The splits show different molecules. Each is turned by a random angle.
 """
@@ -82,7 +82,7 @@ def molecules_rings(train: int, test: int, image_size: int, seed: int) -> dict[s
 
 def _measured(name: str, classes: tuple[str, ...], task: str, measure, train: int, test: int, image_size: int,
               seed: int) -> dict[str, Split]:  # fmt: skip
-    """Random molecules, and what `measure` says of each; one of which it says None is not drawn."""
+    """Random molecules, and what `measure` returns for each; a molecule for which that is None is skipped."""
     random = np.random.default_rng([seed, *name.encode()])
     parts = {}
     for split, molecules in halves(_molecules(), random).items():
@@ -100,7 +100,7 @@ def _measured(name: str, classes: tuple[str, ...], task: str, measure, train: in
 
 
 def molecules_groups(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Multilabel: which of ten groups does it have? Two at least."""
+    """Multilabel: which of eleven groups does it have? Two at least."""
     from rdkit import Chem
 
     patterns = [Chem.MolFromSmarts(smarts) for smarts in GROUPS.values()]
@@ -113,7 +113,7 @@ def molecules_groups(train: int, test: int, image_size: int, seed: int) -> dict[
 
 
 def molecules_logp(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Regression: Crippen's logP, the logarithm of how much rather it is in octanol than in water."""
+    """Regression: Crippen's logP, the logarithm of the ratio of its concentrations in octanol and in water."""
     from rdkit.Chem.Crippen import MolLogP
 
     return _measured("molecules_logp", (), "regression", lambda molecule, random: MolLogP(molecule), train, test,

@@ -1,8 +1,8 @@
-"""Printed music: 4,200 Irish, Scottish and American tunes of three old books, engraved anew. Which key, which time,
-how many notes?
+"""Printed music: 4,200 Irish, Scottish and American tunes of three old books, engraved anew. Which key
+signature, which meter, how many notes?
 
-An image shows the beginning of a tune: clef, key, time and a few bars, as large as chance will have it. The splits show
-different tunes.
+An image shows the beginning of a tune: clef, key, time and a few bars, in a random size. The splits show different
+tunes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ABOUT = {
 BOOKS = ("airdsAirs", "oneills1850", "ryansMammoth")
 SIGNS = {-2: "two flats", -1: "one flat", 0: "no sign", 1: "one sharp", 2: "two sharps", 3: "three sharps"}
 METERS = {"C": "common time", "2/4": "two four", "3/4": "three four", "6/8": "six eight", "9/8": "nine eight"}
-MODES = {"": 0, "maj": 0, "mix": -1, "dor": -2, "m": -3, "min": -3}  # signs more than the major key of that tonic
+MODES = {"": 0, "maj": 0, "mix": -1, "dor": -2, "m": -3, "min": -3}  # sharps more than the major key of the same tonic
 KEY = re.compile(r"K: ?([A-G])(mix|dor|maj|min|m|)\s*$", re.IGNORECASE | re.MULTILINE)
 METER = re.compile(r"^M: ?(\S+)\s*$", re.MULTILINE)
 BESIDE_NOTES = re.compile(
@@ -53,7 +53,7 @@ def _tunes() -> list[tuple[str, int, str]]:
 
 
 def _beginning(tune: str) -> str:
-    """Its meter, unit, key and first line of notes."""
+    """A tune's meter, unit of length, key and first line of notes."""
     head = [re.search(f"^{field}:.*$", tune, re.MULTILINE) for field in "MLK"]
     notes = [line for line in tune.partition("K:")[2].splitlines()[1:] if "|" in line and not re.match(r"\w:", line)]
     return "\n".join(
@@ -108,7 +108,7 @@ def music_key(train: int, test: int, image_size: int, seed: int) -> dict[str, Sp
 
 
 def music_meter(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """In which of five times?"""
+    """Which of five meters?"""
     return _classes("music_meter", METERS.values(), lambda tune: METERS.get(tune[2]), train, test, image_size, seed)
 
 

@@ -35,7 +35,7 @@ def _read(file: str) -> np.ndarray:
 
 
 def _tiles(pixels: np.ndarray, side: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Tiles for training and for tests; not those of an even colour."""
+    """Tiles for training and for tests, without those of uniform colour."""
     found: tuple[list, list] = ([], [])
     for row in range(pixels.shape[0] // side):
         for column in range(pixels.shape[1] // side):

@@ -23,7 +23,7 @@ def _scene(things: int, random: np.random.Generator) -> Scene:
 
 
 def _scenes(count: int, seed: int) -> list[Scene]:
-    """`count` scenes, no two the same, of one to eight things in turn; of one thing there are 432."""
+    """`count` scenes, no two the same, of one to eight things in turn; with one thing there are only 432."""
     random = np.random.default_rng([seed, 7])
     drawn: dict[Scene, None] = {}
     for things in balanced_labels(count, MOST) + 1:
@@ -34,7 +34,7 @@ def _scenes(count: int, seed: int) -> list[Scene]:
 
 
 def photo_count(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Regression: how many things, one to eight? On grounds of noise, as `photo` draws them."""
+    """Regression: how many things, one to eight? In the style `photo`, on noise."""
     random, scenes, parts = np.random.default_rng(seed), _scenes(train + test, seed), {}
     for split, some in (("train", scenes[:train]), ("test", scenes[train:])):
         images = [png(draw(STYLES["photo"], scene, image_size, random)) for scene in some]
@@ -43,7 +43,7 @@ def photo_count(train: int, test: int, image_size: int, seed: int) -> dict[str, 
 
 
 def crowd_shape(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Of which shape are there most? Three of one and one of each other, as `crowd` draws them."""
+    """Which shape is most frequent? Three things have it, one has each other shape. In the style `crowd`."""
     random, parts = np.random.default_rng([seed, 9]), {}
     drawn: set[Scene] = set()
     for split, count in (("train", train), ("test", test)):

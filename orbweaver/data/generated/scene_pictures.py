@@ -33,9 +33,9 @@ Scene = tuple[Thing, ...]
 
 @dataclass(frozen=True)
 class Style:
-    """How scenes look and are told. palette: RGB of each of COLOURS; radii: of small and large, in cells.
+    """How scenes are drawn and worded. palette: RGB of each of COLOURS; radii: of small and large, in cells.
 
-    fill: whole shapes, outlines, or stripes. asks: kinds of questions; who stands here twice is asked twice as often.
+    fill: whole shapes, outlines, or stripes. asks: kinds of questions; one listed twice is asked twice as often.
     """
 
     palette: tuple[tuple[int, int, int], ...]
@@ -81,7 +81,7 @@ STYLES = {
 
 
 def relations(a: Thing, b: Thing) -> list[str]:
-    """How a stands to b."""
+    """Where a is, relative to b."""
     found = ["above"] if a.row < b.row else ["below"] if a.row > b.row else []
     return found + (["left of"] if a.column < b.column else ["right of"] if a.column > b.column else [])
 

@@ -4,7 +4,7 @@ A scene is two to five things on a 3 x 3 grid, no two in one cell: a shape, a co
 them and word their texts differently, and each style gives a dataset of every task:
 
     <style>_image      which colour and shape has the one large thing?
-    <style>_caption    two captions an image, each of two things and how they stand to one another
+    <style>_caption    two captions an image, each of two things and how one lies to the other
     <style>_vqa        a question and its answer: a colour, a shape, a number, yes or no
     <style>_tqa        a passage about the scene, a question, the words of the passage that answer it; no image
     <style>_grounding  a phrase that fits one thing, and its box
@@ -44,7 +44,7 @@ ABOUT = {"family": "scenes", "licence": "MIT", "origin": "generated, in the mann
 
 
 def _scene(style: Style, content: Content, random: np.random.Generator, number: int) -> Scene:
-    """`number`: how many there are before it."""
+    """number: how many scenes were drawn before."""
     count = int(random.integers(style.things[0], style.things[1] + 1))
     if content.pair:
         count = 2
@@ -66,7 +66,7 @@ def _scene(style: Style, content: Content, random: np.random.Generator, number: 
 
 
 def captions(style: Style, scene: Scene, random: np.random.Generator) -> list[str]:
-    """Two sentences: the first thing by the second, and the second by the first."""
+    """Two sentences: where the first thing is relative to the second, and the reverse."""
     template = (
         "a {a} is {r} a {b} .",
         "there is a {a} {r} a {b} .",
@@ -128,8 +128,8 @@ def question(style: Style, scene: Scene, random: np.random.Generator) -> tuple[s
 def passage(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str, str, str, int]:
     """A passage, a question, the answer and the place of its first character in the passage.
 
-    One sentence a thing tells its size and colour, one its place beside the next thing; things go by their shape and
-    a number where shapes repeat, and the question asks for what one sentence says: a size, or what the style asks.
+    One sentence a thing tells its size and colour, one its place beside the next thing; things are
+    called by their shape and a number. The question asks for what one sentence says: a size, or what the style asks.
     """
     order = [scene[i] for i in random.permutation(len(scene))]
     names = [f"{thing.shape} {NUMBERS[i + 1]}" for i, thing in enumerate(order)]
@@ -169,7 +169,7 @@ def passage(style: Style, scene: Scene, random: np.random.Generator) -> tuple[st
 
 
 def phrase(style: Style, scene: Scene, random: np.random.Generator) -> tuple[str, Thing]:
-    """Words that fit one thing of the scene, which is told by the fewest of shape, colour and size, and the thing."""
+    """A phrase that fits one thing of the scene only, and that thing: its colour and shape, and its size if need be."""
     thing = scene[random.integers(len(scene))]
     told = ("{} {} {}", "the {} {} {}", "find the {} {} {}", "where is the {} {} {} ?",
             "tell me where somebody drew the {} {} {} .", "they put a {} {} {} there")[style.wording]  # fmt: skip
@@ -215,10 +215,10 @@ def _phrases(style: Style, scenes: list[Scene], random: np.random.Generator) -> 
 
 @dataclass(frozen=True)
 class Content:
-    """What a dataset tells of its scenes, and what scenes it needs for that.
+    """What a dataset says of its scenes (texts, targets), and which scenes it needs for that.
 
-    pair: of two things, as a third would leave open of which is told. one_large: one thing is large, and asked for.
-    in_turn: the large things are the classes in turn.
+    pair: of two things, as with a third it would be open which two a caption is about. one_large: exactly one thing is
+    large, and questions are about it. in_turn: the large things run through the classes in turn.
     """
 
     task: str

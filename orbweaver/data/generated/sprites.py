@@ -50,7 +50,7 @@ def _draw(factors: np.ndarray, image_size: int) -> Image.Image:
 
 def _sprites(name: str, classes: tuple[str, ...], fix: dict[int, np.ndarray], train: int, test: int, image_size: int,
              seed: int) -> dict[str, Split]:  # fmt: skip
-    """`fix` maps the factor that makes the classes to the values of each class, (C, values)."""
+    """fix: the factor that makes the classes, with the values of each class, (C, values); then constant factors."""
     (factor, values), *constants = fix.items()
     random = np.random.default_rng(seed)
     labels = np.concatenate([balanced_labels(train, len(classes)), balanced_labels(test, len(classes))])

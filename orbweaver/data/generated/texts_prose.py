@@ -12,7 +12,7 @@ from orbweaver.data.generated.drawing import package_folder
 from orbweaver.data.generated.texts import text_splits
 from orbweaver.data.split import Split
 
-# WordNet numbers its nouns by what they are; these are beginnings of numbers that are one kind throughout.
+# WordNet's numbers order nouns by meaning; these ranges of the numbers' beginnings hold one kind of thing each.
 KINDS = {"animal": (14, 25), "artefact": (28, 45), "food": (76, 78), "person": (97, 106), "plant": (117, 131)}
 LIBRARIES = {"matplotlib": "matplotlib", "numpy": "numpy", "pandas": "pandas", "scipy": "scipy",
              "sklearn": "scikit-learn", "timm": "timm", "torch": "torch", "transformers": "transformers"}  # fmt: skip
@@ -64,7 +64,7 @@ def _files(folder: Path, suffix: str) -> list[Path]:
 
 
 def _documented(path: Path) -> Iterator[str]:
-    """The first sentences of what functions and classes say of themselves."""
+    """The first paragraphs of the docstrings of functions and classes, if neither very short nor long."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and (said := ast.get_docstring(node)):
             first = " ".join(said.split("\n\n")[0].split())
@@ -79,7 +79,7 @@ def _documentation() -> dict[str, list[str]]:
 
 
 def docs_library(train: int, test: int, image_size: int, seed: int) -> dict[str, Split]:
-    """Which library documents a function or class with this sentence? Eight; their own names are taken out."""
+    """Which library documents a function or class with this sentence? Eight; the libraries' names are taken out."""
     names = re.compile(rf"\b({'|'.join({*LIBRARIES, *LIBRARIES.values(), 'sklearn', 'pytorch'})})\b", re.IGNORECASE)
     groups = {name: [names.sub("it", sentence) for sentence in said] for name, said in _documentation().items()}
     return text_splits("docs_library", groups, train, test, seed, family="documentation", licence=OPEN,

@@ -1,6 +1,6 @@
-"""Readers of the layouts in which datasets are published: one function a layout, `(folder, what the entry says)`.
+"""Readers of the layouts in which datasets are published: one function for each, of the folder and the entry's options.
 
-Each gives the class names in label order and its splits as lists of `Sample`. Image files are named, not read: they
+Each returns the class names in label order and its splits as lists of `Sample`. Image files are named, not read: they
 keep their own bytes until the Parquet file is written. A user's own data are read by the same functions (own.py).
 """
 
@@ -14,7 +14,8 @@ from orbweaver.data.readers.lists import aircraft, birds, dogs, dtd, flowers, fo
 from orbweaver.data.readers.questions import clevr, cocoqa, daquar, refcoco, squad
 from orbweaver.data.readers.sample import Parts
 
-# Those whose classes are named as files, folders or lists name them, `001.Black_footed_Albatross`; answers are words.
+# Readers whose class names are those of files, folders or lists, `001.Black_footed_Albatross`, and need to be made
+# readable; the others give answers, which are words.
 _NAMED = (class_folders, domain_folders, aircraft, dtd, food, pet, sun397, flowers, voc, birds, dogs, stl10, smallnorb,
           svhn, parquet)  # fmt: skip
 NAMED = frozenset(reader.__name__ for reader in _NAMED)

@@ -1,4 +1,4 @@
-"""JSON that says what images or texts mean."""
+"""Annotations of images or texts, in JSON."""
 
 from __future__ import annotations
 

@@ -18,9 +18,11 @@ def _arrays(pixels: np.ndarray, targets: np.ndarray | list) -> list[Sample]:
 
 
 def dsprites(root: Path, images: int) -> Parts:
-    """HDF5: imgs (737280, 64, 64) of 0 and 1, latents/values (737280, 6), of which scale, orientation, x and y.
+    """HDF5: imgs (737280, 64, 64) of 0 and 1, latents/values (737280, 6), whose last four are the targets:
+    scale, orientation, x and y.
 
-    Model Spider's draw of images, `np.random.seed(42); np.random.choice(N, images, replace=False)`; ones become white.
+    Images are drawn as by Model Spider, `np.random.seed(42); np.random.choice(N, images, replace=False)`; ones become
+    white.
     """
     import h5py
 

@@ -69,10 +69,10 @@ def flickrstyle(root: Path, names: str, captions: str) -> Parts:
     Raises FileError when one is not there, or they are not as many.
     """
     if not (root / names).is_file():
-        raise FileError(f"{root / names}: not found")
+        raise FileError(f"{root / names}: not found; is the dataset there completely?")
     images, written = _strings_in_pickle(root / names), lines(root / captions)
     if len(images) != len(written):
-        raise FileError(f"{root / names}: {len(images)} names for {len(written)} captions of {captions}")
+        raise FileError(f"{root / names}: names {len(images)} images, but {captions} has {len(written)} captions")
     both = zip(images, written, strict=True)
     return [], {
         "all": [

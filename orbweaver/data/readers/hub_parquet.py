@@ -52,7 +52,7 @@ def _files(root: Path, split: str) -> list[Path]:
 
 
 def rows(root: Path, splits: list[str], columns: list[str], image: str | None = None) -> dict[str, list[tuple]]:
-    """Rows of the Parquet files below `root/<split>/`, each led by its image if asked for; train2 goes with train.
+    """Rows of the Parquet files below `root/<split>/`; train2 goes with train. image: a column, first in each row.
 
     Raises FileError when a file lacks a column.
     """
@@ -80,9 +80,9 @@ def parquet(
     """<split>/*.parquet of a Hugging Face dataset: an image struct<bytes, path>, or with `text` the column of a text;
     and a class label, or a list of captions.
 
-    Class names are `names`, else those in the files' own metadata, else, where labels are words, these in order. Rows
-    of the label -1, the hub's "no label", are left out. Raises FileError for labels that are numbers without names: a
-    number says nothing of its class.
+    Class names are `names`, else those in the files' own metadata, else, where labels are words, the words in order.
+    Rows of the label -1, the hub's "no label", are left out. Raises FileError for labels that are numbers without
+    names: a number says nothing of its class.
     """
     splits = sorted(p.name for p in root.iterdir() if p.is_dir())
     if captions:

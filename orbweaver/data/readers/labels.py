@@ -24,7 +24,7 @@ def listed(values: pd.Series) -> bool:
 
 
 def _rows(values: pd.Series) -> list[list]:
-    """The items of each row of a column of lists; what is no list is one."""
+    """The items of each row of a column of lists; a value that is no list counts as a list of one."""
     return [[*row] if isinstance(row, list | np.ndarray) else [row] for row in values]
 
 
@@ -57,7 +57,7 @@ def _multi_hot(values: pd.Series, where: str, class_names: list[str]) -> Labels:
 
 
 def _split(values: pd.Series) -> list[list[str]]:
-    """Several labels written in one cell, as a|b or as pandas writes lists; spaces part where nothing else does."""
+    """Several labels written in one cell, as a|b or as pandas writes lists; spaces separate if no cell has | ; or ,."""
     cells = [str(value).strip().strip("[]") for value in values]
     between = r"[|;,]" if any(re.search(r"[|;,]", cell) for cell in cells) else r"\s+"
     items = [[item.strip().strip("'\"") for item in re.split(between, cell)] for cell in cells]
@@ -85,9 +85,8 @@ def _indices(values: pd.Series, where: str, class_names: list[str]) -> Labels:
 
 
 class Form(NamedTuple):
-    """How a user's own data are of a task. looked_at: "image" or "text"; labels: what reads a column of them.
-
-    folders: do folders of pictures, each named by its class, say as much as a table?
+    """What a user's own data of a task look like. looked_at: what a sample is, "image" or "text". labels: the function
+    that reads the column of labels. folders: may they be folders of pictures, one for each class, instead of a table?
     """
 
     looked_at: str
@@ -104,15 +103,15 @@ TASKS = {
     "text_multilabel": Form("text", _multi_hot),
     "text_regression": Form("text", _values),
 }
-OF_FOLDERS = next(task for task, form in TASKS.items() if form.folders)  # what they are of if nobody says
+OF_FOLDERS = next(task for task, form in TASKS.items() if form.folders)  # of folders, if the user names no task
 
 
 def read_labels(
     values: pd.Series, looked_at: str, task: str | None, where: str, class_names: list[str]
 ) -> tuple[str, list[str], np.ndarray]:
-    """Task, class names and targets of a label column; without `task`, lists are several labels and fractions values.
+    """Task, class names and targets of a label column; without `task`, lists are multilabel and fractions a regression.
 
-    looked_at: "image" or "text". class_names: of a column of indices, if it is one. where: for messages.
+    looked_at: "image" or "text". class_names: for a column of class indices, else empty. where: for messages.
     Raises DataError when the labels are not what the task needs.
     """
     if not len(values):

@@ -17,7 +17,8 @@ def _torchvision(make: Callable[[str], Any], splits: dict[str, list[str]]) -> Pa
     made = {split: [make(part) for part in parts] for split, parts in splits.items()}
     classes = next(iter(made.values()))[0].classes
     if any(part.classes != classes for parts in made.values() for part in parts):
-        raise FileError("the parts of the dataset have different classes; is it unpacked completely?")
+        root = next(iter(made.values()))[0].root
+        raise FileError(f"{root}: the parts of the dataset have different classes; is it unpacked completely?")
     samples = {split: [Sample(*part[i]) for part in parts for i in range(len(part))] for split, parts in made.items()}
     return classes, samples
 

@@ -1,7 +1,7 @@
 """A user's own data: an image folder, Parquet in the Hugging Face convention, or a table of paths or texts and labels.
 
-Nothing is opened that was not asked for: labels are read first, a sample is drawn, and only then come its pictures.
-Nothing is ever written beside them.
+Labels are read first, then samples are drawn, and only the pictures of these are opened. Nothing is ever written beside
+the data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IMAGE_COLUMNS = ("image", "file_name", "path", "file", "filename", "image_path",
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "document", "title")
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "targets")
 SPLITS = {"train", "training", "test", "val", "valid", "validation", "dev"}
-# Tables by suffix: a function of the path, the rows of a part and the columns (all for None) that gives part by part.
+# By suffix, a function that reads a table part by part: of its path, the rows of a part, the columns (None for all).
 TABLES: dict[str, Callable[[Path, int, list[str] | None], Iterable[pd.DataFrame]]] = {
     ".csv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns),
     ".tsv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns, sep="\t"),
@@ -45,8 +45,8 @@ class Listing:
     """What a path holds, before any picture is opened.
 
     task, classes, targets, texts: as `Split` has them. names: of the samples, for messages. load: rows -> their encoded
-    pictures, none for texts; those of Parquet come back a group of rows at a time, so ask for `at_hand()` before they
-    are looked at in any order. notes: what was decided on the way.
+    pictures, none for texts; Parquet is read a group of rows at a time, so call `at_hand()` on the pictures before
+    access in any order. notes: for the user, choices that were made while reading.
     """
 
     name: str
@@ -76,7 +76,7 @@ def read(
     label: str | None = None,
     text: str | None = None,
 ) -> Listing:
-    """Lists a user's data. `task` overrides what they look like; `image`, `label` and `text` name columns.
+    """Lists a user's data. `task` overrides the one that the data suggest; `image`, `label` and `text` name columns.
 
     Raises DataError when the path holds nothing of the kind, or a column is missing or of no use.
     """
@@ -107,9 +107,9 @@ def _check_task(path: Path, task: str | None) -> None:
 
 
 def sample(listing: Listing, budget: int, seed: int) -> np.ndarray:
-    """Sorted rows to look at: at most `budget` of each class, or in all where targets are values; the same for a seed.
+    """Sorted rows to look at: at most `budget` of each class, or `budget` in all where targets are numbers.
 
-    A larger budget keeps what a smaller one took (but for values).
+    The same for the same seed. A larger budget keeps the rows of a smaller one, except where targets are numbers.
     """
     random = np.random.default_rng(seed)
     if np.issubdtype(listing.targets.dtype, np.floating):
@@ -118,8 +118,8 @@ def sample(listing: Listing, budget: int, seed: int) -> np.ndarray:
 
 
 def splits(name: str, settings: DatasetSettings, seed: int, root: Path) -> dict[str, Split]:
-    """The user's data at `settings.path`, below `root`, as a dataset: so many samples of each split, drawn with the
-    targets' shares; three quarters and one quarter of all unless numbers are given.
+    """The user's data at `settings.path`, below `root`, as a dataset: so many samples of each split, drawn so that
+    targets keep their shares; three quarters and one quarter of all unless numbers are given.
 
     Raises DataError as `read`, and where there are not so many samples.
     """
@@ -157,7 +157,7 @@ def _loads(images: list) -> Callable[[np.ndarray], Encoded]:
 
 def _folder(path: Path, task: str | None) -> Listing:
     if task is not None and not TASKS[task].folders:
-        raise DataError(f"{shown(path)}: a folder names classes of images; for {task} give a table or Parquet")
+        raise DataError(f"{shown(path)}: a folder gives each image one class; for {task} give a table or Parquet")
     notes, folder = [], path
     folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
     if folders and {f.name.lower() for f in folders} <= SPLITS:
@@ -200,7 +200,7 @@ def _table(path: Path, wanted: _Wanted) -> Listing:
     notes = [f"of {rows:,} rows {len(table):,} were drawn"] * (rows > len(table))
     if not known.all():
         lacking = f"{(~known).sum()} of {len(table)} rows lack a {what} or a label and were left out"
-        notes.append(f"{lacking} (an empty cell, NA, None and null are none)")
+        notes.append(f"{lacking} (an empty cell, NA, None or null is missing)")
     table = table[known]
     task, classes, targets = read_labels(table[label], looked_at, wanted.task, f"{shown(path)}: column '{label}'", [])
     name, cells = shown(path.stem), [str(cell) for cell in table[column]]
@@ -287,7 +287,7 @@ def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
 
 
 def _looked_at(path: Path, columns: list[str], wanted: _Wanted, pictured: list[str] | None = None) -> tuple[str, str]:
-    """What is looked at, "image" or "text", and its column: a named one, else the first usual one, images first."""
+    """What samples are, "image" or "text", and their column: the one that the user names, else the first usual one."""
     usual = {"image": (*(pictured or []), *IMAGE_COLUMNS), "text": TEXT_COLUMNS}
     named = {"image": wanted.image, "text": wanted.text}
     kinds = (

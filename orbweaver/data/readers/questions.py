@@ -81,7 +81,7 @@ def clevr(root: Path) -> Parts:
 
 
 def squad(root: Path, train: str, test: str) -> Parts:
-    """data[].paragraphs[].qas[]; each different answer once; an unanswerable question has the empty one, at -1.
+    """data[].paragraphs[].qas[]; each different answer once; an unanswerable question has the empty answer, at -1.
 
     Raises FileError when a file is not there.
     """

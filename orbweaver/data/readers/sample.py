@@ -1,4 +1,4 @@
-"""What every reader gives: samples, each with its target in final form; and a split made of them."""
+"""What every reader returns: samples, each with its target in final form; and a split made of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from orbweaver.data.split import Split, relative_boxes
 class Sample(NamedTuple):
     """image: a file, or a function that gives encoded bytes, or None (text).
 
-    target: class index; list of the indices of the classes that apply; number, or list of numbers; or None, where texts
-    or a box are what is aimed at. box: x, y, width and height in pixels. texts: as `Split.texts`, of this sample.
+    target: class index; list of the indices of the classes that apply; number, or list of numbers; or None, where the
+    target is texts or a box. box: x, y, width and height in pixels. texts: as `Split.texts`, of this sample.
     """
 
     image: Path | Callable[[], bytes] | None

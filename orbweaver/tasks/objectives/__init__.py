@@ -1,8 +1,8 @@
-"""Objectives: what a PTM learns on its source instead of its task. One file an objective, one line here.
+"""Objectives: what a PTM learns on its source instead of its task. One file for each objective, one line here.
 
-The network is built as its task builds it. An objective puts what it needs on it (a head, a mask), trains both together
-on the source, and takes its part away again. So what it leaves loads as any PTM of the task: with a backbone that has
-learnt, and with the task's own head, if that has one, as fine-tuning begins with it: fresh.
+The network is built as its task builds it. An objective adds what it needs (a head, a mask), trains both together on
+the source, and removes what it added. The result loads as any PTM of the task: a trained backbone and, if the task has
+a head, a fresh one, as fine-tuning needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orbweaver.tasks.base import Task
     from orbweaver.tasks.objectives.base import Pretraining
 
-READS = ("extractive_qa", "text_classification", "caption", "vqa")  # tasks whose datasets have sentences to be read
+READS = ("extractive_qa", "text_classification", "caption", "vqa")  # tasks whose datasets hold sentences
 
 # Objective -> tasks of the PTMs that can learn by it -> tasks of the sources that it is learnt on.
 OBJECTIVES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -41,7 +41,7 @@ def sources_of(objective: str, task: str) -> tuple[str, ...]:
 
 
 def learning(task: Task, objective: str | None) -> Task | Pretraining:
-    """The task whose PTMs learn by an objective; the task itself where there is none. Torch is imported with it."""
+    """The task whose PTMs learn by an objective; the task itself where there is none. This imports torch."""
     if objective is None:
         return task
     from orbweaver.tasks.objectives.base import Pretraining

@@ -1,4 +1,4 @@
-"""answering: what is the answer? The head and loss of the task vqa, on a network of another task."""
+"""answering: the answer to a question. The head and loss of the task vqa, on a network of another task."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ from orbweaver.tasks.objectives import sources_of
 class Lesson(NamedTuple):
     """What an objective makes of a PTM and a source.
 
-    learner: holds the PTM's network, in place; has `loss(pixels, batch)`. batch: what it learns from, a row each. rows:
-    the sample of the source that each row belongs to.
+    learner: a module that holds the PTM's network itself and has `loss(pixels, batch)`. batch: what it learns from.
+    rows: for each row of the batch, the sample of the source that it belongs to.
     """
 
     learner: nn.Module
@@ -38,9 +38,9 @@ class Lesson(NamedTuple):
 
 
 class Pretraining:
-    """`task`, but that a PTM's training on its source is a lesson of an objective: `lesson(ptm, source)` of its file.
+    """Stands for `task` while a PTM is trained on its source by an objective, by `lesson(ptm, source)` of its file.
 
-    What it reaches there is not the task's measure, and is not told.
+    What the PTM reaches by the objective is not the task's measure: `measure` gives NaN.
     """
 
     def __init__(self, task: TextTask, objective: str) -> None:
@@ -52,12 +52,15 @@ class Pretraining:
         return [self.task.fingerprint, self.objective, code_version(f"{__package__}.{self.objective}")]
 
     def build(self, spec: PtmSettings, source: Split, raw: Path) -> PTM:
-        """As the task does, without a source head. Raises UserError where the objective cannot be learnt."""
+        """As the task does, without a source head. Raises UserError where the PTM cannot learn by the objective."""
         if source.task not in self.reads:
-            able = f"learns from {', '.join(self.reads)}" if self.reads else "cannot learn so"
+            able = f"learns from {', '.join(self.reads)}" if self.reads else "cannot learn by this objective"
             raise UserError(f"objective '{self.objective}': '{source.name}' is {source.task}; {self.name} {able}")
         if spec.init == "public" or "/" in spec.architecture:
-            raise UserError(f"objective '{self.objective}': '{spec.architecture}' cannot be built of parts known here")
+            raise UserError(
+                f"objective '{self.objective}': '{spec.architecture}' cannot be built of parts known here; an "
+                "objective needs an architecture '<timm>+<text>' or '<text>', without 'init: public'"
+            )
         words = source.texts or {"classes": source.classes}
         return self.task.build(spec, replace(source, classes=[], texts=words), raw)
 
@@ -79,7 +82,7 @@ class Pretraining:
 
 
 class Towers(nn.Module):
-    """The parts of a network that reads pictures, words or both, each by itself.
+    """The parts of a network that reads pictures, words or both, each used on its own.
 
     seen: pixels (B, 3, H, W) to tokens (B, S, width); None where it reads words alone. words: ids and mask (B, L) to
     the hidden states of its transformer (B, L, width), without a picture.
@@ -106,7 +109,7 @@ class Towers(nn.Module):
 
 
 def texts_of(split: Split) -> list[str]:
-    """One text a sample: what a dataset has to be read, whatever its task."""
+    """One text for each sample, from whatever texts the dataset has; else the names of its classes."""
     texts = split.texts
     if "captions" in texts:
         return [captions[0] for captions in texts["captions"]]

@@ -1,4 +1,4 @@
-"""captioning: what is said of the picture, word by word, by a network that reads pictures and words together.
+"""captioning: the caption of a picture, word by word, by a network that reads pictures and words together.
 
 The words see the picture and the words before them (a prefix language model, as in SimVLM, arXiv 2108.10904); the loss
 is the cross-entropy of each next word.

@@ -1,4 +1,4 @@
-"""classification: of which class is it? Of a picture by its encoder alone, of a text where there are no pictures."""
+"""classification: the class of a picture, by its encoder alone, or of a text where there are no pictures."""
 
 from __future__ import annotations
 

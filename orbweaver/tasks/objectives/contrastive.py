@@ -4,7 +4,7 @@ InfoNCE (van den Oord et al. 2018, arXiv 1807.03748) in both directions, as CLIP
 2103.00020): with unit vectors u of pictures and v of texts, standardised over the batch before, logits u v^T / t, t
 learnt from 0.07, and cross-entropy of rows and of columns; texts that are the same word by word share the probability.
 Of a text alone two views are matched, each without a random third of its words (after SimCSE, arXiv 2104.08821, whose
-views differ by dropout, which these networks have not).
+views differ by dropout, which these networks do not have).
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class Matching(nn.Module):
 
 
 def _projection(width: int) -> nn.Module:
-    """Standardised over the batch: what random networks make of two samples is else nearly the same vector."""
+    """Standardised over the batch: a random network gives nearly the same vector for any two samples."""
     return nn.Sequential(nn.Linear(width, width), nn.BatchNorm1d(width, affine=False))
 
 
 def _thinned(batch: Batch) -> Batch:
-    """The texts without some of their words, which are masked where they stand; the first token stays."""
+    """The texts with some of their words masked out; the first token stays."""
     kept = torch.rand(batch["mask"].shape, device=batch["mask"].device) >= DROPPED
     kept[:, 0] = True
     return batch | {"mask": batch["mask"] * kept}
 
 
 def lesson(ptm: PTM, source: Split) -> Lesson:
-    """What matches pictures and texts, or a text with itself, and the source's texts."""
+    """A learner that matches pictures and texts, or two views of a text, and the source's texts."""
     return Lesson(Matching(ptm.network), encoded(texts_of(source), ptm.vocabulary), np.arange(len(source)))

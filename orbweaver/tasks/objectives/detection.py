@@ -1,4 +1,4 @@
-"""detection: where is what the phrase says? The head and loss of the task grounding, on a network of another task."""
+"""detection: the box of what a phrase says. The head and loss of the task grounding, on a network of another task."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""masked_words: which word is hidden? Beside a picture, where the network reads one.
+"""masked_words: the hidden words of a text, with the picture beside it where the network reads pictures.
 
-As BERT (Devlin et al. 2019, arXiv 1810.04805): in place of a random share of the words stands the mask's token, or the
-unknown word's where the vocabulary has no mask, and the loss is the cross-entropy of what stood there. The share is
+As BERT (Devlin et al. 2019, arXiv 1810.04805): a random share of the words is replaced by the mask's token, or by that
+of unknown words where the vocabulary has no mask, and the loss is the cross-entropy of the hidden words. The share is
 larger than BERT's 0.15, as texts are short; it is drawn anew each time, as in RoBERTa.
 """
 
