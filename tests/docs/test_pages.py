@@ -88,7 +88,7 @@ def test_marks_that_are_not_there_are_named() -> None:
     assert between("a <!-- x -->old<!-- end of x --> b", "page", "x", "new\n") == (
         "a <!-- x -->\nnew\n<!-- end of x --> b"
     )
-    with pytest.raises(FileError, match=r"page: no place for the y; it stands between '<!-- y -->'"):
+    with pytest.raises(FileError, match=r"page: no place for the y; add the marks '<!-- y -->'"):
         between("a <!-- x -->old<!-- end of x --> b", "page", "y", "new")
 
 
@@ -122,6 +122,26 @@ def test_longer_runs_are_compared_with_the_same_runs_of_other_seeds(tmp_path: Pa
     assert re.search(r"a run of 40 steps \| a run of 120 steps.*\n.*\n\| digits \| -1\.00 \| 1\.00 \|", text)
     assert "letters" not in text and "all 4 are ordered alike at a weighted tau of 1.00" in text
     assert "| logme | 0.60 | 1.00 |" in text and "| probe | -0.60 | -1.00 |" in text
+    assert results.AGAIN not in text  # nothing was run for longer with a second seed
+
+
+def test_what_is_left_to_select_is_the_spread_beyond_noise() -> None:
+    """Means 0, 0.1, 0.2; seeds -+0.01 about each, or -+0.2, which is more than the means differ by."""
+
+    def runs(away: float) -> pd.DataFrame:
+        rows = [("digits", ptm, seed, k / 10 + sign * away)
+                for k, ptm in enumerate("abc") for seed, sign in enumerate((-1, 1))]  # fmt: skip
+        return pd.DataFrame(rows, columns=["dataset", "ptm", "seed", "test"])
+
+    scores = pd.DataFrame({"dataset": "digits", "ptm": [*"abc"] * 2, "method": ["x"] * 3 + ["y"] * 3,
+                           "score": [0, 1, 2, 2, 1, 0]})  # fmt: skip
+    row = results.left_to_select(runs(0.01), runs(0.2), scores).loc["digits"]
+    assert [row[f"leading ten, {steps} steps"] for steps in (40, 120)] == pytest.approx([0, 0])  # right, and reversed
+    assert row["noise, 40 steps"] == pytest.approx(100 * 0.02 / 2**0.5)
+    assert row["spread, 40 steps"] == pytest.approx(100 * (0.01 - 0.0001) ** 0.5)
+    assert row["noise, 120 steps"] == pytest.approx(100 * 0.4 / 2**0.5)
+    assert row["spread, 120 steps"] == 0
+    assert row["correlation of means"] == pytest.approx(1)
 
 
 # --- cards ---
