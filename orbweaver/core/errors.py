@@ -42,4 +42,4 @@ def tell(main: Callable[[], None]) -> None:
         refusal = next((words for words in REFUSALS if words in str(error)), None)
         if refusal is None:
             raise
-        sys.exit(f"{refusal} ({error}): make room or give write access, and run again; what is finished is kept")
+        sys.exit(f"{refusal} ({error}): make room on the disk or allow access, and run again; what is finished is kept")

@@ -121,7 +121,9 @@ def test_comments_docstrings_and_neutral_modules_do_not_count(cache: Cache, proj
     place = project.work().total.place(cache, 1)
     assert project.edit("deep", lambda source: f"# why\n\n{source}  # here\n").total.place(cache, 1) == place
     assert project.edit("deep", lambda source: f'"""What it has."""\n{source}').total.place(cache, 1) == place
-    assert project.edit("deep", lambda source: source.replace("What it has", "Its number")).total.place(cache, 1) == place
+    assert (
+        project.edit("deep", lambda source: source.replace("What it has", "Its number")).total.place(cache, 1) == place
+    )
     said = project.edit("work", lambda source: source.replace(":\n", ':\n    """What it does."""\n', 1))
     assert said.total.__doc__ == "What it does."
     assert said.total.place(cache, 1) == place

@@ -252,3 +252,43 @@ def test_a_parquet_file_that_is_cut_later_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FileError, match="truncated or not Parquet"):
         listing.load(np.arange(4))[0]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_a_csv_may_be_written_with_another_separator(tmp_path: Path, separator: str) -> None:
+    table = pd.DataFrame({"text": ["one; two\tthree, four", "five"], "label": ["a", "b"]})
+    table.to_csv(tmp_path / "x.csv", index=False, sep=separator)
+    listing = own.read(tmp_path / "x.csv")
+    assert (listing.texts["text"], listing.classes) == (table["text"].tolist(), ["a", "b"])
+
+
+@pytest.mark.parametrize("head", ["Text,Label", " text , label ", "TEXT,LABELS"])
+def test_usual_columns_are_found_however_they_are_written(tmp_path: Path, head: str) -> None:
+    (tmp_path / "x.csv").write_text(f"{head}\none,a\ntwo,b\n")
+    assert own.read(tmp_path / "x.csv").texts["text"] == ["one", "two"]
+
+
+def test_of_columns_that_differ_in_case_the_first_counts(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("text,Text,label\none,uno,a\ntwo,due,b\n")
+    assert own.read(tmp_path / "x.csv").texts["text"] == ["one", "two"]
+
+
+def test_objects_are_no_texts(tmp_path: Path) -> None:
+    rows = [{"text": "one", "label": "a"}, {"text": {"en": "two"}, "label": "b"}]
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"column 'text' holds objects or lists \(row 1\), not texts"):
+        own.read(tmp_path / "x.jsonl")
+
+
+def test_json_that_is_no_table_says_what_would_be(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[]")
+    with pytest.raises(DataError, match=r"one JSON object a line is called \.jsonl"):
+        own.read(tmp_path / "x.json")
+
+
+def test_parquet_files_that_are_not_alike_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": [b"x", b"y"], "label": ["a", "b"]}), tmp_path / "one.parquet")
+    for columns, has in (({"image": ["z.png"], "label": ["a"]}, "string"), ({"label": ["a"]}, "nothing")):
+        pq.write_table(pa.table(columns), tmp_path / "two.parquet")
+        with pytest.raises(DataError, match=rf"'image' holds binary in one.parquet, and {has} in two.parquet"):
+            own.read(tmp_path)

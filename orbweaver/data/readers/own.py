@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as arrow
+import pyarrow.parquet as pq
 
 from orbweaver.core.names import did_you_mean
 from orbweaver.core.settings import DatasetSettings
@@ -32,7 +33,7 @@ LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "targets")
 SPLITS = {"train", "training", "test", "val", "valid", "validation", "dev"}
 # By suffix, a function that reads a table part by part: of its path, the rows of a part, the columns (None for all).
 TABLES: dict[str, Callable[[Path, int, list[str] | None], Iterable[pd.DataFrame]]] = {
-    ".csv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns),
+    ".csv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns, sep=_separator(path)),
     ".tsv": lambda path, rows, columns: pd.read_csv(path, chunksize=rows, usecols=columns, sep="\t"),
     ".jsonl": lambda path, rows, columns: pd.read_json(path, chunksize=rows, lines=True),
 }
@@ -97,7 +98,8 @@ def read(
             return _table(path, wanted)
     except PermissionError as error:
         raise DataError(f"{shown(error.filename or path)}: not allowed to read it") from None
-    raise DataError(f"{shown(path)}: neither a folder of images by class, nor .parquet, .csv, .tsv or .jsonl")
+    lines = "; one JSON object a line is called .jsonl" if path.suffix.lower() == ".json" else ""
+    raise DataError(f"{shown(path)}: neither a folder of images by class, nor .parquet, .csv, .tsv or .jsonl{lines}")
 
 
 def _check_task(path: Path, task: str | None) -> None:
@@ -180,6 +182,13 @@ def _folder(path: Path, task: str | None) -> Listing:
     return Listing(name, task or OF_FOLDERS, classes, targets, names, _loads(images), notes)
 
 
+def _separator(path: Path) -> str:
+    """What separates the cells of a .csv file: a comma, unless its first line has none and has a semicolon or a tab."""
+    with open(path, encoding="utf-8") as file:
+        head = file.readline()
+    return "," if "," in head else next((one for one in ";\t" if one in head), ",")
+
+
 def _table(path: Path, wanted: _Wanted) -> Listing:
     parts = TABLES[path.suffix.lower()]
     try:
@@ -196,6 +205,11 @@ def _table(path: Path, wanted: _Wanted) -> Listing:
     if pd.api.types.is_numeric_dtype(table[column][known]) and known.any():
         raise DataError(
             f"{shown(path)}: column '{column}' holds numbers, not {what}s; name it with --{looked_at}-column"
+        )
+    if (odd := table[column][known].map(lambda cell: isinstance(cell, dict | list))).any():
+        raise DataError(
+            f"{shown(path)}: column '{column}' holds objects or lists (row {odd.idxmax()}), not {what}s; write each "
+            f"{what} as a string"
         )
     notes = [f"of {rows:,} rows {len(table):,} were drawn"] * (rows > len(table))
     if not known.all():
@@ -251,6 +265,7 @@ def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
         pictured = [n for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "Image"]
         looked_at, column = _looked_at(path, names, wanted, pictured)
         label = _label(path, names, wanted, [n for n, f in features.items() if hub_parquet.class_names(f)])
+        _check_alike(path, files, [column, label])
         values = table.to_table(columns=[label])[label].to_pandas()
         count, taken = len(values), np.arange(len(values))
         if count > MOST:
@@ -286,6 +301,19 @@ def _parquet(path: Path, files: list[Path], wanted: _Wanted) -> Listing:
     )
 
 
+def _check_alike(path: Path, files: list[Path], columns: list[str]) -> None:
+    """Raises DataError where a Parquet file does not have the columns, of the types, that the first one has."""
+    first, *others = (pq.read_schema(file) for file in files)
+    for file, schema in zip(files[1:], others, strict=True):
+        for column in dict.fromkeys(columns):
+            wanted, has = first.field(column).type, schema.field(column).type if column in schema.names else "nothing"
+            if has != wanted:
+                raise DataError(
+                    f"{shown(path)}: column '{column}' holds {wanted} in {shown(files[0].name)}, and {has} in "
+                    f"{shown(file.name)}; give one of the files, or a folder of files that are alike"
+                )
+
+
 def _looked_at(path: Path, columns: list[str], wanted: _Wanted, pictured: list[str] | None = None) -> tuple[str, str]:
     """What samples are, "image" or "text", and their column: the one that the user names, else the first usual one."""
     usual = {"image": (*(pictured or []), *IMAGE_COLUMNS), "text": TEXT_COLUMNS}
@@ -316,7 +344,8 @@ def _label(path: Path, columns: list[str], wanted: _Wanted, labelled: list[str] 
 def _column(path: Path, columns: list[str], named: str | None, usual: tuple[str, ...]) -> str | None:
     if named is not None and named not in columns:
         raise DataError(f"{shown(path)}: no column '{named}': {did_you_mean(named, columns)}")
-    return named or next((name for name in usual if name in columns), None)
+    written = {str(name).strip().lower(): name for name in reversed(columns)}
+    return named or next((written[name] for name in map(str.lower, usual) if name in written), None)
 
 
 def _no_column(path: Path, columns: list[str], *kinds: str) -> DataError:
