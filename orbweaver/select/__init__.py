@@ -1,1 +1,1 @@
-"""The way out: ranks PTMs for a user's own data, by what a benchmark has learned about rankings."""
+"""`orbweaver rank` and what belongs to it: PTMs ranked for a user's own images or texts."""

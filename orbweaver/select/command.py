@@ -27,6 +27,8 @@ PATH is a folder of images by class (class/xxx.jpg), a Parquet file or folder in
 JSON lines of paths or texts, and labels, or the id of a dataset on the hub. What was forwarded or fine-tuned is kept in
 your cache folder.
 """
+# Tasks that a user's own data can be of: those that public PTMs of images or texts can be fine-tuned to do.
+OWN = [name for name, zoo in ZOO.items() if zoo in ("image_classification", "text_classification")]
 EXPLAIN = "what a method, a task or a part of the ranking is"
 DATA = "the datasets that a benchmark can be made of"
 
@@ -38,28 +40,42 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 
     rank = commands.add_parser("rank", help="rank PTMs for your own data", description=RANK, formatter_class=raw)
     rank.set_defaults(run=run_rank)
-    rank.add_argument("path", metavar="PATH")
-    rank.add_argument("--ptm", action="append", metavar="NAME", help="timm/NAME, or one of the benchmark; repeatable")
+    rank.add_argument("path", metavar="PATH", help="the data, in a form named above")
+    rank.add_argument(
+        "--ptm",
+        action="append",
+        metavar="NAME",
+        help="a PTM to rank: timm/NAME, hub/OWNER/NAME, pypi/PACKAGE or one of the benchmark; repeatable",
+    )
     rank.add_argument(
         "--zoo",
         metavar="FILE",
         help=f"PTMs to rank, one name a line; or '{PUBLIC}': chosen by the limits below. "
         f"Without --zoo, --ptm and a benchmark: '{PUBLIC}' where the hub answers, else what of it is on this disk",
     )
-    rank.add_argument("--method", action="append", metavar="NAME", help="how to rank; of several, their Borda count")
+    rank.add_argument(
+        "--method",
+        action="append",
+        metavar="NAME",
+        help="a method to rank by, see `orbweaver explain`; repeatable: of several the mean rank counts (Borda)",
+    )
     rank.add_argument(
         "--budget", type=_budget, default=(BUDGET, None), metavar="N",
-        help=f"samples of a class to look at ({BUDGET}), or minutes of forwarding, as 10min",
+        help=f"samples to look at, at most, of each class ({BUDGET}); or minutes of forwarding, as 10min",
     )  # fmt: skip
-    rank.add_argument("--verify", type=positive, default=0, metavar="K", help="fine-tune the first K here and measure")
     rank.add_argument(
-        "--tune", type=positive, default=0, metavar="K", help="the same, and leave the best as a checkpoint"
+        "--verify", type=positive, default=0, metavar="K", help="fine-tune the first K here and measure them"
     )
-    rank.add_argument("--tune-to", metavar="DIR", help="where to leave it (tuned-NAME)")
-    rank.add_argument("--task", choices=[*ZOO], metavar="TASK", help="what it is, if not what it looks like")
-    rank.add_argument("--image-column", metavar="NAME")
-    rank.add_argument("--text-column", metavar="NAME")
-    rank.add_argument("--label-column", metavar="NAME")
+    rank.add_argument(
+        "--tune", type=positive, default=0, metavar="K", help="as --verify, and leave the best as a checkpoint"
+    )
+    rank.add_argument("--tune-to", metavar="DIR", help="the folder for that checkpoint (tuned-NAME)")
+    rank.add_argument(
+        "--task", choices=OWN, metavar="TASK", help=f"{', '.join(OWN)}; by default what the labels look like"
+    )
+    rank.add_argument("--image-column", metavar="NAME", help="of a table: the column of images or their paths")
+    rank.add_argument("--text-column", metavar="NAME", help="of a table: the column of texts")
+    rank.add_argument("--label-column", metavar="NAME", help="of a table: the column of labels")
     rank.add_argument(
         "--benchmark", metavar="DIR", help="the benchmark to learn from; the current folder, if it is one"
     )
@@ -96,13 +112,13 @@ def _budget(text: str) -> tuple[int, float | None]:
 
 def _html(text: str) -> Path:
     if (path := Path(text).expanduser()).suffix != ".html":
-        raise argparse.ArgumentTypeError("a .html file")
+        raise argparse.ArgumentTypeError(f"'{text}' must be a .html file")
     return path
 
 
 def _table(text: str) -> Path:
     if (path := Path(text).expanduser()).suffix not in (".csv", ".json"):
-        raise argparse.ArgumentTypeError("a .csv or .json file")
+        raise argparse.ArgumentTypeError(f"'{text}' must be a .csv or .json file")
     return path
 
 

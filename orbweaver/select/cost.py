@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TIMED = 8  # samples
 SHARE = 0.25  # of the memory that a batch may take
 LARGEST = 64
-EVALUATED = 1 / 3  # of a training step's time, a forward pass takes
+EVALUATED = 1 / 3  # share of a training step's time that a forward pass takes
 
 
 class Speed(NamedTuple):
@@ -143,7 +143,8 @@ def forwarding_seconds(ptms: Sequence[Stored], data: Data, samples: dict[str, in
 def batch_size(ptm: Stored, data: Data) -> int:
     """The largest power of two, `LARGEST` or the benchmark's at most, whose forward pass fits a share of the memory.
 
-    It depends on the PTM and the machine's whole memory, not on what happens to be free: kept features are found again.
+    It depends on the PTM and the machine's whole memory, not on what is free at the moment: features are kept by batch
+    size, and would not be found again.
     """
 
     def counted() -> dict:

@@ -19,7 +19,10 @@ def explain(name: str) -> str:
     known = _known()
     if name in known:
         return f"{name}: {_said(known[name])}"
-    raise UnknownName(f"nothing is called '{name}': {did_you_mean(name, known)}")
+    near = did_you_mean(name, known)
+    if not near.startswith("did"):  # the known names are too many for a message
+        near = f"`orbweaver zoo {name}` tells of a PTM" if "/" in name else "`orbweaver explain` lists what there is"
+    raise UnknownName(f"nothing is called '{name}': {near}")
 
 
 def _said(of: object) -> str:

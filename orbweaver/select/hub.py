@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orbweaver.core.errors import REFUSALS
 from orbweaver.core.names import did_you_mean
+from orbweaver.data.images import shown
 from orbweaver.data.readers.own import DataError
 
 ID = re.compile(r"^(?:hub/)?([\w.-]+/[\w.-]+)$")
@@ -17,9 +18,13 @@ LARGEST = 4 * 2**30  # bytes to download; the first files of the training split 
 def resolved(path: str | Path) -> str | Path:
     """A path as it is; the folder of the files of a dataset's id that is no path. They are downloaded once.
 
-    Raises DataError when there is no such dataset, or it cannot be had.
+    Raises DataError when there is no such dataset, when it cannot be had, or when the path cannot be looked at.
     """
-    if Path(path).expanduser().exists() or not (named := ID.match(str(path))) or str(path).startswith((".", "~")):
+    try:
+        there = Path(path).expanduser().exists()
+    except OSError as error:  # no permission to look, a name that is too long
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from None
+    if there or not (named := ID.match(str(path))) or str(path).startswith((".", "~")):
         return path
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
@@ -44,7 +49,7 @@ def resolved(path: str | Path) -> str | Path:
             raise
         if here is None:
             raise DataError(
-                f"'{path}' is no path here, and the dataset of this id cannot be had from the hub "
+                f"'{path}' is no path here, and the dataset of this id cannot be downloaded from the hub "
                 f"({type(error).__name__}){_near(name)}"
             ) from None
     return here

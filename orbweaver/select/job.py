@@ -32,6 +32,7 @@ AT_CHANCE = (
     "for values, no order of PTMs of about one size was shown to be better than chance (four targets of `standard`): "
     "fine-tune several of them (--verify)"
 )
+FEWEST_VALUES = 4  # samples of a regression: its half-samples need two
 TIMED = 3  # of the first PTMs, fine-tuning is timed
 
 
@@ -108,7 +109,12 @@ class Job:
         """Raises TargetError where there is nothing to rank on; what was scored before was checked before."""
         from orbweaver.tasks import task
 
-        of = task(self.data.split.task)
+        of, many = task(self.data.split.task), len(self.data.rows)
+        if not self.data.split.classes and many < FEWEST_VALUES:
+            raise TargetError(
+                f"target '{self.data.split.name}': {counted(many, 'sample')} of a regression cannot be ranked on; give "
+                f"{FEWEST_VALUES} or more (--budget is the most that are looked at)"
+            )
         of.check(self.data.split)
         if not self.data.split.classes:
             with np.errstate(over="ignore"):
@@ -159,7 +165,9 @@ class Job:
         last = {name: one for name, one in ran.scored.items() if ran.looks[name] == max(ran.looks.values())}
         self.methods = methods = race.shared(last, methods)  # there was no time for what looks inside, or there was
         if ran.stopped:
-            self.notes.append("the time of --budget was over before all had seen everything; run it again to go on")
+            self.notes.append(
+                "the time of --budget was over before every PTM had seen all samples; run the same command to go on"
+            )
         self.notes += [f"{name} was left out: {why}" for name, why in self.left_out.items()]
         places = ran.places(methods)
         if places["score"].isna().all():
@@ -204,6 +212,8 @@ class Job:
         if self.calibration is None:
             return (np.full(len(places), np.nan),) * 3
         level, score = places["level"].to_numpy(float), places["score"].to_numpy(float)
+        if self.calibration.error:
+            level = advice.in_unit(level, self.data.split.targets[self.data.rows], self.unit)
         return expected.ranges(self.calibration, level, score)
 
     def advise(self, table: pd.DataFrame, halves: pd.DataFrame, level_halves: pd.DataFrame) -> None:

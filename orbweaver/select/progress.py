@@ -14,7 +14,7 @@ EVERY = 10.0  # seconds between two lines where output is no terminal
 
 
 def say(text: str) -> None:
-    """One line for who waits: on stderr, so that tables and JSON can be piped."""
+    """One line for the user, who waits: on stderr, so that tables and JSON can be piped."""
     tqdm.write(text, file=sys.stderr)
 
 

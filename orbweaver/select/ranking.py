@@ -14,7 +14,7 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
-from orbweaver.select import cost
+from orbweaver.select import arguments, cost
 from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
 from orbweaver.select.doctor import checks, doctor
@@ -61,9 +61,10 @@ def rank(
             choice depends on what the data are.
         methods: of `orbweaver.methods.METHODS`; several are aggregated by Borda. Or `spider`, a benchmark's learned
             ranker, which forwards its encoder and the PTMs that look best. By default a linear probe on the last layer
-            and one on features from inside (`probe`, `probe_inner`); of PTMs without an inside the first alone.
-        budget: samples to look at, of each class (in all for a regression). minutes: of forwarding; what is not
-            forwarded by then is ranked by what was seen of it.
+            and one on features from inside (`probe`, `probe_inner`); where a PTM's inside is not known, the first
+            alone.
+        budget: how many samples are looked at, at most: of each class, or in all for a regression. minutes: how long
+            PTMs are forwarded; they are then ranked by what they had seen.
         verify: so many of the first PTMs are fine-tuned here; a quarter of the data is then kept for measuring.
         tune: the same, and the best is left as a checkpoint in the folder `tune_to` (`tuned-<name of the data>`).
         task, image_column, text_column, label_column: where they cannot be told from the data.
@@ -72,10 +73,11 @@ def rank(
         UserError: of any kind, with a sentence about what to do.
     """
     start = time.monotonic()
-    if not (isinstance(budget, int | np.integer) and budget >= 1):
-        raise UserError(f"budget: {budget!r} is no number of samples, 1 or more")
-    ptms = [ptms] if isinstance(ptms, str) else ptms
-    methods = [methods] if isinstance(methods, str) else methods
+    columns = {"image_column": image_column, "text_column": text_column, "label_column": label_column}
+    counts, words = {"verify": verify, "tune": tune}, {"task": task, **columns}
+    arguments.check(path, budget, minutes, counts, words, workspace, cache)
+    ptms = ptms if isinstance(ptms, Public) or callable(ptms) else arguments.names("ptms", ptms)
+    methods = arguments.names("methods", methods)
     benchmark = workspace or benchmark_here()
     cache = cache or Cache(user_cache_path("orbweaver"))
     try:
@@ -108,6 +110,7 @@ def rank(
         if top:
             from orbweaver.select.tune import hold_out
 
+            folder = arguments.checkpoint_folder(split.name, tune_to) if tune else None
             train, test = hold_out(split)
         else:
             train, test = np.arange(len(split)), np.arange(0)
@@ -115,16 +118,15 @@ def rank(
         prior = expectations([ptm.card.name for ptm in candidates], cache)
         candidates.sort(key=lambda ptm: -prior.fillna(-np.inf)[ptm.card.name])
         job = Job(data, test, candidates, prior, left_out, warned, notes, what)
-        columns = {"--image-column": image_column, "--text-column": text_column, "--label-column": label_column}
+        options = {f"--{name.replace('_', '-')}": column for name, column in columns.items()}
         job.name_them = names is not asked
         job.command = command_line(path, ptms=None if job.name_them else names, methods=methods, budget=budget,
-                                   minutes=minutes, task=task, workspace=workspace, columns=columns)  # fmt: skip
+                                   minutes=minutes, task=task, workspace=workspace, columns=options)  # fmt: skip
         after = {"--verify": verify, "--tune": tune, "--tune-to": tune_to}
         whole = job.command + _words(asked, names) + [w for o, value in after.items() if value for w in (o, str(value))]
         table, halves, level_halves = job.ranked(known, race.clock(None if minutes is None else 60 * minutes))
         checkpoint = None
         if top:
-            folder = Path(tune_to or f"tuned-{split.name}") if tune else None
             checkpoint = job.tuned(table, top, folder)
         else:
             job.advise(table, halves, level_halves)

@@ -63,6 +63,8 @@ def settings_of(benchmark: Workspace | None) -> Settings:
         return Settings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise FileError(f"{path}: not found; a benchmark's folder has one") from None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror}); a benchmark's folder has one") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FileError(f"{path}: not valid YAML: {error}") from None
     except ValidationError as error:

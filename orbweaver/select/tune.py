@@ -73,7 +73,7 @@ def hold_out(split: Split) -> tuple[np.ndarray, np.ndarray]:
         of.hold_out(split.take(train), VALIDATION)
     except TargetError as error:
         raise DataError(
-            f"{error}; --verify needs 4 or more of each class, to fine-tune on some and measure on others"
+            f"{error}; --verify or --tune needs 4 or more of each class, to fine-tune on some and measure on others"
         ) from None
     return train, test
 

@@ -14,7 +14,7 @@ from docs.site.pipeline import waits_for
 from orbweaver.core.workspace import Workspace
 from orbweaver.methods import METHODS
 from orbweaver.pipeline.known import load_checked
-from orbweaver.select import command, cost
+from orbweaver.select import command, cost, job
 from orbweaver.select.order import order
 from orbweaver.tasks import TASKS, About
 from tests.conftest import ROOT
@@ -51,6 +51,7 @@ def test_a_tutorial_runs(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(order, "HALVES", 20)
     monkeypatch.setattr(cost, "TIMED", min(budget, cost.TIMED))
+    monkeypatch.setattr(job, "TIMED", 1)
     if page.stem == "method":
         monkeypatch.setitem(METHODS, "margin", lambda: 0.0)  # what the tutorial registers is gone after it
     if page.stem not in ("pictures", "texts"):

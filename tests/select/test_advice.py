@@ -23,7 +23,7 @@ def case(probe: dict[str, float], spread: float, sizes: dict[str, float] | None 
     halves = pd.DataFrame({name: probe[name] + common + random.normal(0, spread, 200) for name in names})
     table = pd.DataFrame({"ptm": names, "score": [probe[n] for n in names], "probe": [probe[n] for n in names]})
     table["parameters"] = [(sizes or {}).get(name, 10.0) * 1e6 for name in names]
-    return table.assign(dropped=False), halves
+    return table.assign(dropped=False, expected=np.nan, low=np.nan, high=np.nan), halves
 
 
 def said(table: pd.DataFrame, halves: pd.DataFrame, **more: object) -> str:
@@ -66,6 +66,23 @@ def test_those_that_were_dropped_are_forgotten_and_minutes_are_told() -> None:
 def test_of_one_ptm_there_is_no_best_to_keep() -> None:
     text = said(*case({"a": 0.9}, 0.01))
     assert f"Next: fine-tune a: {shlex.join([*COMMAND, '--tune', '1'])}" in text
+
+
+@pytest.mark.parametrize("others", [{}, {"b": 0.6}])
+def test_what_fine_tuning_should_give_is_told_of_the_first(others: dict[str, float]) -> None:
+    table, halves = case({"a": 0.9, **others}, 0.01)
+    assert "should reach" not in said(table, halves)
+    table.loc[table["ptm"] == "a", ["expected", "low", "high"]] = 0.931, 0.85, 0.972
+    assert "Fine-tuned, a should reach about 0.93 (accuracy); the 80 % range is 0.85 to 0.97." in said(table, halves)
+    table.loc[table["ptm"] == "a", ["expected", "low", "high"]] = 1234.4, 900.0, 2000.0
+    unit = unit_of("minus RMSE", np.array([1.0, 2.0]))
+    assert "a should err by about 1234 (RMSE); the 80 % range is 900 to 2000." in said(table, halves, unit=unit)
+
+
+def test_a_calibration_without_other_ptms_narrows_nothing_down() -> None:
+    calibration = Calibration(0, 1, 1, ["t"] * 4, 0.8, {}, {})
+    table, halves = case({"a": 0.9, "b": 0.55, "c": 0.5}, 0.01)
+    assert said(table, halves, calibration=calibration) == said(table, halves)
 
 
 def test_the_benchmark_keeps_more_than_the_data_do() -> None:

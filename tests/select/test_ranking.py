@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,11 +26,11 @@ from orbweaver.core.errors import UserError
 from orbweaver.core.files import digest
 from orbweaver.core.settings import PtmSettings, RankerSettings
 from orbweaver.core.workspace import Workspace
-from orbweaver.data.readers import own
+from orbweaver.data.readers import labels, own
 from orbweaver.data.split import Split, write_split
 from orbweaver.models import networks
 from orbweaver.models.card import Card, read_card, write_card
-from orbweaver.select import command, tune
+from orbweaver.select import command, hub, tune
 from orbweaver.select.data import Data
 from orbweaver.select.doctor import checks
 from orbweaver.select.order import forward, order
@@ -221,6 +224,79 @@ def test_one_name_is_as_good_as_a_list_and_a_budget_is_a_number(pictures: Path, 
             rank(pictures, budget=budget)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"path": None}, "path: None is no path"),
+        ({"path": ["photos"]}, r"path: \['photos'\] is no path; give a folder, a file"),
+        ({"ptms": 5}, "ptms: 5 is no name; give a name or a list of names"),
+        ({"ptms": ["vit_sprites", None]}, "ptms: None is no name"),
+        ({"methods": [5]}, "methods: 5 is no name"),
+        ({"budget": True}, "budget: True is no number of samples"),
+        ({"minutes": 0}, "minutes: 0 is no number of minutes above 0"),
+        ({"minutes": "10min"}, "minutes: '10min' is no number"),
+        ({"minutes": math.nan}, "minutes: nan is no number"),
+        ({"verify": -1}, "verify: -1 is no number of PTMs, 0 or more"),
+        ({"tune": 1.5}, "tune: 1.5 is no number of PTMs"),
+        ({"tune": 1, "tune_to": 5}, "tune_to: 5 is no path of a folder"),
+        ({"label_column": 5}, "label_column: 5 is no text; give one name"),
+        ({"workspace": "here"}, r"workspace: 'here' is no Workspace; make one with .*Workspace\(Path"),
+        ({"cache": "here"}, "cache: 'here' is no Cache"),
+    ],
+)
+def test_a_wrong_argument_is_named(pictures: Path, zoo: Path, wrong: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        rank(**{"path": pictures, "ptms": "vit_sprites", **wrong})
+
+
+def test_names_may_come_from_a_generator(pictures: Path, zoo: Path) -> None:
+    assert rank(pictures, budget=8, ptms=(name for name in ["vit_sprites"]), methods=("probe",)).best == "vit_sprites"
+
+
+def test_a_path_that_may_not_be_looked_at_is_named(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exists(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", exists)
+    with pytest.raises(UserError, match=r"猫: cannot be read \(Permission denied\)"):
+        hub.resolved(pictures)
+
+
+def test_a_regression_of_too_few_samples_is_refused(pictures: Path, zoo: Path) -> None:
+    table = pd.DataFrame({"image": sorted(pictures.rglob("*.png"))[:20], "label": np.arange(20) + 0.5})
+    table.to_csv(zoo / "t.csv", index=False)
+    with pytest.raises(UserError, match="target 't': 3 samples of a regression cannot be ranked on; give 4 or more"):
+        rank(zoo / "t.csv", budget=3, ptms="vit_sprites")
+    assert len(rank(zoo / "t.csv", budget=4, ptms="vit_sprites")) == 1
+
+
+def test_the_tasks_that_can_be_given_are_those_of_ones_own_data() -> None:
+    assert [*command.OWN] == [*labels.TASKS]
+
+
+def test_a_name_without_its_source_or_of_no_package_suggests_one(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"text": ["good", "bad"] * 4, "label": ["a", "b"] * 4}).to_csv(tmp_path / "t.csv", index=False)
+    for path, name, meant in [
+        ("t.csv", "wordllama", "did you mean 'pypi/wordllama'? Without a benchmark"),
+        ("t.csv", "bert-base-cased", "did you mean 'hub/google-bert/bert-base-cased'?"),
+        ("t.csv", "pypi/wordlama", "unknown public PTM 'pypi/wordlama': did you mean 'pypi/wordllama'?"),
+        (pictures, "resnet50", "did you mean 'timm/resnet50."),
+        (pictures, "nothing", "unknown PTM 'nothing': without a benchmark"),
+    ]:
+        with pytest.raises(UserError, match=re.escape(meant)):
+            rank(path, ptms=name)
+
+
+def test_a_spider_without_a_benchmark_is_named(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(zoo_module, "fetched", stand_in)
+    with pytest.raises(UserError, match="method 'spider' is trained by a benchmark, and there is none here"):
+        rank(pictures, ptms=PUBLIC, methods="spider")
+
+
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
 def test_values_that_no_square_can_hold_are_refused(pictures: Path, zoo: Path, scale: float) -> None:
     paths = sorted(pictures.rglob("*.png"))[:20]
@@ -266,7 +342,13 @@ def test_what_cannot_be_written_costs_no_ranking(pictures: Path, zoo: Path, caps
         (["{}", "--budget", "many"], 2, "'many' is neither a number of samples, as 200, nor minutes, as 10min"),
         (["{}", "--tune", "1.5"], 2, "'1.5' is no whole number"),
         (["{}", "--max-parameters", "30M"], 2, "'30M' is no number"),
-        (["{}", "--output", "a.xls"], 2, "a .csv or .json file"),
+        (["{}", "--output", "a.xls"], 2, "'a.xls' must be a .csv or .json file"),
+        (["{}", "--report", "a.htm"], 2, "'a.htm' must be a .html file"),
+        (["{}", "--task", "vqa"], 2, "invalid choice: 'vqa'"),
+        (["{}", "--benchmark", "{}/dogs/p 00.png"], 1, "p 00.png/params.yaml: cannot be read (Not a directory)"),
+        (["{}", "--ptm", "pypi/wordlama"], 1, "'pypi/wordlama' does text_classification"),
+        (["x" * 5000], 1, "cannot be read (File name too long)"),
+        ([""], 1, "path: '' is no path; give a folder, a file or the id of a dataset"),
         (["{}", "--budget", "2", "--verify", "1"], 1, "needs 4 or more of each"),
     ],
 )
@@ -385,7 +467,7 @@ def test_model_spider_forwards_its_encoder_and_the_first_k_alone(pictures: Path,
     (zoo / "data/zoo/vit_sprites/card.json").write_text(
         cards["vit_sprites"].model_copy(update={"checkpoint": "another"}).model_dump_json()
     )
-    with pytest.raises(UserError, match="learned another checkpoint"):
+    with pytest.raises(UserError, match="learned from another checkpoint"):
         rank(pictures, methods=["spider"], budget=20)
 
 

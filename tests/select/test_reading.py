@@ -170,7 +170,7 @@ def test_what_is_not_there_or_not_data_is_said_in_a_sentence(tmp_path: Path, pic
         (tmp_path / "t.csv", {"label": "bread"}, "no column 'bread': did you mean 'breed'?"),
         (tmp_path / "t.csv", {"label": "breed", "task": "regression"}, "not numbers, as a regression needs them"),
         (tmp_path / "cut.parquet", {}, "truncated or not Parquet"),
-        (pictures, {"task": "regression"}, "a folder names classes"),
+        (pictures, {"task": "regression"}, "a folder gives each image one class"),
     ]:
         with pytest.raises(DataError, match=message.replace("?", r"\?")):
             reading.read(path, **options)
@@ -204,8 +204,20 @@ def test_a_file_that_is_gone_is_as_one_that_is_broken(pictures: Path) -> None:
     assert "1 of 121 images cannot be read and were skipped: dogs/gone.png (No such file or directory)" in warned[0]
     table = pd.DataFrame({"image": [f"dogs/p {i:02d}.png" for i in range(60)] * 2, "label": ["a", "b"] * 60})
     table.to_csv(pictures.parent / "t.csv", index=False)  # beside the folder, not in it
-    with pytest.raises(DataError, match=r"120 of 120 images cannot be read, .* dogs/p 00\.png \(No such file"):
+    with pytest.raises(
+        DataError, match=r"120 of 120 images cannot be read, .* dogs/p 00\.png \(No such file.*table's f"
+    ):
         looked_at(reading.read(pictures.parent / "t.csv"))
+    table.assign(image=[f"https://{name}" for name in table["image"]]).to_csv(pictures.parent / "t.csv", index=False)
+    with pytest.raises(DataError, match="images are not downloaded; give paths of files"):
+        looked_at(reading.read(pictures.parent / "t.csv"))
+
+
+def test_a_class_that_may_not_be_read_is_not_left_out(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pictures / "cats").mkdir()  # as it looks to who may not list it
+    monkeypatch.setattr(checks.os, "access", lambda path, _: path.name != "cats")
+    with pytest.raises(DataError, match="cats: not allowed to read it"):
+        checks.left_aside(pictures, reading.read(pictures))
 
 
 def test_of_sixteen_bits_the_upper_eight_count_and_thirty_two_are_named(pictures: Path) -> None:
@@ -234,7 +246,7 @@ def test_what_a_folder_holds_beside_images_is_told(pictures: Path) -> None:
     notes, _ = checks.left_aside(pictures, reading.read(pictures))
     assert notes == [
         "left out: 2 folders without images (__MACOSX, cats), 1 image in no class folder, "
-        "3 files that are not called as images are (.heic 2, .db 1)"
+        "3 files without an image's suffix (.heic 2, .db 1)"
     ]
 
 
@@ -255,9 +267,17 @@ def test_amounts_that_are_read_as_classes_are_told(tmp_path: Path) -> None:
     prices = pd.DataFrame({"text": [f"house {i}" for i in range(40)], "label": [1000 * i for i in range(40)]})
     prices.to_csv(tmp_path / "prices.csv", index=False)
     _, warned = looked_at(reading.read(tmp_path / "prices.csv"))
-    assert any("if they are amounts, give a table and --task text_regression" in one for one in warned)
+    assert any("if they are amounts, give --task text_regression" in one for one in warned)
     prices.assign(label=[f"id{i}" for i in range(40)]).to_csv(tmp_path / "ids.csv", index=False)
     assert not any("amounts" in one for one in looked_at(reading.read(tmp_path / "ids.csv"))[1])
+
+
+def test_classes_that_the_budget_makes_small_are_no_amounts(tmp_path: Path) -> None:
+    table = pd.DataFrame({"text": [f"house {i}" for i in range(120)], "label": [i % 12 for i in range(120)]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    _, warned = looked_at(reading.read(tmp_path / "t.csv"), 3)
+    assert any("texts tell little: " in one and one.endswith("look at more of each (--budget)") for one in warned)
+    assert not any("amounts" in one for one in warned)
 
 
 def test_a_decompression_bomb_is_skipped_undecoded(pictures: Path) -> None:

@@ -208,6 +208,10 @@ def test_everything_that_can_be_asked_for_is_explained(capsys: pytest.CaptureFix
     assert "evidence" in capsys.readouterr().out.lower()
     with pytest.raises(UnknownName, match="did you mean 'logme'"):
         explain.explain("logm")
+    with pytest.raises(UnknownName, match="nothing is called 'budget': `orbweaver explain` lists"):
+        explain.explain("budget")
+    with pytest.raises(UnknownName, match=r"`orbweaver zoo timm/resnet50\.a1_in1k` tells of a PTM"):
+        explain.explain("timm/resnet50.a1_in1k")
 
 
 @pytest.mark.parametrize(("text", "budget"), [("200", (200, None)), ("10min", (500, 10)), ("1.5 h", (500, 90))])

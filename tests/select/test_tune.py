@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 
 from orbweaver.core.cache import Cache
+from orbweaver.core.errors import UserError
 from orbweaver.data.split import Split
 from orbweaver.models import networks
 from orbweaver.models.vocabulary import build_vocabulary
-from orbweaver.select import tune
+from orbweaver.select import arguments, tune
 from orbweaver.select.data import Data
 from orbweaver.select.order import order
 from orbweaver.select.ranking import rank
@@ -59,6 +60,29 @@ def test_the_best_is_left_with_lines_that_load_it(
     shares = [outputs(path) for path in sorted(pictures.rglob("*.png"))[:4]]
     assert all([*each] == about["classes"] and sum(each.values()) == pytest.approx(1) for each in shares)
     assert "README.md" in ranking.advice[-1]
+
+
+def test_a_folder_that_no_checkpoint_can_be_left_in_is_named_before_anything_runs(
+    pictures: Path, zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "fine_tuned", None)
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "README.md").write_text("mine")
+    for folder, message in [
+        ("file", r"file: the checkpoint cannot be written there \(not a folder\); name a folder with --tune-to"),
+        ("file/deep", r"deep: the checkpoint cannot be written there \(not a folder\)"),
+        ("full", "full: holds files that are no checkpoint; name a new folder with --tune-to"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            rank(pictures, ptms="vit_sprites", budget=8, tune=1, tune_to=tmp_path / folder)
+    assert (tmp_path / "full" / "README.md").read_text() == "mine"
+    (tmp_path / "full" / "card.json").touch()
+    for usable in ("full", "new/er"):
+        assert arguments.checkpoint_folder("x", tmp_path / usable) == tmp_path / usable
+    monkeypatch.setattr(arguments.os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="no permission"):
+        arguments.checkpoint_folder("x", tmp_path / "new")
 
 
 def test_of_values_the_lines_give_values_in_their_unit(tmp_path: Path, zoo: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections import Counter
@@ -43,7 +44,7 @@ def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, li
     if len(bad) > UNREADABLE * len(seen):
         raise DataError(
             f"'{listing.name}': {len(bad)} of {len(seen)} {what} cannot be read, more than 1 %: {named}; "
-            "repair or remove them"
+            f"{_remedy([listing.names[rows[i]] for i in bad], [seen[i].reason for i in bad])}"
         )
     good = [i for i in range(len(seen)) if not seen[i].reason]
     targets = listing.targets[rows[good]]
@@ -65,24 +66,37 @@ def checked(listing: Listing, rows: np.ndarray, cache: Cache) -> tuple[Split, li
     )
     seen = [seen[i] for i in good]
     told = [f"{len(bad)} of {len(digests)} {what} cannot be read and were skipped: {named}"] if bad else []
-    told += _class_sizes(split) + doctor.odd(split, seen, [listing.names[rows[i]] for i in good], cache)
+    told += _class_sizes(split, listing) + doctor.odd(split, seen, [listing.names[rows[i]] for i in good], cache)
     return split, seen, told
+
+
+def _remedy(names: list[str], reasons: list[str]) -> str:
+    """What to do about samples that cannot be read, for a message."""
+    if all(name.startswith(("http://", "https://")) for name in names):
+        return "images are not downloaded; give paths of files"
+    if all(reason == os.strerror(errno.ENOENT) for reason in reasons):
+        return "put these files there; paths in a table start at the table's folder"
+    return "repair or remove them"
 
 
 def _counts(targets: np.ndarray, classes: int) -> np.ndarray:
     return targets.sum(axis=0) if targets.ndim == 2 else np.bincount(targets, minlength=classes)
 
 
-def _class_sizes(split: Split) -> list[str]:
+def _class_sizes(split: Split, listing: Listing) -> list[str]:
+    """Warnings about classes of few samples, or of many more than others. listing: what the split was drawn from."""
     if not split.classes:
         return []
     counts = _counts(split.targets, len(split.classes))
     told = []
     if few := [f"'{split.classes[i]}' {counts[i]}" for i in np.argsort(counts, kind="stable") if counts[i] < FEW]:
-        told.append(f"classes of under {FEW} {doctor.things(split.images)} tell little: {first_few(few)}")
-    if len(few) > len(counts) / 2 and len(few) >= MANY and all(map(_is_number, split.classes)):
-        kind = "regression" if len(split.images) else "text_regression"
-        told.append(f"the labels are numbers, most of them rare: if they are amounts, give a table and --task {kind}")
+        whole = dict(zip(listing.classes, _counts(listing.targets, len(listing.classes)), strict=True))
+        rare = [name for name in split.classes if whole[name] < FEW]
+        more = "" if rare else "; look at more of each (--budget)"
+        told.append(f"classes of under {FEW} {doctor.things(split.images)} tell little: {first_few(few)}{more}")
+        if len(rare) > len(counts) / 2 and len(rare) >= MANY and all(map(_is_number, split.classes)):
+            kind = "a table and --task regression" if len(split.images) else "--task text_regression"
+            told.append(f"the labels are numbers, most of them rare: if they are amounts, give {kind}")
     if counts.max() > IMBALANCE * counts.min():
         large, small = split.classes[int(counts.argmax())], split.classes[int(counts.argmin())]
         told.append(
@@ -102,13 +116,17 @@ def _is_number(name: str) -> bool:
 def left_aside(path: Path, listing: Listing) -> tuple[list[str], list[str]]:
     """Of a folder of classes: notes on what lies in it and is no image of any, and warnings; else nothing.
 
-    Raises TargetError where there is one class folder alone, DataError where splits are taken for classes.
+    Raises TargetError where there is one class folder alone, DataError where splits are taken for classes or a folder
+    may not be read, whose images would be missing without a word.
     """
     if not path.is_dir() or (path / "metadata.csv").exists() or not (path / listing.names[0]).exists():
         return [], []
     top = Path(listing.names[0]).parts[0]
     root = path if top in listing.classes else path / top  # of splits the one that was taken
     entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+    for entry in entries:
+        if entry.is_dir() and not os.access(entry, os.R_OK | os.X_OK):
+            raise DataError(f"{shown(entry)}: not allowed to read it")
     if len(listing.classes) == 1:
         inner = root / listing.classes[0]
         nested = any(map(Path.is_dir, inner.iterdir()))
@@ -121,7 +139,7 @@ def left_aside(path: Path, listing: Listing) -> tuple[list[str], list[str]]:
         lost.append(f"{counted(loose, 'image')} in no class folder")
     if others := Counter(suffix for entry in entries if entry.is_dir() for suffix in _others(entry)):
         each = first_few([f"{suffix or 'no suffix'} {count}" for suffix, count in others.most_common()])
-        lost.append(f"{counted(others.total(), 'file')} that are not called as images are ({each})")
+        lost.append(f"{counted(others.total(), 'file')} without an image's suffix ({each})")
     notes = [f"left out: {', '.join(lost)}"] if lost else []
     called = [name for name in listing.classes if name.lower() in SPLITS]
     if len(called) == len(listing.classes):

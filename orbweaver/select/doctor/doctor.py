@@ -35,7 +35,7 @@ CORPORA = {
 
 
 def things(images: Sequence[bytes]) -> str:
-    """What a split holds that has these images, in a word for messages."""
+    """The word for messages, images or texts: a split without images holds texts."""
     return "images" if len(images) else "texts"
 
 
@@ -85,7 +85,7 @@ def _groups(keys: Iterable[str]) -> list[list[int]]:
 
 
 def _alike(split: Split, seen: list[Look], names: list[str]) -> list[str]:
-    """Not equal and hardly different: pictures resized or compressed again, texts of other case or punctuation."""
+    """Nearly equal: pictures resized or compressed again, texts of other case or punctuation."""
     if len(split.images):
         pairs = alike_pictures([one.alike for one in seen])
     else:
@@ -107,7 +107,7 @@ def _alike(split: Split, seen: list[Look], names: list[str]) -> list[str]:
 def alike_pictures(hashes: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs (i < j) of perceptual hashes, 16 hexadecimal digits, of which `ALIKE` bits or fewer differ.
 
-    A picture of one colour has no low frequencies to be known by: its hash, and those next to it, say nothing.
+    A picture of one colour has no low frequencies, so its hash, and the hashes next to it, say nothing.
     """
     bits = np.array([int(one or "0", 16) for one in hashes], np.uint64)
     telling = np.bitwise_count(bits) > ALIKE
@@ -177,22 +177,24 @@ def about_ptms(
     classes = {name.lower() for name in split.classes}
     for source, ptms in trained_on.items():
         if shared := len(mine & _contents(source, benchmark, cache)):
-            told.append(
-                f"{first_few(ptms)} were trained on '{source}', which holds {shared} of these {things(split.images)}"
-            )
+            told.append(f"{_trained(ptms, source)}, which holds {shared} of these {things(split.images)}")
             continue
         theirs = {part.strip().lower() for card in cards if card.source == source for name in card.source_classes
                   for part in name.split(",")}  # fmt: skip
         if len(classes & theirs) >= max(2, len(classes) / 2):
             told.append(
-                f"{first_few(ptms)} were trained on '{source}', which has the classes "
+                f"{_trained(ptms, source)}, which has the classes "
                 f"{first_few(sorted(classes & theirs))}: these {things(split.images)} may be among its own"
             )
     return told + by_name(f"{place} {split.name}", cards)
 
 
+def _trained(ptms: Sequence[str], source: str) -> str:
+    return f"{first_few(ptms)} {'was' if len(ptms) == 1 else 'were'} trained on '{source}'"
+
+
 def by_name(data: str, cards: Sequence[Card]) -> list[str]:
-    """Data that are called after a corpus which a PTM's name or source says it was trained on."""
+    """Warnings about data that are named after a corpus, where a PTM's name or source says it was trained on that."""
     words, told = _words(data), []
     for corpus, (called, trained) in CORPORA.items():
         ptms = [card.name for card in cards if _words(f"{card.name} {card.source}") & {*trained}]

@@ -19,8 +19,8 @@ from orbweaver.select.keep import kept
 LOOKED_AT = 400  # texts at most
 READ = 300  # letters of a text
 LONG = 20  # bytes that the letters of a text take in UTF-8; shorter ones are names and labels
-SURE = 0.8  # of the probability, below which nothing is told
-# By py3langid's codes. Kin that share a name here are one language: what reads one reads the other.
+SURE = 0.8  # the least probability at which a language is named
+# By py3langid's codes. Close kin share a name here and count as one language: a PTM that reads one reads the other.
 NAMES: dict[str, str] = dict(
     re.findall(
         r"(\w+)=([^,\n]+)",
@@ -49,7 +49,7 @@ NAMES: dict[str, str] = dict(
 
 
 def some(texts: Sequence[str]) -> list[str]:
-    """At most LOOKED_AT of the texts, evenly spaced, which are enough to tell languages from."""
+    """At most LOOKED_AT of the texts, evenly spaced, enough to tell which languages there are."""
     rows = np.linspace(0, len(texts) - 1, min(len(texts), LOOKED_AT)).round().astype(int)
     return [texts[row] for row in rows]
 

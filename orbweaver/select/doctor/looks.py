@@ -46,7 +46,7 @@ class Look:
 
 
 def look(encoded: bytes) -> Look:
-    """Decodes a picture whole, which alone finds out a truncated one; a decompression bomb is refused undecoded."""
+    """Decodes the whole picture, or a truncated one would not be noticed; a decompression bomb is refused undecoded."""
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             width, height = image.size
@@ -98,7 +98,7 @@ def looks(images: Sequence[bytes], cache: Cache) -> tuple[list[str], list[Look]]
 
 
 def _read(images: Sequence[bytes], row: int) -> tuple[bytes, str]:
-    """An encoded image, and "" or why there is none: a file that is gone is as one that is broken."""
+    """An encoded image, and "" or why there is none: a file that is gone counts as broken."""
     try:
         return images[row], ""
     except FileError as error:
@@ -108,7 +108,7 @@ def _read(images: Sequence[bytes], row: int) -> tuple[bytes, str]:
 
 
 def looks_of_texts(texts: dict[str, list]) -> tuple[list[str], list[Look]]:
-    """As `looks`, of texts by name, a row a sample; those that differ in space alone are equal."""
+    """As `looks`, of texts by name, a row a sample; texts that differ in white space alone are equal."""
     rows = list(zip(*texts.values(), strict=True))
     words = [[str(text).split() for text in row] for row in rows]
     letters = [[re.sub(r"[\W_]+", "", str(text).casefold()) for text in row] for row in rows]

@@ -21,7 +21,7 @@ import yaml
 HERE = Path(__file__).parent
 IMAGENET = ("top1", "real", "v2", "r", "a", "sketch")  # % right of ImageNet's variants
 
-# Kinds of pre-training, by words in a name; the first that fits names it: what came first in training.
+# Kinds of pre-training, by words in a name. The first that fits is taken: it is what came first in training.
 PRETRAINING = {
     "text": r"clip|laion|openai|webli|datacomp|dfn|yfcc15m|cc12m|merged2b|ogvl|apple_pt",
     "self-supervised": r"dino|mae(?![a-z])|fcmae|mim_|ijepa|seer|lvd|sat493m|beit|eupe",
@@ -31,7 +31,7 @@ PRETRAINING = {
 }
 BEYOND = r"in2[12]k|lvd|sat493m|seer|mim_m|beit_|beit3|eupe"  # self-supervised on more than ImageNet
 
-# What computes, by timm's families (its modules); what is in none of these is a convnet.
+# The kind of network, by timm's families (its modules); a family that is in none of these lists is a convnet.
 TRANSFORMERS = [
     "vision_transformer",
     "deit",
@@ -155,7 +155,7 @@ def imagenet_results() -> pd.DataFrame:
 @lru_cache
 def of_texts() -> pd.DataFrame:
     """Facts of text encoders, by name (`hub/...`, `pypi/...`): the columns of `of_timm` that they have, config, and
-    language: the one that it reads, or many; NaN where its model card is silent."""
+    language: the one that it reads, or many; NaN where its model card does not say."""
     listed = yaml.safe_load((HERE / "text_encoders.yaml").read_text(encoding="utf-8"))
     table = pd.DataFrame.from_dict(listed, orient="index")
     kinds = ["word vectors" if family == "wordllama" else "transformer" for family in table["family"]]

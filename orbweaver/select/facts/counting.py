@@ -1,4 +1,4 @@
-"""What a forward pass takes and training keeps, counted on shapes: no weights, no network, no computing.
+"""What a forward pass costs and what training keeps in memory, counted on shapes: no weights, nothing downloaded.
 
 The model is built on torch's meta device, which knows shapes alone.
 """

@@ -1,4 +1,4 @@
-"""What a score means in accuracy: calibrated on the benchmark, where scores and fine-tuned accuracies are both known.
+"""What a score means in accuracy: calibrated on targets where scores and fine-tuned accuracies are both known.
 
 An accuracy is whatever truth of the task lies between 0 and 1: of several labels, mean average precision. With t a
 target of the benchmark of the same task, i a PTM, a_ti its fine-tuned accuracy, q_ti the leave-one-out accuracy of a
@@ -16,6 +16,11 @@ fine-tuning adds) and slope (>= 0) are fitted by least squares, each target weig
 an 80 % prediction interval, with r_ti the residuals on a target whose family the fit left out, t Student's quantile
 with as many degrees of freedom as there are families but one: PTMs of one target share their error, targets of one
 family are as good as seen, and neither is further evidence.
+
+Of public PTMs gain and width come from targets on which one of them was fine-tuned (docs/public/tuned.csv), whose own
+probe is then L_t; slope comes from a benchmark.
+
+A regression's root mean squared error e has -log(e) in the place of logit(a); q_ti is then the probe's error.
 """
 
 from __future__ import annotations
@@ -27,8 +32,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.special import expit
-from scipy.special import logit as exact_logit
+from scipy.special import expit, logit
 
 from orbweaver.core.errors import FileError
 from orbweaver.metrics.measures import regret_at_k
@@ -46,7 +50,7 @@ class Calibration:
     """gain, slope, width: of the formula above. targets: T. inside: share of the benchmark's accuracies that fell into
     the range when their target's family was left out of everything. regret: by k, what fine-tuning only the first k
     would have lost in accuracy, mean over targets. found: by k, on how many targets the first k held the best PTM.
-    families: F.
+    families: F. error: are truths and levels errors, not fractions?
     """
 
     gain: float
@@ -57,6 +61,7 @@ class Calibration:
     regret: dict[int, float]
     found: dict[int, int]
     families: int = 0
+    error: bool = False
 
 
 def benchmark(
@@ -89,26 +94,30 @@ def benchmark(
     return table.dropna(subset=["truth", "score"]).reset_index(drop=True)
 
 
-def terms(level: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+def terms(level: np.ndarray, score: np.ndarray, error: bool = False) -> tuple[float, np.ndarray]:
     """L_t and S_t * standardised score, of one target; a level that is not known is NaN."""
     known = ~np.isnan(level)
-    logits = logit(level[known])
+    logits = linked(level[known], error)
     spread = score.std()
     centred = (score - score.mean()) / spread if spread > 0 else np.zeros(len(score))
     known_spread = known.all() or known.sum() >= FEWEST_FOR_SPREAD
     return float(logits.mean()), (float(logits.std()) if known_spread else 1.0) * centred
 
 
-def logit(accuracy: np.ndarray) -> np.ndarray:
-    return exact_logit(np.clip(accuracy, CLIP, 1 - CLIP))
+def linked(value: np.ndarray, error: bool) -> np.ndarray:
+    """logit of fractions, -log of errors: more is better."""
+    return -np.log(np.maximum(value, np.finfo(float).tiny)) if error else logit(np.clip(value, CLIP, 1 - CLIP))
 
 
-def calibrate(table: pd.DataFrame) -> Calibration | None:
-    """Fits gain, slope and width to a `benchmark` table; None where its families are under `FEWEST_TARGETS`."""
+def calibrate(table: pd.DataFrame, error: bool = False) -> Calibration | None:
+    """Fits gain, slope and width to a `benchmark` table; None where its families are under `FEWEST_TARGETS`.
+
+    error: truths and levels are errors.
+    """
     of_family: dict[str, list[Part]] = {}
     for (family, _), rows in table.groupby(["family", "dataset"], sort=False):
-        level, deviation = terms(rows["level"].to_numpy(), rows["score"].to_numpy())
-        of_family.setdefault(family, []).append((logit(rows["truth"].to_numpy()) - level, deviation))
+        level, deviation = terms(rows["level"].to_numpy(), rows["score"].to_numpy(), error)
+        of_family.setdefault(family, []).append((linked(rows["truth"].to_numpy(), error) - level, deviation))
     families = list(of_family.values())
     if len(families) < FEWEST_TARGETS:
         return None
@@ -122,10 +131,11 @@ def calibrate(table: pd.DataFrame) -> Calibration | None:
     regret, found = {}, {}
     by_target = [rows for _, rows in table.groupby("dataset", sort=False)]
     for k in range(1, max(len(rows) for rows in by_target) + 1):
-        lost = [regret_at_k(rows["truth"], rows["score"], k) for rows in by_target]
+        lost = [regret_at_k(-rows["truth"] if error else rows["truth"], rows["score"], k) for rows in by_target]
         regret[k], found[k] = float(np.mean(lost)), int(np.sum(np.array(lost) == 0))
     targets = table["dataset"].unique().tolist()
-    return Calibration(gain, slope, _width(families), targets, float(np.mean(inside)), regret, found, len(families))
+    share = float(np.mean(inside))
+    return Calibration(gain, slope, _width(families), targets, share, regret, found, len(families), error)
 
 
 def _fit(families: list[list[Part]]) -> tuple[float, float]:
@@ -146,12 +156,14 @@ def _width(families: list[list[Part]]) -> float:
 
 
 def ranges(calibration: Calibration, level: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Expected accuracy of each PTM, and the low and high end of its 80 % range; NaN without a score."""
+    """Expected accuracy (or error) of each PTM, and the low and high end of its 80 % range; NaN without a score."""
     known = ~np.isnan(score)
     expected, low, high = np.full((3, len(score)), np.nan)
     if known.any() and not np.isnan(level).all():
-        at, deviation = terms(level[known], score[known])
+        at, deviation = terms(level[known], score[known], calibration.error)
         middle = at + calibration.gain + calibration.slope * deviation
-        expected[known] = expit(middle)
-        low[known], high[known] = expit(middle - calibration.width), expit(middle + calibration.width)
+        ends = [middle, middle - calibration.width, middle + calibration.width]
+        expected[known], low[known], high[known] = [np.exp(-end) if calibration.error else expit(end) for end in ends]
+    if calibration.error:
+        low, high = high, low
     return expected, low, high

@@ -1,4 +1,4 @@
-"""PTMs forwarded over a user's data: each part once, as what it gave is kept; and what scores take from that."""
+"""Forwards PTMs over a user's data, each part once, and makes of their features what methods ask for."""
 
 from __future__ import annotations
 

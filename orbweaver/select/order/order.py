@@ -1,4 +1,4 @@
-"""What methods say of each PTM on a user's data, and how far other data of the same kind would change it."""
+"""Scores of each PTM on a user's data, and how much they would change on other data of the same kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRIO_NAME = "borda_trio"
 
 @dataclass(frozen=True)
 class Scored:
-    """What is said of one PTM on some of the samples, by method; NaN where there is no value, with the reason.
+    """Scores of one PTM on some of the samples, by method; NaN where there is no score, with the reason.
 
     halves: (H,) the same on half-samples. metric: of the task that the samples are of.
     """
@@ -46,9 +46,9 @@ def known_methods(names: Sequence[str]) -> list[str]:
 
 
 def before_the_last(methods: Sequence[str]) -> list[str]:
-    """The methods that decide in a race who sees more: those that take no pass beside the last layer's, if there are.
+    """The methods that decide in a race which PTMs see more: those that need the last layer alone, if there are such.
 
-    What looks inside is fitted to all samples seen and made anew with more of them, so only who saw all pays for it.
+    Features from inside are fitted to all samples seen, and again when there are more: only PTMs that see all get them.
     """
     from orbweaver.methods import looks_inside
 

@@ -1,10 +1,10 @@
-"""A race instead of a sweep: all PTMs are forwarded on few samples, and those that are hopeless see no more of them.
+"""A race instead of a sweep: all PTMs are forwarded on few samples, and those that are hopeless see no more samples.
 
 After each look but the last, with R the PTM on place `keep` and the scores of all on the same half-samples of what was
-seen, a PTM behind R is dropped where it is ahead of R on fewer than `HOPELESS` of the half-samples; what is left sees
-twice as many samples. Of several methods these are the ones that need the last layer alone, where there are such
-(`order.before_the_last`). (Successive halving, K. Jamieson and A. Talwalkar, AISTATS 2016, with a test in the place of
-a fixed half; racing, O. Maron and A. Moore, NIPS 1993.)
+seen, a PTM behind R is dropped where it is ahead of R on fewer than `HOPELESS` of the half-samples; the others see
+twice as many samples. Of several methods, only those that need nothing but the last layer decide who is dropped, where
+there are such (`order.before_the_last`). (Successive halving, K. Jamieson and A. Talwalkar, AISTATS 2016, with a test
+in the place of a fixed half; racing, O. Maron and A. Moore, NIPS 1993.)
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HALVES_OF_A_LOOK = 40
 
 @dataclass
 class Result:
-    """scored: the last that is known of each PTM. looks: after how many looks that was. left_out: those that nothing is
-    known of, with the reason. stopped: was there no time for more?"""
+    """scored: what was last found of each PTM. looks: after how many looks that was. left_out: PTMs of which nothing is
+    known, with the reason. stopped: did the time run out?"""
 
     scored: dict[str, Scored]
     looks: dict[str, int]
@@ -37,7 +37,7 @@ class Result:
     def places(self, methods: Sequence[str]) -> pd.DataFrame:
         """ptm, score, looks: best first; a PTM that was dropped stands behind all that saw more.
 
-        methods: the score is of those by which all with so many looks were scored.
+        methods: a score is made of those by which all PTMs with as many looks were scored.
         """
         parts = []
         for looks in sorted({*self.looks.values()}, reverse=True):
@@ -59,9 +59,10 @@ def race(
 ) -> Result:
     """Runs the race. A PTM that cannot be loaded or forwarded is left out; the others run on.
 
-    scored: name, looks, half-samples -> what is known then; forwards what it needs. time_left: seconds; once there are
-    none no further PTM is forwarded, but for two. A look that only some had time for does not count: they would stand
-    before those that it never came to. With no more PTMs than `keep` all see everything at once.
+    scored: name, looks, half-samples -> what is known then; forwards what it needs. time_left: the seconds that are
+    left; once there are none no further PTM is forwarded, except that two always are. A look that only some PTMs had
+    time for does not count: they would stand before those that had none. With no more PTMs than `keep`, all see
+    everything at once.
 
     early: the methods by which PTMs are dropped; by default all.
 

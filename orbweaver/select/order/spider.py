@@ -28,7 +28,7 @@ NAME = order.SPIDER  # of the ranker in params.yaml, and of its rows in scores/<
 def load(ptms: Sequence[Stored], data: Data) -> Spider:
     """The benchmark's spider. Raises FileError when it was not trained, UserError when it does not know these PTMs."""
     if data.benchmark is None:
-        raise UserError("it is trained by a benchmark, and there is none here (--benchmark)")
+        raise UserError("method 'spider' is trained by a benchmark, and there is none here; name one with --benchmark")
     spider = checkpoint.load(data.benchmark.ranker(NAME))
     checkpoints = {ptm.card.name: ptm.card.checkpoint for ptm in ptms}
     check_zoo(spider.card, checkpoints, read_card(data.benchmark, spider.card.encoder))
@@ -38,7 +38,7 @@ def load(ptms: Sequence[Stored], data: Data) -> Spider:
 def ordered(ptms: Sequence[Stored], data: Data, spider: Spider) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Places, scores on half-samples, and the probe's on the same; only the encoder and the first k PTMs are forwarded.
 
-    Half-samples keep these k: how the data's share in their choice would vary is not asked.
+    All half-samples use these k PTMs: how much the choice itself would vary with the data is not measured.
 
     Returns:
         ptm, score, level (the probe's, of forwarded PTMs), looks, reason, forwards and seconds (of this call); and two

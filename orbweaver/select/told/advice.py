@@ -47,6 +47,10 @@ class Unit:
     def difference(self, value: float) -> str:
         return f"{100 * value:.1f} points" if self.points else f"{value:.3g}"
 
+    def rounded(self, expected: float) -> str:
+        """An expected value; an error may be of any size."""
+        return f"{expected:.4g}" if self.error else f"{expected:.2f}"
+
     def close(self, best: float) -> float:
         return CLOSE if self.points else CLOSE * abs(best)
 
@@ -105,16 +109,16 @@ def advice(
 ) -> list[str]:
     """Sentences about a ranking that was not fine-tuned yet.
 
-    table: ptm, score, probe (in the unit), parameters, dropped; best first. on_halves: (half-sample, PTM) scores,
-    level_halves: of the probe in the unit. seconds: of fine-tuning a PTM, where known. command: the ranking's own;
-    name_them: it does not say which PTMs, so the advised ones are named.
+    table: ptm, score, probe (in the unit), expected, low, high, parameters, dropped; best first. on_halves:
+    (half-sample, PTM) scores, level_halves: of the probe in the unit. seconds: of fine-tuning a PTM, where known.
+    command: the ranking's own; name_them: it does not say which PTMs, so the advised ones are named.
     """
     names = table.dropna(subset=["score"])["ptm"].tolist()
     if len(names) == 1:
         said = [f"There is one PTM, {names[0]}; nothing was ranked.{_reaches(table, names[0], unit, what)}"]
-        return [*said, _next(names, seconds, command, name_them)]
+        return [*said, *_should_give(table, names[0], unit), _next(names, seconds, command, name_them)]
     tied = level_with(on_halves, names)
-    said = [_leader(table, level_halves, unit, what, names, tied)]
+    said = [_leader(table, level_halves, unit, what, names, tied), *_should_give(table, names[0], unit)]
     if len(tied) > 1:
         whole = "the two" if len(names) == 2 else f"all {len(names)}"
         of = f"{whole} PTMs" if len(tied) == len(names) else f"{len(tied)} of {len(names)} PTMs"
@@ -124,7 +128,7 @@ def advice(
         )
     forgotten = [name for name in names if name not in tied]
     advised = list(tied)
-    if calibration is not None:
+    if calibration is not None and calibration.regret:
         advised = names[: max(len(tied), min(len(names), _enough(calibration)))]
         forgotten = [name for name in forgotten if name not in advised]
     elif len(tied) == 1:
@@ -155,6 +159,16 @@ def _reaches(table: pd.DataFrame, name: str, unit: Unit, what: str) -> str:
         return ""
     verb = "errs by" if unit.error else "reaches"
     return f" A linear model on its features {verb} {value:.3g} ({unit.name}) on these {what}."
+
+
+def _should_give(table: pd.DataFrame, name: str, unit: Unit) -> list[str]:
+    """A sentence on what fine-tuning a PTM should give, where anything is expected."""
+    row = table.set_index("ptm").loc[name]
+    if np.isnan(row["expected"]):
+        return []
+    about, low, high = (unit.rounded(row[column]) for column in ("expected", "low", "high"))
+    verb = "err by" if unit.error else "reach"
+    return [f"Fine-tuned, {name} should {verb} about {about} ({unit.real}); the 80 % range is {low} to {high}."]
 
 
 def _leader(table: pd.DataFrame, halves: pd.DataFrame, unit: Unit, what: str, names: list[str], tied: list[str]) -> str:

@@ -79,7 +79,7 @@ def _ranks(table: pd.DataFrame) -> list[str]:
 
 
 def frontier(cost: np.ndarray, value: np.ndarray, lower_is_better: bool) -> list[int]:
-    """Indices, by rising cost, of what nothing that costs as much or less reaches (the Pareto front)."""
+    """Indices, by rising cost, of the Pareto front: those that reach more than all of the same or a lower cost."""
     good = -value if lower_is_better else value
     front, best = [], -np.inf
     for i in sorted(range(len(cost)), key=lambda i: (cost[i], -good[i])):

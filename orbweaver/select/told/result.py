@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 MEANINGS = {
     "rank": "place, best first",
     "PTM": "pre-trained model",
-    "score": "what the methods say; of several the mean of the ranks by each, 0 last and 1 first by all, and what "
-    "breaks ties, which may lead beyond",
+    "score": "the method's own score; of several methods the mean of the PTM's ranks, from 0 (last by all) to 1 (first "
+    "by all), and a part that breaks ties, with which it may leave that range",
     "probe": "what a linear model on the PTM's frozen features reaches on these data, each sample left out once",
-    "half-samples": "where nine in ten half-samples of the data lie, about the probe",
-    "expected": "what fine-tuning gives, calibrated on a benchmark",
+    "half-samples": "the range that nine in ten half-samples of the data lie in, set about the probe on all samples",
+    "expected": "what fine-tuning should give, calibrated on targets where that was measured",
     "80": "the range that should hold four in five of such values",
     "real": "what fine-tuning gave on samples that were kept apart",
     "rate": "the learning rate that won",
@@ -146,8 +146,10 @@ class Ranking:
         cells[f"probe ({self.unit.name})"] = [f"{value:.3g}" if value == value else "-" for value in table["probe"]]
         cells["half-samples"] = _ranges(table["probe_low"], table["probe_high"])
         if table["expected"].notna().any():
-            cells["expected"] = [f"{value:.2f}" if value == value else "-" for value in table["expected"]]
-            cells["80 % range"] = _ranges(table["low"], table["high"])
+            say = self.unit.rounded
+            cells["expected"] = [say(value) if value == value else "-" for value in table["expected"]]
+            ends = zip(table["low"], table["high"], strict=True)
+            cells["80 % range"] = [f"{say(a)} .. {say(b)}" if a == a else "-" for a, b in ends]
         if "real" in table:
             real = "real" if self.unit.comparable else f"real ({self.unit.real})"
             cells[real] = [f"{value:.3g}" if value == value else "" for value in table["real"]]

@@ -143,9 +143,9 @@ def fitting(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
 def candidates(texts: bool = False, count: int = COUNT, limits: Limits = AFFORDABLE) -> list[Candidate]:
     """Up to `count` public PTMs within the limits, the best expected first.
 
-    One is taken after the other: each time of the kind of pre-training that was taken least, of its families that taken
-    least, the best by `prior`. So none of these is left out for a prior that may be wrong on one's own data. Of one
-    architecture and kind of pre-training only one is taken while there are others.
+    They are taken one by one: each time from the kind of pre-training that was taken least, there from the family that
+    was taken least, the best by `prior`. So no kind or family is left out for a prior that may be wrong on the user's
+    data. A second PTM of the same architecture and kind of pre-training is taken only when there are no others.
 
     Raises:
         UnknownName, UserError: as `fitting`; UserError too when all are slower than the limit.
@@ -168,7 +168,7 @@ def candidates(texts: bool = False, count: int = COUNT, limits: Limits = AFFORDA
         over = {what: value for what, value in measured[name].items() if value > getattr(limits, LIMITED[what])}
         if over:
             tried[name] = over
-            # what computes more of the same family is neither smaller nor faster
+            # a larger PTM of the same family takes no less memory or time
             for each in [each for each, other in rows.items() if _larger(other, row)]:
                 del rows[each]
             continue

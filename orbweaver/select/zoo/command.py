@@ -35,11 +35,15 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """The options that say which public PTMs can be afforded."""
-    parser.add_argument("--candidates", type=positive, metavar="N", help=f"how many to choose ({COUNT})")
+    parser.add_argument("--candidates", type=positive, metavar="N", help=f"how many public PTMs to choose ({COUNT})")
     parser.add_argument("--max-parameters", type=_amount, metavar="M", help="millions (100, where no limit is given)")
-    parser.add_argument("--max-gmacs", type=_amount, metavar="G", help="10^9 multiply-adds a sample (20, likewise)")
-    parser.add_argument("--max-memory", type=_amount, metavar="GB", help="to fine-tune a batch of 16; an estimate")
-    parser.add_argument("--latency", type=_amount, metavar="MS", help="a sample, forward, measured on this device")
+    parser.add_argument(
+        "--max-gmacs", type=_amount, metavar="G", help="10^9 multiply-adds a sample (20, where no limit is given)"
+    )
+    parser.add_argument(
+        "--max-memory", type=_amount, metavar="GB", help="of memory to fine-tune in batches of 16, estimated"
+    )
+    parser.add_argument("--latency", type=_amount, metavar="MS", help="to forward a sample, measured on this device")
     parser.add_argument("--licence", action="append", default=[], metavar="NAME", help="such as mit; repeatable")
     parser.add_argument("--family", action="append", default=[], metavar="NAME", help="such as convnext; repeatable")
     parser.add_argument("--on-disk", action="store_true", help="only PTMs whose weights are on this disk")
@@ -171,6 +175,6 @@ def _facts(name: str, row: pd.Series, table: pd.DataFrame) -> list[tuple[str, st
             )
         )
     else:
-        told.append(("expected", "nothing: no published truth tells of text encoders"))
+        told.append(("expected", "nothing: no published table says how well text encoders do"))
     told.append(("weights", "on this disk" if row["on_disk"] else "not on this disk; ranking fetches them"))
     return told

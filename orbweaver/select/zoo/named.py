@@ -66,7 +66,7 @@ def zoo(
         raise ZooError(f"no PTMs to rank for {task}; name some with --ptm or in the --zoo file, as {FORMS}")
     for card in (ptm.card for ptm in found):
         if not fits(card.task, task):
-            raise ZooError(f"PTM '{card.name}' does {card.task}; it cannot be fine-tuned to do {task}")
+            raise _unfit(card.name, card.task, task)
     return found, left_out
 
 
@@ -102,7 +102,9 @@ def names_in(path: str | Path) -> list[str]:
 def _own(name: str, benchmark: Workspace | None, settings: Settings) -> Stored:
     """A PTM of the benchmark."""
     if benchmark is None:
-        raise ZooError(f"unknown PTM '{name}': without a benchmark (--benchmark) PTMs are named {FORMS}")
+        near = _near(name)
+        meant = f"did you mean '{near}'? Without" if near else "without"
+        raise ZooError(f"unknown PTM '{name}': {meant} a benchmark (--benchmark) PTMs are named {FORMS}")
     check_known(name, settings.ptms, "PTM (one of the benchmark's zoo, or timm/NAME)")
     if not (benchmark.ptm(name) / "card.json").exists():
         raise FileError(
@@ -110,6 +112,14 @@ def _own(name: str, benchmark: Workspace | None, settings: Settings) -> Stored:
             f"or name public PTMs with --ptm, as {FORMS}"
         )
     return stored(benchmark, name)
+
+
+def _near(name: str) -> str | None:
+    """The public PTM that a name without its source, and perhaps without its owner or tag, is of."""
+    from orbweaver.select import facts
+
+    known = [*facts.of_texts().index, *facts.of_timm().index]
+    return next((one for one in known if one.endswith(f"/{name}") or one.startswith(f"timm/{name}.")), None)
 
 
 def _public(name: str, task: str, cache: Cache) -> Stored:
@@ -122,10 +132,13 @@ def _public(name: str, task: str, cache: Cache) -> Stored:
     import timm
 
     from orbweaver.models.catalogue import catalogue
+    from orbweaver.select import facts
 
     architecture = name.partition("/")[2]
     if name.startswith("timm/"):
         check_public(name, [f"timm/{known}" for known in (*timm.list_pretrained(), *catalogue())])
+    if name.startswith("pypi/"):
+        check_known(name, [known for known in facts.of_texts().index if known.startswith("pypi/")], "public PTM")
     config = timm.get_pretrained_cfg(architecture) if architecture in timm.list_pretrained() else None
     count = config.num_classes if config else 0
     source = "imagenet" if count == 1000 else (config and config.tag) or "unknown"
@@ -138,7 +151,11 @@ def _check_kind(name: str, task: str) -> None:
     """Raises ZooError for a PTM of images where texts are looked at, or the reverse: before weights are fetched."""
     does = "image_classification" if name.startswith("timm/") else "text_classification"
     if not fits(does, task):
-        raise ZooError(f"PTM '{name}' does {does}; it cannot be fine-tuned to do {task}; name others, as {FORMS}")
+        raise _unfit(name, does, task)
+
+
+def _unfit(name: str, does: str, task: str) -> ZooError:
+    return ZooError(f"PTM '{name}' does {does}; it cannot be fine-tuned to do {task}; name others, as {FORMS}")
 
 
 def check_public(name: str, known: Sequence[str]) -> None:
