@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from orbweaver.core.errors import FileError
@@ -17,6 +18,8 @@ from orbweaver.methods import borda
 from orbweaver.metrics.tau import weighted_tau, weighted_taus
 from orbweaver.report.markdown import escaped, markdown
 from orbweaver.report.marked import between
+from orbweaver.select.order import expected
+from orbweaver.select.order.calibrated import of_public
 
 FIGURES = {
     "heat_map": "Weighted tau of every method on every target",
@@ -248,6 +251,24 @@ def _table(values: pd.DataFrame) -> str:
     return markdown(cells.rename(escaped).reset_index())
 
 
+def public_table(docs: Path) -> str:
+    """By task: what fine-tuning public PTMs gave beside their probe, and how wide and how right the ranges are."""
+    rows = []
+    for task, runs in pd.read_csv(docs / "public/tuned.csv").groupby("task", sort=False):
+        found, _ = of_public(task)
+        probe, real = runs["probe"].to_numpy(), runs["real"].to_numpy()
+        if found.error:
+            gain = f"{100 * (np.exp(-found.gain) - 1):+.0f} % of the error"
+            width = f"{np.exp(-found.width):.2f} to {np.exp(found.width):.2f} times"
+        else:
+            gain = f"{100 * (real - probe).mean():+.1f} points"
+            ends = [expected.ranges(found, np.array([one]), np.zeros(1))[1:] for one in probe]
+            width = f"{100 * np.mean([high - low for low, high in ends]):.0f} points"
+        row = {"task": escaped(task), "PTM": escaped(runs["ptm"].iloc[0]), "targets": str(len(runs))}
+        rows.append(row | {"fine-tuning adds": gain, "inside 80 %": f"{found.inside:.0%}", "a range": width})
+    return markdown(pd.DataFrame(rows))
+
+
 PLACES: list[tuple[str, str, Callable[[Path], str]]] = [
     ("README.md", "result table", _file("standard/result_table.md")),
     ("docs/results/mini.md", "result table", _file("mini/result_table.md")),
@@ -260,6 +281,7 @@ PLACES: list[tuple[str, str, Callable[[Path], str]]] = [
     ("docs/explanation/inside.md", "inside table", inside_table),
     ("docs/explanation/inside.md", "elsewhere table", elsewhere_table),
     ("docs/explanation/truth.md", "laboratories table", laboratories_table),
+    ("docs/rank.md", "public table", public_table),
 ]
 
 

@@ -145,9 +145,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_known(target, of, "target")
         if not (path := kept / f"{target}.json").exists():
             write_text(path, json.dumps(measured(target, of[target], Cache(kept))))
-    runs = pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in sorted(kept.glob("*.json"))])
+    finished = [path for target in of if (path := kept / f"{target}.json").exists()]
+    runs = pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in finished])
     known = {}
-    for task, rows in runs.groupby("task"):
+    for task, rows in runs.groupby("task", sort=False):
         found = calibration(rows, slope_of(workspace.root, task))
         known[task] = {name: round(getattr(found, name), DIGITS) for name in ("gain", "slope", "width", "inside")}
         known[task] |= {"families": found.families, "targets": found.targets, "samples": int(rows["samples"].median())}

@@ -44,6 +44,15 @@ def calibrated(
     )
 
 
+def of_public(task: str) -> tuple[expected.Calibration, int] | None:
+    """The calibration of public PTMs, and on how many samples of each target they were ranked; None without one."""
+    known = json.loads(OF_PUBLIC.read_text(encoding="utf-8")).get(task)
+    if known is None:
+        return None
+    samples = known.pop("samples")
+    return expected.Calibration(**known, regret={}, found={}, error=not TASKS[task].fraction), samples
+
+
 def _calibration(
     data: Data, methods: list[str], ranker: Spider | None, ptms: list[str]
 ) -> tuple[expected.Calibration | None, str]:
@@ -52,13 +61,14 @@ def _calibration(
     few = f"the benchmark has {name} targets of under {expected.FEWEST_TARGETS} families to calibrate on"
     public = [ptm for ptm in ptms if ptm.startswith(PUBLIC)]
     if public and len(public) == len(ptms):
-        known = json.loads(OF_PUBLIC.read_text(encoding="utf-8")).get(name)
-        if known is None:
+        found, samples = of_public(name) or (None, 0)
+        if found is None:
             return None, f"no public PTM was fine-tuned on {name} targets to calibrate on"
-        samples = known.pop("samples")
         what = "images" if len(data.split.images) else "texts"
-        on = f"{len(known['targets'])} targets of {samples} {what}, on each of which one public PTM was fine-tuned"
-        return expected.Calibration(**known, regret={}, found={}, error=not TASKS[name].fraction), on
+        return (
+            found,
+            f"{len(found.targets)} targets of {samples} {what}, on each of which one public PTM was fine-tuned",
+        )
     if public:
         return None, "public PTMs and those of a benchmark are calibrated apart; rank either alone to see it"
     if not TASKS[name].fraction:
