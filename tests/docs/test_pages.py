@@ -68,7 +68,7 @@ def test_a_figure_that_no_longer_agrees_is_found(tmp_path: Path) -> None:
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text((ROOT / page).read_text())
     benchmarks = [table.parent.relative_to(ROOT) for table in ROOT.glob("docs/*/result_table.md")]
-    for folder in ("docs/replays", "data/published/standard", *benchmarks):
+    for folder in ("docs/replays", "docs/public", "data/published/standard", *benchmarks):
         shutil.copytree(ROOT / folder, tmp_path / folder, dirs_exist_ok=True)
     for name in ("replays", "agreement"):
         table = pd.read_csv(ROOT / f"docs/replays/{name}.csv")
