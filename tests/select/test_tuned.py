@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import stats
 from scipy.special import expit, logit
 
+from orbweaver.core.errors import UnknownName
 from orbweaver.data.datasets import DATASETS
 from orbweaver.data.readers import own
 from orbweaver.data.split import Split
@@ -146,3 +147,27 @@ def test_what_the_package_holds_can_be_trusted_and_is_that_of_the_committed_runs
             assert known[task][name] == pytest.approx(getattr(found, name), abs=1e-4)
         assert known[task]["targets"] == rows["target"].tolist()
         assert known[task]["inside"] >= calibrated.TRUSTED
+
+
+def test_what_is_in_the_table_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def measured(target: str, ptm: str, cache: object) -> dict:
+        asked.append(target)
+        about = {"task": DATASETS[target].task, "target": target, "family": DATASETS[target].family, "ptm": ptm}
+        return about | {"samples": 300, "held_out": 100, "probe": 0.5, "real": 0.5 + len(asked) / 100, "rate": 0.001}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tuned, "measured", measured)
+    monkeypatch.setattr(tuned, "OF_PUBLIC", tmp_path / "tuned.json")
+    monkeypatch.setattr(tuned, "slope_of", lambda root, task: 0.25)
+    tuned.main(["digits", "textures"])
+    assert json.loads((tmp_path / "tuned.json").read_text()) == {}  # of two families nothing is known of a third
+    tuned.main(["photographs", "digits", "colours_hue"])
+    assert asked == ["digits", "textures", "photographs", "colours_hue"]
+    table = pd.read_csv(tmp_path / "docs/public/tuned.csv")
+    assert table["target"].tolist() == ["photographs", "digits", "textures", "colours_hue"]
+    (task, known), = json.loads((tmp_path / "tuned.json").read_text()).items()  # fmt: skip
+    assert (task, known["families"], known["slope"]) == ("image_classification", 3, 0.25)
+    with pytest.raises(UnknownName, match="did you mean 'digits'"):
+        tuned.main(["digit"])

@@ -4,8 +4,7 @@
 
 Each target, one of every family, is ranked as a user's data are: 400 images in a folder or 400 texts in a table, 100 of
 them kept apart; then a public PTM is fine-tuned by the recipe of `--verify`, images at its own input size. Needs the
-extra `standard`; takes about ten core-minutes a target, and keeps finished ones in .store/tuned. From all that are
-there it then writes
+extra `standard` and about ten core-minutes a target; those that are in the table are not measured again. It writes
 
 docs/public/tuned.csv               task, target, family, ptm, samples, held_out, probe, real, rate
 orbweaver/select/facts/tuned.json   for each task the calibration: gain and width from these, slope from a published
@@ -140,19 +139,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("targets", nargs="*", default=[*of], help="some of those of this file; by default all")
     asked, workspace = parser.parse_args(arguments).targets, Workspace(Path())
-    kept = workspace.store / "tuned"
+    path = workspace.root / "docs/public/tuned.csv"
+    done = {row["target"]: row for row in pd.read_csv(path).to_dict("records")} if path.exists() else {}
     for target in asked:
         check_known(target, of, "target")
-        if not (path := kept / f"{target}.json").exists():
-            write_text(path, json.dumps(measured(target, of[target], Cache(kept))))
-    finished = [path for target in of if (path := kept / f"{target}.json").exists()]
-    runs = pd.DataFrame([json.loads(path.read_text(encoding="utf-8")) for path in finished])
-    known = {}
+        if target not in done:
+            done[target] = measured(target, of[target], Cache(workspace.store / "tuned"))
+            write_csv(pd.DataFrame([done[one] for one in of if one in done]), path)
+    runs, known = pd.DataFrame([done[one] for one in of if one in done]), {}
     for task, rows in runs.groupby("task", sort=False):
+        if rows["family"].nunique() < expected.FEWEST_TARGETS:
+            continue
         found = calibration(rows, slope_of(workspace.root, task))
         known[task] = {name: round(getattr(found, name), DIGITS) for name in ("gain", "slope", "width", "inside")}
         known[task] |= {"families": found.families, "targets": found.targets, "samples": int(rows["samples"].median())}
-    write_csv(runs, workspace.root / "docs/public/tuned.csv")
     write_text(OF_PUBLIC, json.dumps(known, indent=2) + "\n")
     print(runs.to_string(index=False), json.dumps(known, indent=2), sep="\n")
 
