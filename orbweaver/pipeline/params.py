@@ -37,7 +37,13 @@ class ParamsError(UserError):
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml; each section has a table of its own below.
+
+    seed: of everything that is drawn or trained. threads: of each computation; fixed, as the last bits of a sum
+    depend on it. sources: what PTMs are pre-trained on. targets: what PTMs are fine-tuned on and ranked for. ptms:
+    the PTMs, the zoo. encoders: the text encoders of F-labels. truth: `finetune`, or the name of a table in
+    data/published that is read instead. methods: names of the methods that rank the zoo, see `orbweaver explain`.
+    """
 
     seed: int
     threads: int = Field(ge=1)
