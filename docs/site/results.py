@@ -131,7 +131,8 @@ def left_to_select(short: pd.DataFrame, longer: pd.DataFrame, scores: pd.DataFra
     rows = {}
     for target, many in longer.groupby("dataset"):
         long = many.pivot(index="ptm", columns="seed", values="test")
-        few = short[short["dataset"] == target].pivot(index="ptm", columns="seed", values="test").loc[long.index]
+        here = short[short["ptm"].isin(long.index) & (short["dataset"] == target)]
+        few = here.pivot(index="ptm", columns="seed", values="test")
         row = {}
         for name, runs in (("40 steps", few), ("120 steps", long)):
             noise = runs.var(axis=1).mean()
@@ -139,7 +140,6 @@ def left_to_select(short: pd.DataFrame, longer: pd.DataFrame, scores: pd.DataFra
             row |= {f"spread, {name}": 100 * max(spread, 0) ** 0.5, f"noise, {name}": 100 * noise**0.5}
         row["correlation of means"] = few.mean(axis=1).corr(long.mean(axis=1))
         of_these = scores[scores["ptm"].isin(long.index)]
-        here = short[short["ptm"].isin(long.index) & (short["dataset"] == target)]
         taus = pd.DataFrame({name: _mean_taus(of_these, runs) for name, runs in (("40", here), ("120", many))})
         leading = taus.sort_values("40", ascending=False).head(10).median()
         rows[target] = row | {f"leading ten, {steps} steps": leading[steps] for steps in ("40", "120")}

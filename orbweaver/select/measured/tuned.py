@@ -141,12 +141,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked, workspace = parser.parse_args(arguments).targets, Workspace(Path())
     path = workspace.root / "docs/public/tuned.csv"
     done = {row["target"]: row for row in pd.read_csv(path).to_dict("records")} if path.exists() else {}
+
+    def finished() -> pd.DataFrame:
+        return pd.DataFrame([done[target] for target in of if target in done])
+
     for target in asked:
         check_known(target, of, "target")
         if target not in done:
             done[target] = measured(target, of[target], Cache(workspace.store / "tuned"))
-            write_csv(pd.DataFrame([done[one] for one in of if one in done]), path)
-    runs, known = pd.DataFrame([done[one] for one in of if one in done]), {}
+            write_csv(finished(), path)
+    runs, known = finished(), {}
     for task, rows in runs.groupby("task", sort=False):
         if rows["family"].nunique() < expected.FEWEST_TARGETS:
             continue

@@ -61,14 +61,11 @@ def _calibration(
     few = f"the benchmark has {name} targets of under {expected.FEWEST_TARGETS} families to calibrate on"
     public = [ptm for ptm in ptms if ptm.startswith(PUBLIC)]
     if public and len(public) == len(ptms):
-        found, samples = of_public(name) or (None, 0)
-        if found is None:
+        if (known := of_public(name)) is None:
             return None, f"no public PTM was fine-tuned on {name} targets to calibrate on"
-        what = "images" if len(data.split.images) else "texts"
-        return (
-            found,
-            f"{len(found.targets)} targets of {samples} {what}, on each of which one public PTM was fine-tuned",
-        )
+        (found, samples), what = known, "images" if len(data.split.images) else "texts"
+        on = f"{len(found.targets)} targets of {samples} {what}, on each of which one public PTM was fine-tuned"
+        return found, on
     if public:
         return None, "public PTMs and those of a benchmark are calibrated apart; rank either alone to see it"
     if not TASKS[name].fraction:

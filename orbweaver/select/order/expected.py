@@ -109,6 +109,11 @@ def linked(value: np.ndarray, error: bool) -> np.ndarray:
     return -np.log(np.maximum(value, np.finfo(float).tiny)) if error else logit(np.clip(value, CLIP, 1 - CLIP))
 
 
+def unlinked(value: np.ndarray, error: bool) -> np.ndarray:
+    """The fractions or errors that `linked` has these values for."""
+    return np.exp(-value) if error else expit(value)
+
+
 def calibrate(table: pd.DataFrame, error: bool = False) -> Calibration | None:
     """Fits gain, slope and width to a `benchmark` table; None where its families are under `FEWEST_TARGETS`.
 
@@ -162,8 +167,7 @@ def ranges(calibration: Calibration, level: np.ndarray, score: np.ndarray) -> tu
     if known.any() and not np.isnan(level).all():
         at, deviation = terms(level[known], score[known], calibration.error)
         middle = at + calibration.gain + calibration.slope * deviation
-        ends = [middle, middle - calibration.width, middle + calibration.width]
-        expected[known], low[known], high[known] = [np.exp(-end) if calibration.error else expit(end) for end in ends]
-    if calibration.error:
-        low, high = high, low
+        expected[known] = unlinked(middle, calibration.error)
+        ends = [unlinked(middle + side * calibration.width, calibration.error) for side in (-1, 1)]
+        low[known], high[known] = np.minimum(*ends), np.maximum(*ends)
     return expected, low, high
