@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from orbweaver.methods import METHODS, TARGET_BLIND
+from orbweaver.methods import METHODS, TARGET_BLIND, _nleep
 from tests.methods.samples import sample
 
 M = METHODS
@@ -130,6 +130,21 @@ def test_nleep_limits():
     assert M["nleep"](clusters(50), LABELS) == pytest.approx(0, abs=1e-6)
     r = np.random.default_rng(0)
     assert M["nleep"](r.normal(size=(600, 4)), r.integers(0, C, 600)) < -1
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 1e6])
+def test_nleep_passes_over_no_component_that_a_sample_may_have_a_share_in(scale):
+    """The bounds that spare it densities are above these, be it by rounding; and near them where they are all of it."""
+    r = np.random.default_rng(0)
+    for width in (5, 30):
+        points = r.normal(size=(200, width)) * scale * np.linspace(3, 0.1, width)
+        quadratics, reach = _nleep._quadratics(points), np.linalg.norm(points[:, : _nleep.PREFIX], axis=1).max()
+        mixture = _nleep._maximised(points, np.arange(200), np.arange(200) % 9, np.ones(200))
+        for component in mixture.values():
+            bound, density = quadratics @ component.bound(reach), component.log_density(points)
+            assert (bound >= density).all()
+            if width == 5:
+                assert bound == pytest.approx(density, rel=1e-4, abs=1e-4)
 
 
 def test_nleep_of_large_features():
