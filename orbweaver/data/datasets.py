@@ -17,6 +17,9 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.catalogue import catalogue, read
 from orbweaver.data.corpora import CORPORA
 from orbweaver.data.generated.atari import atari_aliens, atari_boxers, atari_oxygen, games_arcade
+from orbweaver.data.generated.attractors import attractors_system
+from orbweaver.data.generated.avatars import avatars_mood
+from orbweaver.data.generated.brain import brain_slice
 from orbweaver.data.generated.charts import charts_kind, charts_tallest
 from orbweaver.data.generated.cloud import cloud_kind, cloud_provider
 from orbweaver.data.generated.coasts import coasts_islands, coasts_region
@@ -28,10 +31,14 @@ from orbweaver.data.generated.icons import icons_awesome, icons_material, icons_
 from orbweaver.data.generated.letters import letters
 from orbweaver.data.generated.molecules import molecules_groups, molecules_logp, molecules_rings
 from orbweaver.data.generated.music import music_key, music_meter, music_notes
+from orbweaver.data.generated.objects import objects_model
 from orbweaver.data.generated.photographs import photographs, textures, textures_zoom
+from orbweaver.data.generated.programs import programs_language
+from orbweaver.data.generated.satellite import earth_climate
 from orbweaver.data.generated.scene_counts import crowd_shape, photo_count
 from orbweaver.data.generated.scenes import CONTENTS, SCENES
 from orbweaver.data.generated.solar import solar_defect, solar_type
+from orbweaver.data.generated.speech import speech_language
 from orbweaver.data.generated.sprites import sprites_direction, sprites_scale, sprites_shape
 from orbweaver.data.generated.texts_names import (
     alphabets_script,
@@ -87,6 +94,13 @@ _MADE: tuple[tuple[str, str, tuple[Callable[[int, int, int, int], dict[str, Spli
     ("molecules", _VALUES, (molecules_logp,)),
     ("music", _IMAGES, (music_key, music_meter)),
     ("music", _VALUES, (music_notes,)),
+    ("satellite", _IMAGES, (earth_climate,)),
+    ("brain", _IMAGES, (brain_slice,)),
+    ("avatars", _IMAGES, (avatars_mood,)),
+    ("3-d models", _IMAGES, (objects_model,)),
+    ("speech", _IMAGES, (speech_language,)),
+    ("programs", _IMAGES, (programs_language,)),
+    ("attractors", _IMAGES, (attractors_system,)),
     ("cldr", _TEXTS, (cldr_language,)),
     ("surnames", _TEXTS, (surnames_country,)),
     ("colours", _TEXTS, (colours_hue,)),

@@ -17,6 +17,9 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.datasets import DATASETS, make
 from orbweaver.data.generated import (
     atari,
+    attractors,
+    avatars,
+    brain,
     charts,
     cloud,
     coasts,
@@ -26,8 +29,12 @@ from orbweaver.data.generated import (
     icons,
     molecules,
     music,
+    objects,
     photographs,
+    programs,
+    satellite,
     scene_counts,
+    speech,
     words,
 )
 from orbweaver.data.split import Split
@@ -44,6 +51,8 @@ MADE = {
         coasts.coasts_region, coasts.coasts_islands, crafter.crafter_sight,
         molecules.molecules_rings, molecules.molecules_groups, molecules.molecules_logp,
         music.music_key, music.music_meter, music.music_notes,
+        satellite.earth_climate, brain.brain_slice, avatars.avatars_mood, objects.objects_model,
+        speech.speech_language, programs.programs_language, attractors.attractors_system,
     )
 }  # fmt: skip
 FIRST = {make.__module__: name for name, make in reversed(MADE.items())}  # of each file: the others share its code
@@ -99,7 +108,8 @@ def test_targets_are_sensible(parts: dict[str, Split]) -> None:
 @pytest.mark.parametrize("parts", AGAIN, indirect=True)
 def test_bytes_are_the_same_again_and_others_with_another_seed(parts: dict[str, Split]) -> None:
     name = parts["train"].name
-    starts = name.startswith(("doom", "games", "crafter"))  # starting takes seconds, further pictures do not
+    # Starting takes seconds, further pictures do not.
+    starts = name.startswith(("attractors", "crafter", "doom", "games"))
     first = parts if starts else MADE[name](8, 4, SIZE, 0)
     again = MADE[name](*(len(first[split]) for split in ("train", "test")), SIZE, 0)
     for split in ("train", "test"):
@@ -195,6 +205,76 @@ def test_islands_are_counted() -> None:
     land[2:10, 2:10] = land[20:30, 5:9] = land[30, 9] = True  # touching at a corner: one piece
     land[50, 50] = True  # too small
     assert coasts._islands(land) == 2
+
+
+def test_a_climate_is_that_of_its_place() -> None:
+    _, classes = satellite._maps()
+    names = [*satellite.CLIMATES]
+    for climate, north, east in (
+        ("rain forest", -4, -65), ("hot desert", 25, 10), ("steppe", 47, 70), ("subarctic", 62, 120),
+        ("tundra", 67, -65), ("savanna", -13, -48), ("continental", 55, 38),
+    ):  # fmt: skip
+        row, column = (satellite.NORTH - north) * satellite.PER_DEGREE, (east + 180) * satellite.PER_DEGREE
+        assert names[classes[row, column]] == climate
+    assert classes[satellite.NORTH * satellite.PER_DEGREE, 0] == -1  # the Pacific
+
+
+def test_slices_are_cut_where_they_say() -> None:
+    volume = brain._brain()
+    inside = volume > brain.BLANK
+    assert 0.1 < inside.mean() < 0.5
+    assert np.abs(volume.astype(int) - volume[:, :, ::-1]).mean() < 1  # left and right are alike
+    for axis, first, end in brain.SLICES.values():
+        shown = [brain._of_part(first, end, part) for part in (0, 1)]
+        assert min(abs(a - b) for a in shown[0] for b in shown[1]) > brain.GAP
+        assert inside.take(range(first, end), axis).any(axis=tuple({0, 1, 2} - {axis})).all()
+
+
+def test_a_model_is_seen_from_other_sides_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def view(pybullet, model, middle, size, azimuth, random) -> tuple[Image.Image, Image.Image]:
+        seen.append(azimuth)
+        return Image.new("RGB", (64, 64)), Image.new("L", (64, 64), 255)
+
+    monkeypatch.setattr(objects, "_view", view)
+    monkeypatch.setattr(objects, "MODELS", {"duck": "duck_vhacd"})
+    objects.objects_model(200, 200, SIZE, 0)
+    train, test = np.array(seen[:200]), np.array(seen[200:])
+    apart = np.abs((train[:, None] - test + 180) % 360 - 180)
+    assert apart.min() >= 9.99
+    assert np.ptp(train) > 300
+
+
+@pytest.mark.parametrize("system", attractors.SYSTEMS)
+def test_paths_stay_near_and_never_settle(system: str) -> None:
+    paths = attractors._paths(system, 4, np.random.default_rng(0))
+    assert np.abs(paths).max() < 200
+    thirds = np.stack(np.array_split(paths, 3, axis=2)).std(axis=3)
+    assert (thirds.max(axis=2) > 0.1).all()
+
+
+def test_what_is_said_can_be_heard_and_is_said_alike_again() -> None:
+    heard = []
+    for _ in range(2):
+        speaker = speech._Speaker()
+        heard.append([speaker.speak(text, f"{code}+m1", {}) for text, code in (("Suomi", "fi"), ("Ranska", "fi"))])
+    for first, again in zip(*heard, strict=True):
+        assert 5_000 < len(first) < 44_100
+        assert first.std() > 0.01
+        assert np.array_equal(first, again)
+    assert len(speech._names("fi")) > 250
+
+
+def test_a_page_has_the_colours_of_its_words() -> None:
+    lines = ["def f():", "    return 'x'  # no"]
+    kinds = programs._kinds(lines, "Python", 20)
+    written = [[programs.KINDS[kind] if 0 <= kind < 5 else kind for kind in row] for row in kinds]
+    assert written[0][:8] == ["Keyword"] * 3 + [-1, "Name", 5, 5, 5]
+    assert written[1][:4] == [-1] * 4
+    assert written[1][4:10] == ["Keyword"] * 6
+    assert written[1][11:14] == ["Literal.String"] * 3
+    assert written[1][16] == "Comment"
 
 
 def test_scenes_have_as_many_things_as_they_say() -> None:
