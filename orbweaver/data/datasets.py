@@ -28,6 +28,7 @@ from orbweaver.data.generated.doom import doom_distance, doom_map, doom_sight
 from orbweaver.data.generated.games import games_classic, games_modern
 from orbweaver.data.generated.handwriting import digits, mnist
 from orbweaver.data.generated.icons import icons_awesome, icons_material, icons_phosphor, icons_remix
+from orbweaver.data.generated.instruments import instruments_family
 from orbweaver.data.generated.letters import letters
 from orbweaver.data.generated.molecules import molecules_groups, molecules_logp, molecules_rings
 from orbweaver.data.generated.music import music_key, music_meter, music_notes
@@ -99,6 +100,7 @@ _MADE: tuple[tuple[str, str, tuple[Callable[[int, int, int, int], dict[str, Spli
     ("avatars", _IMAGES, (avatars_mood,)),
     ("3-d models", _IMAGES, (objects_model,)),
     ("speech", _IMAGES, (speech_language,)),
+    ("instruments", _IMAGES, (instruments_family,)),
     ("programs", _IMAGES, (programs_language,)),
     ("attractors", _IMAGES, (attractors_system,)),
     ("cldr", _TEXTS, (cldr_language,)),

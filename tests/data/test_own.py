@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,25 @@ def test_so_many_samples_as_asked_for_and_others_with_another_seed(house: Worksp
     for numbers in ({"train": 30, "test": 11}, {"train": 40}, {"test": 50}):
         with pytest.raises(DataError, match=r"dataset 'r' \(.*r\.csv\) has 40 samples, too few for"):
             of("r", house, path="r.csv", **numbers)
+
+
+@pytest.mark.parametrize("below", ["a", "a/inner"])
+def test_a_folder_that_may_not_be_read_is_not_left_out(
+    below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name / "inner").mkdir(parents=True)
+        (tmp_path / "photos" / name / "1.png").write_bytes(b"a picture")
+    list_of = os.scandir
+
+    def listed(path: Path) -> Iterator[os.DirEntry]:
+        if Path(path) == tmp_path / "photos" / below:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return list_of(path)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    with pytest.raises(FileError, match=rf"photos/{below}: Permission denied; images in it would be missing"):
+        own.splits("mine", DatasetSettings(path="photos"), 0, tmp_path)
 
 
 def test_a_folder_and_a_parquet_file_of_the_same_images_are_the_same_dataset(house: Workspace) -> None:

@@ -27,6 +27,7 @@ from orbweaver.data.generated import (
     doom,
     drawing,
     icons,
+    instruments,
     molecules,
     music,
     objects,
@@ -52,7 +53,8 @@ MADE = {
         molecules.molecules_rings, molecules.molecules_groups, molecules.molecules_logp,
         music.music_key, music.music_meter, music.music_notes,
         satellite.earth_climate, brain.brain_slice, avatars.avatars_mood, objects.objects_model,
-        speech.speech_language, programs.programs_language, attractors.attractors_system,
+        speech.speech_language, instruments.instruments_family, programs.programs_language,
+        attractors.attractors_system,
     )
 }  # fmt: skip
 FIRST = {make.__module__: name for name, make in reversed(MADE.items())}  # of each file: the others share its code
@@ -264,6 +266,18 @@ def test_what_is_said_can_be_heard_and_is_said_alike_again() -> None:
         assert first.std() > 0.01
         assert np.array_equal(first, again)
     assert len(speech._names("fi")) > 250
+
+
+@pytest.mark.parametrize("program", [0, 11, 20, 24, 52, 56, 66, 73])  # one of each family
+def test_notes_have_their_pitch_and_end(program: int) -> None:
+    font = instruments._Font(drawing.package_folder("pretty_midi") / "TimGM6mb.sf2")
+    rate = instruments.RATE
+    sound = font.play(program, 69, rate, 3 * rate)
+    power = np.abs(np.fft.rfft(sound[:rate], 8 * rate))
+    at_overtones = [power[round(8 * 440 * k * 0.985) : round(8 * 440 * k * 1.015)].max() for k in (1, 2, 3)]
+    between = power[round(8 * 440 * 1.3) : round(8 * 440 * 1.7)].max()
+    assert max(at_overtones) > 3 * between
+    assert sound[-rate // 4 :].std() < 0.5 * sound[: rate // 2].std()
 
 
 def test_a_page_has_the_colours_of_its_words() -> None:

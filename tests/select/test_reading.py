@@ -213,13 +213,6 @@ def test_a_file_that_is_gone_is_as_one_that_is_broken(pictures: Path) -> None:
         looked_at(reading.read(pictures.parent / "t.csv"))
 
 
-def test_a_class_that_may_not_be_read_is_not_left_out(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (pictures / "cats").mkdir()  # as it looks to who may not list it
-    monkeypatch.setattr(checks.os, "access", lambda path, _: path.name != "cats")
-    with pytest.raises(DataError, match="cats: not allowed to read it"):
-        checks.left_aside(pictures, reading.read(pictures))
-
-
 def test_of_sixteen_bits_the_upper_eight_count_and_thirty_two_are_named(pictures: Path) -> None:
     values = np.random.default_rng(0).integers(0, 2**16, (2, 40, 40), dtype=np.uint16)
     for name in ("deep.png", "deep.tif"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,17 +13,29 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 
 
 def pictures(folder: Path) -> list[Path]:
-    """Image files below a folder, by name, hidden ones left out. Raises FileError when the folder is not there."""
+    """Image files below a folder, by name, hidden ones left out.
+
+    Raises FileError when the folder is not there, or it or one below it may not be read: images would be missing
+    without a word.
+    """
     if not folder.is_dir():
         raise FileError(f"{folder}: not found; is the dataset unpacked there completely?")
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    found = []
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(place, name) for name in files if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in SUFFIXES]
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise FileError(f"{error.filename}: {os.strerror(error.errno)}; images in it would be missing") from None
 
 
 def by_class(folder: Path, without: Collection[str] = ()) -> dict[str, list[Path]]:
     """folder/<class>/.../<image>: the images of each class that has some, classes by name.
 
-    Raises FileError when the folder is not there.
+    Raises FileError as `pictures`.
     """
     if not folder.is_dir():
         raise FileError(f"{folder}: not found; is the dataset unpacked there completely?")

@@ -116,17 +116,13 @@ def _is_number(name: str) -> bool:
 def left_aside(path: Path, listing: Listing) -> tuple[list[str], list[str]]:
     """Of a folder of classes: notes on what lies in it and is no image of any, and warnings; else nothing.
 
-    Raises TargetError where there is one class folder alone, DataError where splits are taken for classes or a folder
-    may not be read, whose images would be missing without a word.
+    Raises TargetError where there is one class folder alone, DataError where splits are taken for classes.
     """
     if not path.is_dir() or (path / "metadata.csv").exists() or not (path / listing.names[0]).exists():
         return [], []
     top = Path(listing.names[0]).parts[0]
     root = path if top in listing.classes else path / top  # of splits the one that was taken
     entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
-    for entry in entries:
-        if entry.is_dir() and not os.access(entry, os.R_OK | os.X_OK):
-            raise DataError(f"{shown(entry)}: not allowed to read it")
     if len(listing.classes) == 1:
         inner = root / listing.classes[0]
         nested = any(map(Path.is_dir, inner.iterdir()))
