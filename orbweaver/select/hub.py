@@ -8,7 +8,7 @@ from pathlib import Path
 from orbweaver.core.errors import REFUSALS
 from orbweaver.core.names import did_you_mean
 from orbweaver.data.images import shown
-from orbweaver.data.readers.own import DataError
+from orbweaver.data.readers.labels import DataError
 
 ID = re.compile(r"^(?:hub/)?([\w.-]+/[\w.-]+)$")
 CONVERTED = "refs/convert/parquet"  # where the hub keeps any dataset as Parquet

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from orbweaver.core.errors import TargetError, UserError
-from orbweaver.data.readers.own import DataError
+from orbweaver.data.readers.labels import DataError
 from orbweaver.select import cost
 from orbweaver.select.data import Data
 from orbweaver.select.order import expected, order, race

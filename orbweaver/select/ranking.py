@@ -14,6 +14,7 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.errors import UserError
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
+from orbweaver.data.readers.own_listing import Listing
 from orbweaver.select import arguments, cost
 from orbweaver.select.command_line import command_line
 from orbweaver.select.data import Data
@@ -168,7 +169,7 @@ def _words(asked: Asked, names: Sequence[str] | None) -> list[str]:
     return [] if asked is names else [word for name in names for word in ("--ptm", name)]
 
 
-def _notes(listing: own.Listing, chosen: np.ndarray, budget: int) -> list[str]:
+def _notes(listing: Listing, chosen: np.ndarray, budget: int) -> list[str]:
     notes = list(listing.notes)
     if len(chosen) < len(listing.targets):
         of = " of a class" if listing.classes else ""

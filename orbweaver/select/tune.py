@@ -20,7 +20,7 @@ import numpy as np
 from orbweaver.core.errors import TargetError
 from orbweaver.core.files import write_text
 from orbweaver.core.settings import FinetuneSettings
-from orbweaver.data.readers.own import DataError
+from orbweaver.data.readers.labels import DataError
 from orbweaver.data.split import Split
 from orbweaver.select.data import Data
 from orbweaver.select.progress import steps

@@ -20,6 +20,7 @@ from orbweaver.core.workspace import Workspace
 from orbweaver.data.datasets import make, write
 from orbweaver.data.readers import own
 from orbweaver.data.readers.labels import DataError
+from orbweaver.data.readers.own_listing import Listing
 from orbweaver.data.split import Split, read_dataset
 from tests.data.standins import hub, images, picture, pictures, put
 
@@ -196,7 +197,7 @@ def test_a_table_is_utf_8_whatever_its_suffix_looks_like(tmp_path: Path) -> None
 
 
 def test_labels_of_texts_mean_what_they_mean_of_pictures(tmp_path: Path) -> None:
-    def read(labels: list, **options: str) -> own.Listing:
+    def read(labels: list, **options: str) -> Listing:
         pd.DataFrame({"text": ["a", "b"] * 2, "label": labels}).to_parquet(tmp_path / "t.parquet")
         return own.read(tmp_path / "t.parquet", **options)
 

@@ -22,8 +22,9 @@ from orbweaver.core.cache import Cache
 from orbweaver.core.errors import TargetError
 from orbweaver.data.images import Encoded, open_image
 from orbweaver.data.readers import own as reading
-from orbweaver.data.readers.labels import read_labels
-from orbweaver.data.readers.own import DataError, Listing
+from orbweaver.data.readers import own_parquet, own_table
+from orbweaver.data.readers.labels import DataError, read_labels
+from orbweaver.data.readers.own_listing import Listing
 from orbweaver.data.split import Split, write_split
 from orbweaver.select.doctor import checks, doctor
 from orbweaver.select.ranking import rank
@@ -343,8 +344,9 @@ def test_texts_are_looked_at_without_pictures() -> None:
 
 
 def test_of_a_long_table_rows_are_drawn_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PART", 70)
-    monkeypatch.setattr(reading, "MOST", 100)
+    monkeypatch.setattr(own_table, "PART", 70)
+    monkeypatch.setattr(own_table, "MOST", 100)
+    monkeypatch.setattr(own_parquet, "MOST", 100)
     rows = pd.DataFrame({"id": range(1000), "text": [f"text {i}" for i in range(1000)], "label": ["x", "y"] * 500})
     rows.to_csv(tmp_path / "t.csv", index=False)
     rows.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
@@ -362,7 +364,7 @@ def test_of_a_long_table_rows_are_drawn_part_by_part(tmp_path: Path, monkeypatch
 def test_labels_that_look_like_numbers_in_one_part_alone_stay_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PART", 4)
+    monkeypatch.setattr(own_table, "PART", 4)
     frame = pd.DataFrame({"text": ["good", "bad"] * 4, "label": [1, 2, 1, 2, "a", "b", "a", "b"]})
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert reading.read(tmp_path / "t.csv").classes == ["1", "2", "a", "b"]
@@ -377,7 +379,7 @@ def test_two_million_rows_stay_out_of_memory(tmp_path: Path) -> None:
         file.writelines(f"row {i} {'word ' * 40},{i % 5}\n" for i in range(2_000_000))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     listing = reading.read(tmp_path / "t.csv")
-    assert len(listing.targets) == reading.MOST and np.bincount(listing.targets).min() > 39_000
+    assert len(listing.targets) == own_parquet.MOST and np.bincount(listing.targets).min() > 39_000
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
     assert grown < (tmp_path / "t.csv").stat().st_size  # the file is 440 MB
 

@@ -18,7 +18,7 @@ from orbweaver.core.errors import FileError, UnknownName, UserError
 from orbweaver.core.settings import PtmSettings
 from orbweaver.core.workspace import Workspace
 from orbweaver.data.readers import own
-from orbweaver.data.readers.own import DataError
+from orbweaver.data.readers.labels import DataError
 from orbweaver.methods import METHODS
 from orbweaver.select import command, explain, hub, job, progress
 from orbweaver.select.job import AT_CHANCE

@@ -17,7 +17,9 @@ from orbweaver.core.keys import key_of
 from orbweaver.core.names import first_few
 from orbweaver.data.images import shown
 from orbweaver.data.readers.folders import SUFFIXES
-from orbweaver.data.readers.own import SPLITS, DataError, Listing
+from orbweaver.data.readers.labels import DataError
+from orbweaver.data.readers.own import SPLITS
+from orbweaver.data.readers.own_listing import Listing
 from orbweaver.data.split import Split
 from orbweaver.select.doctor import doctor
 from orbweaver.select.doctor.looks import Look, looks, looks_of_texts
