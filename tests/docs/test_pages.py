@@ -125,6 +125,28 @@ def test_longer_runs_are_compared_with_the_same_runs_of_other_seeds(tmp_path: Pa
     assert results.AGAIN not in text  # nothing was run for longer with a second seed
 
 
+def test_further_targets_are_judged_as_those_of_standard_by_single_runs(tmp_path: Path) -> None:
+    """Four PTMs; on standard one of two runs turns the order round, so a right score has 0; further on it is right."""
+    folder, published = tmp_path / "docs/standard", tmp_path / "data/published/standard"
+    for place in (folder / "further", published):
+        place.mkdir(parents=True)
+    names = ["dataset", "ptm", "seed", "test", "chosen", "task"]
+    rows = [("digits", ptm, seed, sign * k, 1, "image_classification")
+            for seed, sign in enumerate((1, -1)) for k, ptm in enumerate("abcd")]  # fmt: skip
+    rows += [("speed", ptm, 0, -k, 1, "regression") for k, ptm in enumerate("abcd")]
+    pd.DataFrame(rows, columns=names).to_csv(published / "truth.csv", index=False)
+    rows = [("brain", ptm, 0, k, 1, "image_classification") for k, ptm in enumerate("abcd")]
+    pd.DataFrame(rows, columns=names).to_csv(folder / "further/truth.csv", index=False)
+    for place, dataset in ((folder, "digits"), (folder / "further", "brain")):
+        signs = {"logme": 1, "probe": -1, "probe_inner": -1}
+        scores = [(dataset, ptm, method, sign * k) for method, sign in signs.items() for k, ptm in enumerate("abcd")]
+        pd.DataFrame(scores, columns=["dataset", "ptm", "method", "score"]).to_csv(place / "scores.csv", index=False)
+    text = results.further_tables(tmp_path)
+    assert "| method | 1 of standard | 1 further |" in text
+    assert "| logme | 0.00 | 1.00 |" in text and "| probe | 0.00 | -1.00 |" in text
+    assert "all 4 methods" in text
+
+
 def test_what_is_left_to_select_is_the_spread_beyond_noise() -> None:
     """Means 0, 0.1, 0.2; seeds -+0.01 about each, or -+0.2, which is more than the means differ by."""
 
