@@ -17,7 +17,7 @@ DIGITS = 6  # in files: enough for any reader, few enough to be the same from on
 OVERVIEW = (
     "Mean weighted tau over a zoo's targets with its 95 % bootstrap interval over families of targets, their targets "
     "and PTMs, with the noise of the truth; in brackets the mean symmetric tau, which EMMS, SFDA and LogME report. "
-    "* cannot be told from the highest mean of its zoo; - has no value there. "
+    "* cannot be told from the highest mean of its zoo; ~ scored only some PTMs on some targets; - has no value there. "
     "The first rows never look at the target."
 )
 
@@ -89,12 +89,15 @@ def overview(evaluations: dict[str, Evaluation]) -> pd.DataFrame:
     place = -tau["mean"].unstack("zoo").mean(axis=1)
     order = pd.DataFrame({"group": group, "place": place}).sort_values(["group", "place"])
     symmetric = {zoo: symmetric_means(evaluation) for zoo, evaluation in evaluations.items()}
+    partial = {zoo: _partial(evaluation).index for zoo, evaluation in evaluations.items()}
 
     def cell(zoo: str, method: str) -> str:
         if (zoo, method) not in tau.index or np.isnan(tau.loc[(zoo, method), "mean"]):
             return "-"
         row = tau.loc[(zoo, method)]
-        mean = f"{row['mean']:+.2f}{'*' if row['tied_with_best'] else ' '}"
+        some = any((method, target) in partial[zoo] for target in evaluations[zoo].headline)
+        marks = ("*" if row["tied_with_best"] else "") + ("~" if some else "")
+        mean = f"{row['mean']:+.2f}{marks or ' '}"
         return f"{mean} {row['low']:+.2f} .. {row['high']:+.2f} ({symmetric[zoo][method]:+.2f})"
 
     rows = [{"method": method} | {zoo: cell(zoo, method) for zoo in evaluations} for method in order.index]

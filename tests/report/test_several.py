@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_one_table_of_all(report: Report) -> None:
     assert "emms" in text and text.count("cannot be told from the highest mean (") == 2  # each zoo has its own notes
     markdown = tables.markdown_table(report.evaluations)
     assert markdown.startswith(r"| method | caption | extractive\_qa |") and r"*source\_accuracy*" in markdown
+
+
+def test_a_method_that_scored_some_ptms_alone_is_marked(zoos: dict[str, Zoo]) -> None:
+    scores = zoos["caption"].scores
+    lost = scores["method"].eq("emms") & scores["ptm"].eq(scores["ptm"].iloc[0])
+    fewer = zoos | {"caption": replace(zoos["caption"], scores=scores[~lost])}
+    table = tables.overview(build(fewer, 0, 20).evaluations).set_index("method")
+    assert [method for method in table.index if "~" in table.loc[method, "caption"]] == ["emms"]
+    assert not table["extractive_qa"].str.contains("~").any()
 
 
 def test_the_page_has_a_part_for_each(report: Report) -> None:
