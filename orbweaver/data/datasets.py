@@ -21,9 +21,11 @@ from orbweaver.data.generated.attractors import attractors_system
 from orbweaver.data.generated.avatars import avatars_mood
 from orbweaver.data.generated.brain import brain_slice
 from orbweaver.data.generated.charts import charts_kind, charts_tallest
+from orbweaver.data.generated.circuits import circuits_part
 from orbweaver.data.generated.cloud import cloud_kind, cloud_provider
 from orbweaver.data.generated.coasts import coasts_islands, coasts_region
 from orbweaver.data.generated.crafter import crafter_sight
+from orbweaver.data.generated.crystals import crystals_structure
 from orbweaver.data.generated.doom import doom_distance, doom_map, doom_sight
 from orbweaver.data.generated.games import games_classic, games_modern
 from orbweaver.data.generated.handwriting import digits, mnist
@@ -103,6 +105,8 @@ _MADE: tuple[tuple[str, str, tuple[Callable[[int, int, int, int], dict[str, Spli
     ("instruments", _IMAGES, (instruments_family,)),
     ("programs", _IMAGES, (programs_language,)),
     ("attractors", _IMAGES, (attractors_system,)),
+    ("circuits", _IMAGES, (circuits_part,)),
+    ("crystals", _IMAGES, (crystals_structure,)),
     ("cldr", _TEXTS, (cldr_language,)),
     ("surnames", _TEXTS, (surnames_country,)),
     ("colours", _TEXTS, (colours_hue,)),

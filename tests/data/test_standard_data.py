@@ -21,9 +21,11 @@ from orbweaver.data.generated import (
     avatars,
     brain,
     charts,
+    circuits,
     cloud,
     coasts,
     crafter,
+    crystals,
     doom,
     drawing,
     icons,
@@ -54,7 +56,7 @@ MADE = {
         music.music_key, music.music_meter, music.music_notes,
         satellite.earth_climate, brain.brain_slice, avatars.avatars_mood, objects.objects_model,
         speech.speech_language, instruments.instruments_family, programs.programs_language,
-        attractors.attractors_system,
+        attractors.attractors_system, circuits.circuits_part, crystals.crystals_structure,
     )
 }  # fmt: skip
 FIRST = {make.__module__: name for name, make in reversed(MADE.items())}  # of each file: the others share its code
@@ -278,6 +280,34 @@ def test_notes_have_their_pitch_and_end(program: int) -> None:
     between = power[round(8 * 440 * 1.3) : round(8 * 440 * 1.7)].max()
     assert max(at_overtones) > 3 * between
     assert sound[-rate // 4 :].std() < 0.5 * sound[: rate // 2].std()
+
+
+def test_a_circuit_has_the_part_that_is_asked_for() -> None:
+    """Its symbol is drawn where resistors and others stand otherwise; all symbols are known, none serves two kinds."""
+    names = [name for symbols in circuits.KINDS.values() for name in symbols.split()]
+    assert len({*names}) == len(names) and not {*names} & {*circuits.OTHERS}
+    for name in (*names, *circuits.OTHERS):
+        drawn, size = circuits._circuit(name, np.random.default_rng(3))
+        other, same_size = circuits._circuit("Line", np.random.default_rng(3))
+        assert np.array_equal(size, same_size) and drawn != other
+
+
+@pytest.mark.parametrize(
+    ("structure", "neighbours"),
+    [
+        ("bcc, as iron", 8), ("fcc, as copper", 12), ("hcp, as magnesium", (6, 12)), ("diamond", 4), ("rock salt", 6),
+        ("caesium chloride", 8), ("zincblende", 4), ("wurtzite", (3, 4)), ("fluorite", (4, 8)),
+    ],
+)  # fmt: skip
+def test_atoms_have_the_neighbours_that_a_structure_is_known_for(structure: str, neighbours: int | tuple) -> None:
+    """Of the atom in the middle of a piece, within 8 % of the nearest."""
+    found = set()
+    for seed in range(12):
+        places, _, _ = crystals._piece(structure, np.random.default_rng(seed))
+        far = np.sort(np.linalg.norm(places[:, 1:] - places[:, :1], axis=0))
+        found.add(int((far < 1.08 * far[0]).sum()))
+    wanted = {neighbours} if isinstance(neighbours, int) else {*neighbours}
+    assert found and found <= wanted
 
 
 def test_a_page_has_the_colours_of_its_words() -> None:
