@@ -56,7 +56,7 @@ def standard(root: Path) -> str:
         lines += ["## Forms of Model Spider", "", (folder / "rankers_table.md").read_text(encoding="utf-8")]
     if (folder / "second_zoo").exists():
         lines += ["## Two zoos", "", SECOND_ZOO, "", second_zoo_table(root), ""]
-    if (folder / "further").exists():
+    if (folder / "further/scores.csv").exists():
         lines += ["## Eight families that nothing was designed on", "", FURTHER, "", further_tables(root), ""]
     if (folder / "longer").exists():
         lines += ["## Three times as many steps", "", LONGER, "", longer_tables(root), ""]
