@@ -105,9 +105,12 @@ def further_tables(root: Path) -> str:
     before, after = f"{runs['dataset'].nunique()} of standard", f"{further['dataset'].nunique()} further"
     scores = {place: _with_both(pd.read_csv(place / "scores.csv")) for place in (folder, folder / "further")}
     means = {before: _singly(scores[folder], runs), after: _singly(scores[folder / "further"], further)}
-    table = pd.DataFrame(means).dropna().sort_values(after, ascending=False)
+    everywhere = _scored_all(scores[folder], runs).intersection(_scored_all(scores[folder / "further"], further))
+    table = pd.DataFrame(means).reindex(everywhere)
+    table = table.dropna().sort_values(after, ascending=False)
     alike = weighted_tau(table[before].to_numpy(), table[after].to_numpy())
-    words = f"Both order all {len(table)} methods alike at a weighted tau of {alike:.2f}. The first fifteen:"
+    words = f"Both order the {len(table)} methods that score every PTM on every target alike at a weighted tau of "
+    words += f"{alike:.2f}. The first fifteen:"
     return f"{words}\n\n{_table(table.head(15).rename_axis('method'))}"
 
 
@@ -189,6 +192,13 @@ def _mean_taus(scores: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
         if values.notna().all() and values.nunique() > 1:
             found[method, dataset] = weighted_tau(of.to_numpy(), values.to_numpy())
     return pd.Series(found).groupby(level=0).mean()
+
+
+def _scored_all(scores: pd.DataFrame, runs: pd.DataFrame) -> pd.Index:
+    """The methods that score every pair of `runs`."""
+    pairs = runs[["dataset", "ptm"]].drop_duplicates()
+    counts = scores.dropna(subset="score").merge(pairs).groupby("method").size()
+    return counts.index[counts == len(pairs)]
 
 
 def _singly(scores: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
