@@ -103,11 +103,11 @@ def further_tables(root: Path) -> str:
     runs = runs[runs["task"] == "image_classification"]
     further = pd.read_csv(folder / "further/truth.csv").query("chosen == 1")
     before, after = f"{runs['dataset'].nunique()} of standard", f"{further['dataset'].nunique()} further"
-    scores = {place: _with_both(pd.read_csv(place / "scores.csv")) for place in (folder, folder / "further")}
-    means = {before: _singly(scores[folder], runs), after: _singly(scores[folder / "further"], further)}
-    everywhere = _scored_all(scores[folder], runs).intersection(_scored_all(scores[folder / "further"], further))
-    table = pd.DataFrame(means).reindex(everywhere)
-    table = table.dropna().sort_values(after, ascending=False)
+    means = {}
+    for name, place, truth in ((before, folder, runs), (after, folder / "further", further)):
+        scores = _with_both(pd.read_csv(place / "scores.csv"))
+        means[name] = _singly(scores[scores["method"].isin(_scored_all(scores, truth))], truth)
+    table = pd.DataFrame(means).dropna().sort_values(after, ascending=False)
     alike = weighted_tau(table[before].to_numpy(), table[after].to_numpy())
     words = f"Both order the {len(table)} methods that score every PTM on every target alike at a weighted tau of "
     words += f"{alike:.2f}. The first fifteen:"
